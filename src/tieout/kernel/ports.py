@@ -1,0 +1,133 @@
+"""What the kernel asks of the outside world; adapters implement these, arrows point inward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tieout.model.columns import MarketColumns
+    from tieout.model.events import Input, Report
+    from tieout.model.orders import CancelOrder, PlaceOrder
+
+__all__ = ["Clock", "Disk", "DiskFile", "Inputs", "JournalPort", "MarketBatch", "MarketRecord",
+           "Source", "Venue"]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketBatch:
+    """A run of market rows for the strategy, in arrival order.
+
+    Attributes:
+        columns: The rows. No other input of the source lies between the first and the last.
+        stored: True when the rows are named by a fingerprint already in the journal; False when
+            they are new to the world and the journal must keep them.
+    """
+
+    columns: MarketColumns
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Single inputs (reports, connection state, market events one by one), in arrival order."""
+
+    events: Sequence[Input]
+
+
+class Source(Protocol):
+    """The one ordered way in. Arrival times never decrease from one answer to the next."""
+
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+        """Return what comes next, or None for ever after a `RunEnded` was given.
+
+        Args:
+            deadline_ns: A timer is due then. A source that waits for the world gives
+                `ClockReached` when nothing arrives by it; one that reads a record may ignore it.
+        """
+
+
+class Venue(Protocol):
+    """Where orders go. All answers come back as reports: from `advance`, or by the source."""
+
+    def place(self, order: PlaceOrder) -> None:
+        """Take an order for sending; the journal holds it durably before this is called."""
+
+    def cancel(self, order: CancelOrder) -> None:
+        """Take a cancel for sending."""
+
+    def next_wake_ns(self, limit_ns: int) -> int | None:
+        """Return the earliest arrival ≤ limit at which `advance` may have something, or None.
+
+        Changes nothing: the strategy may still send orders before that time.
+        """
+
+    def advance(self, until_ns: int) -> Sequence[Report]:
+        """Return all reports with arrival ≤ until that were not returned before, in order."""
+
+
+class MarketRecord(Protocol):
+    """The market that a simulated venue matches on, in arrival order."""
+
+    def fetch(self, until_ns: int) -> MarketColumns | None:
+        """Return the next rows, or None when none with arrival ≤ until are there (yet).
+
+        A record read from disk may return rows that reach beyond `until_ns`.
+        """
+
+
+class JournalPort(Protocol):
+    """The record of a run: inputs and decisions in the order the kernel saw them."""
+
+    def input(self, event: Input) -> None:
+        """Append an input."""
+
+    def decision(self, record: object) -> None:
+        """Append a decision record (`PlaceOrder`, `CancelOrder`, `OrderDenied`, …)."""
+
+    def commit(self) -> None:
+        """Make everything appended so far durable; called before an order leaves."""
+
+
+class Clock(Protocol):
+    """Our clock, in UTC nanoseconds, never going backwards within a run."""
+
+    def now_ns(self) -> int:
+        """Return the time now."""
+
+
+class DiskFile(Protocol):
+    """A file open for appending."""
+
+    def append(self, data: bytes) -> None:
+        """Write at the end."""
+
+    def sync(self) -> None:
+        """Make every append so far survive a power cut; an error here is never retried."""
+
+    def close(self) -> None:
+        """Close without a promise of durability."""
+
+
+class Disk(Protocol):
+    """The six file operations the journal needs, so that a test can replace the disk."""
+
+    def open_append(self, path: str) -> DiskFile:
+        """Open or create a file for appending; the new name is durable after `sync_folder`."""
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """Yield a file's bytes in chunks of any size."""
+
+    def truncate(self, path: str, length: int) -> None:
+        """Cut a file to `length` bytes, durably."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Replace `target` by `source` in one step."""
+
+    def sync_folder(self, path: str) -> None:
+        """Make names created or renamed in a folder durable."""
+
+    def names(self, path: str) -> Iterable[str]:
+        """Return the file names in a folder, sorted."""

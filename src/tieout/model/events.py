@@ -1,0 +1,414 @@
+"""What happens: market events, the venue's reports, and the kernel's own facts; all frozen.
+
+Every event has two times: `venue_time_ns`, when it was true at the venue, and `arrival_time_ns`,
+when we could know it (our clock, after the measured offset is applied). Both are UTC
+nanoseconds. Tags and field order are the journal format: add fields at the end, with a default.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+import msgspec
+
+__all__ = [
+    "Bar",
+    "CancelRejected",
+    "ClockOffsetMeasured",
+    "ClockReached",
+    "ConnectionLost",
+    "ConnectionRestored",
+    "DataOpened",
+    "Fill",
+    "ForeignOrderSeen",
+    "FundingCharged",
+    "Input",
+    "Liquidity",
+    "OperatorCommand",
+    "OrderAccepted",
+    "OrderCancelled",
+    "OrderDenied",
+    "OrderOutcomeUnknown",
+    "OrderRejected",
+    "OrderTriggered",
+    "Report",
+    "RunEnded",
+    "RunResumed",
+    "RunStarted",
+    "SourceRank",
+    "StoreWritten",
+    "StrategyFailed",
+    "Trade",
+]
+
+
+@unique
+class SourceRank(IntEnum):
+    """Order of events with equal arrival time; timers due by then always come before them."""
+
+    OPERATOR = 1
+    CONNECTION = 2
+    VENUE_REPORT = 3
+    TRADE = 4
+    BAR = 5
+    END = 9
+
+
+@unique
+class Liquidity(IntEnum):
+    """Which side of the fill was resting."""
+
+    MAKER = 1
+    TAKER = 2
+
+
+class Trade(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=10):
+    """A print of the market. Positional on purpose: millions are made a second.
+
+    Attributes:
+        instrument: Symbol.
+        venue_time_ns: When it traded.
+        arrival_time_ns: When we knew.
+        price_ticks: Price in ticks.
+        quantity_lots: Size in lots, positive.
+        aggressor: +1 buyer, −1 seller, 0 unknown.
+        trade_id: The venue's id, ascending within an instrument.
+        price: The same price as a float, for statistics only.
+    """
+
+    instrument: str
+    venue_time_ns: int
+    arrival_time_ns: int
+    price_ticks: int
+    quantity_lots: int
+    aggressor: int
+    trade_id: int
+    price: float
+
+
+class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
+    """One interval of trading, [open_time_ns, close_time_ns).
+
+    Attributes:
+        instrument: Symbol.
+        interval_ns: Length.
+        open_time_ns: Inclusive start at the venue.
+        close_time_ns: Exclusive end at the venue.
+        arrival_time_ns: When we knew it: published time plus feed latency.
+        open_ticks, high_ticks, low_ticks, close_ticks: Prices in ticks.
+        volume_lots: Traded lots; 0 is possible.
+        revision: 0 for the first version; each later one is an event of its own.
+        open, high, low, close: The same prices as floats, for statistics only.
+        warm_up: True when the bar only warms indicators; orders placed then are refused.
+    """
+
+    instrument: str
+    interval_ns: int
+    open_time_ns: int
+    close_time_ns: int
+    arrival_time_ns: int
+    open_ticks: int
+    high_ticks: int
+    low_ticks: int
+    close_ticks: int
+    volume_lots: int
+    revision: int
+    open: float
+    high: float
+    low: float
+    close: float
+    warm_up: bool = False
+
+
+class OrderAccepted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=20):
+    """The venue has the order. Seen twice (answer and stream), the second changes nothing."""
+
+    decision_id: str
+    venue_order_id: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class OrderRejected(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=21):
+    """The venue refused the order, or it is proved that it never had it.
+
+    Attributes:
+        reason: Short machine word (`insufficient_margin`, `absent`, …).
+        detail: The venue's own words.
+    """
+
+    decision_id: str
+    reason: str
+    detail: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class OrderTriggered(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=22):
+    """A stop order's trigger price was reached; from now on it is a market order."""
+
+    decision_id: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=23):
+    """A part of our order traded.
+
+    Attributes:
+        decision_id: The order.
+        trade_id: The venue's id of this fill; a fill seen twice is booked once.
+        instrument: Symbol.
+        side: `Side` value.
+        lots: Positive.
+        price_ticks: Price of the fill.
+        fee: Commission in internal money units; positive is paid, negative is a rebate.
+        fee_currency: Currency of the fee.
+        liquidity: `Liquidity` value.
+        venue_time_ns: When it traded.
+        arrival_time_ns: When we knew.
+        reference_ticks: Market price at that moment before spread and impact; None if unknown.
+        half_spread_microticks: Part of |price − reference| owed to the half spread, in 10⁻⁶
+            ticks, never negative; the rest is impact.
+    """
+
+    decision_id: str
+    trade_id: str
+    instrument: str
+    side: int
+    lots: int
+    price_ticks: int
+    fee: int
+    fee_currency: str
+    liquidity: int
+    venue_time_ns: int
+    arrival_time_ns: int
+    reference_ticks: int | None = None
+    half_spread_microticks: int = 0
+
+
+class OrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=24):
+    """What was left of the order is gone: our cancel, its time in force, or the venue.
+
+    Attributes:
+        reason: `requested`, `time_in_force`, `expired`, `venue`.
+        filled_lots: What had traded before, as the venue says.
+    """
+
+    decision_id: str
+    reason: str
+    filled_lots: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class CancelRejected(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=25):
+    """The venue could not cancel, usually because the order was final already."""
+
+    decision_id: str
+    reason: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class OrderOutcomeUnknown(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=26
+):
+    """A create was sent and no answer tells its fate; the gateway goes on asking."""
+
+    decision_id: str
+    detail: str
+    arrival_time_ns: int
+
+
+class FundingCharged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=27):
+    """A funding payment on the position held at `venue_time_ns`.
+
+    Attributes:
+        amount: Internal money units; positive is received, negative is paid.
+        rate: Decimal text, positive when longs pay.
+        position_lots: Signed position it was charged on; None when the venue did not say.
+        mark_ticks: Mark price used; None when the venue did not say.
+        charge_id: The venue's id of the row; seen twice, booked once.
+    """
+
+    instrument: str
+    charge_id: str
+    amount: int
+    rate: str
+    position_lots: int | None
+    mark_ticks: int | None
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class ForeignOrderSeen(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=28
+):
+    """An order on the account that is not this run's: named, and kept out of its profit."""
+
+    client_order_id: str
+    instrument: str
+    side: int
+    filled_lots: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class ConnectionLost(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=30):
+    """A stream is down; what it would have brought is missing until it is restored."""
+
+    stream: str
+    reason: str
+    arrival_time_ns: int
+
+
+class ConnectionRestored(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=31
+):
+    """A stream is back and its gap was asked for; `backfilled` events follow, late."""
+
+    stream: str
+    backfilled: int
+    arrival_time_ns: int
+
+
+class ClockOffsetMeasured(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=32
+):
+    """Venue clock minus ours, with its bound; applied to later venue times."""
+
+    offset_ns: int
+    error_ns: int
+    arrival_time_ns: int
+
+
+class ClockReached(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=33):
+    """Our clock passed this time with no other event; timers due by it fire."""
+
+    arrival_time_ns: int
+    woke_at_ns: int
+
+
+class OperatorCommand(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=34):
+    """A person's command to the run (`halt`, `stop`, `cancel_all`)."""
+
+    command: str
+    actor: str
+    arrival_time_ns: int
+
+
+class RunStarted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=35):
+    """The start snapshot: what the account held and which rules were in force.
+
+    Attributes:
+        cash: Starting cash in internal money units.
+        positions: Pairs (symbol, signed lots, cost in internal money units).
+        store: The strategy's key–value store at start.
+        marks: Pairs (symbol, mark price in ticks) at start.
+    """
+
+    arrival_time_ns: int
+    cash: int
+    positions: tuple[tuple[str, int, int], ...] = ()
+    store: tuple[tuple[str, str], ...] = ()
+    marks: tuple[tuple[str, int], ...] = ()
+
+
+class RunResumed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=36):
+    """A new process took over after a stop or a crash.
+
+    Attributes:
+        down_since_ns: Arrival time of the last durable record.
+        state: `kept` (the fold of the log) or `fresh` (the strategy starts anew, by order of the
+            operator: what it held in memory and in its store is lost).
+    """
+
+    arrival_time_ns: int
+    down_since_ns: int
+    state: str
+
+
+class RunEnded(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=37):
+    """The last input of a run.
+
+    Attributes:
+        marks: Pairs (symbol, final mark price in ticks).
+    """
+
+    arrival_time_ns: int
+    reason: str
+    marks: tuple[tuple[str, int], ...] = ()
+
+
+class DataOpened(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=38):
+    """A stored data set feeds this run; its rows are named by fingerprint, not copied."""
+
+    stream: str
+    fingerprint: str
+    rows: int
+    arrival_time_ns: int
+
+
+class OrderDenied(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=3):
+    """The risk gate or an instrument rule refused a wish; it never left. A decision record.
+
+    Attributes:
+        decision_id: Identity of the wish.
+        rule: Which rule (`max_position`, `stale_input`, `min_notional`, …).
+        detail: Subject, value, limit, remedy.
+    """
+
+    decision_id: str
+    instrument: str
+    rule: str
+    detail: str
+    decided_at_ns: int
+    origin: str
+
+
+class StoreWritten(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=4):
+    """The strategy wrote to its key–value store. A decision record."""
+
+    key: str
+    value: str
+    decided_at_ns: int
+
+
+class StrategyFailed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=5):
+    """The strategy raised; it is ended and its orders are cancelled. A decision record."""
+
+    error: str
+    detail: str
+    decided_at_ns: int
+    origin: str
+
+
+Report = (
+    OrderAccepted
+    | OrderRejected
+    | OrderTriggered
+    | Fill
+    | OrderCancelled
+    | CancelRejected
+    | OrderOutcomeUnknown
+    | FundingCharged
+    | ForeignOrderSeen
+)
+"""What a venue tells us."""
+
+Input = (
+    Trade
+    | Bar
+    | Report
+    | ConnectionLost
+    | ConnectionRestored
+    | ClockOffsetMeasured
+    | ClockReached
+    | OperatorCommand
+    | RunStarted
+    | RunResumed
+    | RunEnded
+    | DataOpened
+)
+"""Everything that can reach the kernel."""

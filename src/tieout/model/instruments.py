@@ -1,0 +1,138 @@
+"""Instruments: ticks, lots and what one tick of one lot is worth."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import cached_property
+
+import msgspec
+
+from tieout.errors import OrderRefused, SettingsError
+from tieout.model.money import MONEY_DIGITS
+from tieout.model.orders import Side
+
+__all__ = ["Instrument", "as_decimal"]
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A linear instrument as its venue defines it.
+
+    Attributes:
+        symbol: Unified symbol, e.g. `BTC/USDT:USDT`.
+        venue_symbol: The venue's own id, e.g. `BTCUSDT`.
+        tick_size: Smallest price step, positive.
+        lot_size: Smallest quantity step, positive.
+        multiplier: Units of the underlying per unit of quantity, positive.
+        currency: What profit, fees and funding are paid in.
+        min_lots: Smallest order.
+        max_lots: Largest order.
+        min_notional: Smallest price·quantity of an order that opens, in `currency`; 0 for none.
+    """
+
+    symbol: str
+    venue_symbol: str
+    tick_size: Decimal
+    lot_size: Decimal
+    multiplier: Decimal = Decimal(1)
+    currency: str = "USDT"
+    min_lots: int = 1
+    max_lots: int = 10**12
+    min_notional: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        for name in ("tick_size", "lot_size", "multiplier"):
+            value: Decimal = getattr(self, name)
+            if not value.is_finite() or value <= 0:
+                raise SettingsError(f"{self.symbol}: {name} {value} must be positive and finite")
+        exact = self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS
+        if exact != exact.to_integral_value():
+            raise SettingsError(
+                f"{self.symbol}: one tick of one lot is worth {exact.scaleb(-MONEY_DIGITS)} "
+                f"{self.currency}, finer than {MONEY_DIGITS} decimals; use a larger lot_size"
+            )
+
+    @cached_property
+    def tick_value(self) -> int:
+        """Money, in internal units, that one lot gains when the price rises one tick."""
+        return int(self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS)
+
+    @cached_property
+    def tick_float(self) -> float:
+        """Tick size as a float; price as a float is ticks times this."""
+        return float(self.tick_size)
+
+    def notional(self, lots: int, price_ticks: int) -> int:
+        """Return lots·price in internal money units; the sign follows `lots`."""
+        return lots * price_ticks * self.tick_value
+
+    def price(self, ticks: int) -> Decimal:
+        """Return a price in ticks as a `Decimal`."""
+        return ticks * self.tick_size
+
+    def quantity(self, lots: int) -> Decimal:
+        """Return a quantity in lots as a `Decimal`."""
+        return lots * self.lot_size
+
+    def exact_ticks(self, price: Decimal | str | float) -> int:
+        """Return a price that must lie on the tick as ticks.
+
+        Raises:
+            OrderRefused: The price is not a multiple of the tick size.
+        """
+        value = as_decimal(price)
+        ticks = value / self.tick_size
+        if ticks != ticks.to_integral_value():
+            raise OrderRefused(
+                f"{self.symbol}: price {value} is not a multiple of tick size {self.tick_size}; "
+                "round it with instrument.round_price(side=...)"
+            )
+        return int(ticks)
+
+    def exact_lots(self, quantity: Decimal | str | float) -> int:
+        """Return a quantity that must lie on the lot as lots.
+
+        Raises:
+            OrderRefused: The quantity is not a multiple of the lot size.
+        """
+        value = as_decimal(quantity)
+        lots = value / self.lot_size
+        if lots != lots.to_integral_value():
+            raise OrderRefused(
+                f"{self.symbol}: quantity {value} is not a multiple of lot size {self.lot_size}; "
+                "round it with instrument.round_quantity()"
+            )
+        return int(lots)
+
+    def round_price(self, price: Decimal | str | float, *, side: Side) -> int:
+        """Return the nearest tick that is no worse for us: a buy rounds down, a sell up.
+
+        A limit rounded so never pays more, or takes less, than was asked for.
+        """
+        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+        return int((as_decimal(price) / self.tick_size).to_integral_value(rounding=rounding))
+
+    def round_stop(self, price: Decimal | str | float) -> int:
+        """Return the tick nearest to a trigger price, ties to even."""
+        ticks = as_decimal(price) / self.tick_size
+        return int(ticks.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+    def round_quantity(self, quantity: Decimal | str | float) -> int:
+        """Return whole lots, rounded toward zero: never more than was asked for."""
+        return int(as_decimal(quantity) / self.lot_size)
+
+
+def as_decimal(number: Decimal | str | float) -> Decimal:
+    """Return a finite number as the `Decimal` a person would have typed.
+
+    A float goes through its shortest text, so 0.1 is 0.1 and not 0.1000000000000000055.
+
+    Raises:
+        OrderRefused: Not a finite number.
+    """
+    try:
+        value = number if isinstance(number, Decimal) else Decimal(str(number))
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise OrderRefused(f"{number!r} is not a finite number; check what computed it")
+    return value

@@ -1,0 +1,175 @@
+"""Simulation profiles: every assumption about a venue, named and versioned.
+
+A profile is data. A default that changes results is a new version, never an edit.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum, unique
+from typing import Final
+
+import msgspec
+
+from tieout.errors import SettingsError
+
+__all__ = ["PROFILES", "FillLevel", "FundingRule", "LimitRule", "SimulationProfile", "profile"]
+
+MILLISECOND: Final = 1_000_000
+SECOND: Final = 1_000_000_000
+HOUR: Final = 3600 * SECOND
+
+
+@unique
+class FillLevel(StrEnum):
+    """How finely a fill is modelled; see the matching rules page."""
+
+    NAIVE = "naive"
+    FIXED = "fixed"
+    IMPACT = "impact"
+
+
+@unique
+class LimitRule(StrEnum):
+    """When a resting limit order fills: the price trades through it, or only touches it."""
+
+    THROUGH = "through"
+    TOUCH = "touch"
+
+
+@unique
+class FundingRule(StrEnum):
+    """Who pays funding: nobody, longs when the rate is positive, or always us."""
+
+    NONE = "none"
+    SIGNED = "signed"
+    AGAINST = "against"
+
+
+class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the simulated venue and its feed assume.
+
+    Attributes:
+        name: Name with version.
+        fill_level: `FillLevel`.
+        spread_bps: Full quoted spread assumed where none is known; half is paid at `impact`.
+        slippage_bps: `fixed`: the whole adverse shift; `impact`: floor of the impact part.
+        impact_y: Y of the square-root law Y·σ·sqrt(Q/V).
+        participation: Share of traded volume our orders may take; None for no limit.
+        limit_rule: `LimitRule`.
+        entry_latency_ns: Decision to venue.
+        matching_latency_ns: Venue gateway to matching engine, added to the entry.
+        response_latency_ns: Venue to us.
+        bar_delay_ns: Close of a bar to its arrival here.
+        trade_delay_ns: Trade to its arrival here.
+        taker_fee_rate, maker_fee_rate: Share of notional; negative is a rebate.
+        fee_digits: Decimals a commission or funding payment is rounded to, half up.
+        funding_rule: `FundingRule`.
+        funding_rate: Per funding interval, share of notional at mark price.
+        funding_interval_ns: Funding falls on whole multiples of this since 1970, UTC.
+        input_age_ns_max: Orders resting on older input than this are refused.
+    """
+
+    name: str
+    fill_level: FillLevel
+    spread_bps: Decimal = Decimal(0)
+    slippage_bps: Decimal = Decimal(0)
+    impact_y: float = 1.0
+    participation: Decimal | None = None
+    limit_rule: LimitRule = LimitRule.THROUGH
+    entry_latency_ns: int = 0
+    matching_latency_ns: int = 0
+    response_latency_ns: int = 0
+    bar_delay_ns: int = 0
+    trade_delay_ns: int = 0
+    taker_fee_rate: Decimal = Decimal("0.0005")
+    maker_fee_rate: Decimal = Decimal("0.0002")
+    fee_digits: int = 8
+    funding_rule: FundingRule = FundingRule.NONE
+    funding_rate: Decimal = Decimal("0.0001")
+    funding_interval_ns: int = 8 * HOUR
+    input_age_ns_max: int = 60 * SECOND
+
+    def __post_init__(self) -> None:
+        for name in (
+            "entry_latency_ns",
+            "matching_latency_ns",
+            "response_latency_ns",
+            "bar_delay_ns",
+            "trade_delay_ns",
+            "spread_bps",
+            "slippage_bps",
+            "impact_y",
+        ):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise SettingsError(f"profile {self.name}: {name} {value} must not be negative")
+        if self.participation is not None and not 0 < self.participation <= 1:
+            raise SettingsError(
+                f"profile {self.name}: participation {self.participation} must lie in (0, 1]"
+            )
+        if self.funding_interval_ns <= 0 or self.input_age_ns_max <= 0:
+            raise SettingsError(
+                f"profile {self.name}: funding_interval_ns and input_age_ns_max must be positive"
+            )
+        if not 0 <= self.fee_digits <= 12:
+            raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+
+    @property
+    def order_latency_ns(self) -> int:
+        """Decision to matching engine."""
+        return self.entry_latency_ns + self.matching_latency_ns
+
+
+PROFILES: Final = {
+    each.name: each
+    for each in (
+        SimulationProfile(
+            name="pessimistic-1",
+            fill_level=FillLevel.IMPACT,
+            spread_bps=Decimal(3),
+            slippage_bps=Decimal(5),
+            impact_y=1.0,
+            participation=Decimal("0.10"),
+            limit_rule=LimitRule.THROUGH,
+            entry_latency_ns=490 * MILLISECOND,
+            matching_latency_ns=10 * MILLISECOND,
+            response_latency_ns=100 * MILLISECOND,
+            bar_delay_ns=3 * SECOND,
+            trade_delay_ns=100 * MILLISECOND,
+            taker_fee_rate=Decimal("0.0005"),
+            maker_fee_rate=Decimal("0.0005"),
+            funding_rule=FundingRule.AGAINST,
+        ),
+        SimulationProfile(
+            name="zero-latency",
+            fill_level=FillLevel.NAIVE,
+            limit_rule=LimitRule.TOUCH,
+        ),
+        SimulationProfile(
+            name="practice-1",
+            fill_level=FillLevel.FIXED,
+            slippage_bps=Decimal(1),
+            entry_latency_ns=20 * MILLISECOND,
+            matching_latency_ns=1 * MILLISECOND,
+            response_latency_ns=20 * MILLISECOND,
+            bar_delay_ns=200 * MILLISECOND,
+            trade_delay_ns=10 * MILLISECOND,
+            taker_fee_rate=Decimal("0.0004"),
+            maker_fee_rate=Decimal("0.0002"),
+            funding_rule=FundingRule.SIGNED,
+        ),
+    )
+}
+"""The profiles that ship, by name."""
+
+
+def profile(name: str) -> SimulationProfile:
+    """Return a shipped profile.
+
+    Raises:
+        SettingsError: No profile has this name.
+    """
+    if name not in PROFILES:
+        raise SettingsError(f"profile {name!r} is unknown; choose one of {', '.join(PROFILES)}")
+    return PROFILES[name]
