@@ -1,0 +1,1 @@
+"""The deterministic core: one loop for every world. Start reading at `loop.py`."""

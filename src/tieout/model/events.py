@@ -98,7 +98,8 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
         open_ticks, high_ticks, low_ticks, close_ticks: Prices in ticks.
         volume_lots: Traded lots; 0 is possible.
         revision: 0 for the first version; each later one is an event of its own.
-        open, high, low, close: The same prices as floats, for statistics only.
+        tick: Size of a tick; `open`, `high`, `low` and `close` are ticks times this, as floats, for
+            statistics only.
         warm_up: True when the bar only warms indicators; orders placed then are refused.
     """
 
@@ -113,11 +114,28 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     close_ticks: int
     volume_lots: int
     revision: int
-    open: float
-    high: float
-    low: float
-    close: float
+    tick: float
     warm_up: bool = False
+
+    @property
+    def open(self) -> float:
+        """First price."""
+        return self.open_ticks * self.tick
+
+    @property
+    def high(self) -> float:
+        """Highest price."""
+        return self.high_ticks * self.tick
+
+    @property
+    def low(self) -> float:
+        """Lowest price."""
+        return self.low_ticks * self.tick
+
+    @property
+    def close(self) -> float:
+        """Last price."""
+        return self.close_ticks * self.tick
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=20):

@@ -25,19 +25,26 @@ def money(amount: Decimal | str | int) -> int:
     value = Decimal(amount)
     if not value.is_finite():
         raise InputError(f"money: {amount} is not a finite amount; give a plain decimal number")
-    scaled = value.scaleb(MONEY_DIGITS)
-    units = int(scaled)
-    if units != scaled:
+    # By digits and not by arithmetic: a decimal context would round at 28 digits.
+    exact = True
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int), exponent
+    units = int("".join(map(str, digits)))
+    if exponent + MONEY_DIGITS >= 0:
+        units *= 10 ** (exponent + MONEY_DIGITS)
+    else:
+        units, lost = divmod(units, 10 ** -(exponent + MONEY_DIGITS))
+        exact = not lost
+    if not exact:
         raise InputError(
             f"money: {amount} has more than {MONEY_DIGITS} decimal digits; round it first"
         )
-    return units
+    return -units if sign else units
 
 
 def money_decimal(units: int) -> Decimal:
     """Return internal units as a `Decimal` of currency, exactly and without trailing zeros."""
-    whole = Decimal(units).scaleb(-MONEY_DIGITS)
-    return whole.quantize(Decimal(1)) if whole == whole.to_integral_value() else whole.normalize()
+    return Decimal(decimal_text(units, least_digits=0))
 
 
 def decimal_text(units: int, least_digits: int = 2) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum, unique
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -102,8 +103,10 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             "impact_y",
         ):
             value = getattr(self, name)
-            if not value >= 0:
-                raise SettingsError(f"profile {self.name}: {name} {value} must not be negative")
+            if not isfinite(value) or value < 0:
+                raise SettingsError(
+                    f"profile {self.name}: {name} {value} must be finite and not negative"
+                )
         if self.participation is not None and not 0 < self.participation <= 1:
             raise SettingsError(
                 f"profile {self.name}: participation {self.participation} must lie in (0, 1]"

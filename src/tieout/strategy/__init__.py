@@ -1,0 +1,19 @@
+"""What a trader writes against."""
+
+from tieout.strategy.context import BarStream, Context, PositionView, TimerEvent
+from tieout.strategy.indicators import INDICATORS, Indicator, make_indicator
+from tieout.strategy.loader import LoadedStrategy, load_strategy
+from tieout.strategy.strategy import Strategy
+
+__all__ = [
+    "INDICATORS",
+    "BarStream",
+    "Context",
+    "Indicator",
+    "LoadedStrategy",
+    "PositionView",
+    "Strategy",
+    "TimerEvent",
+    "load_strategy",
+    "make_indicator",
+]

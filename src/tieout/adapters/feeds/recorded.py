@@ -1,0 +1,34 @@
+"""Inputs read back from a journal, for replays and for the rungs of the ladder."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tieout.kernel.ports import Inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tieout.kernel.ports import MarketBatch
+    from tieout.model.events import Input
+
+__all__ = ["RecordedSource"]
+
+
+class RecordedSource:
+    """A source that gives recorded inputs in the order they were recorded.
+
+    Args:
+        inputs: In journal order.
+        group: How many are given at once; the result does not depend on it.
+    """
+
+    def __init__(self, inputs: Iterable[Input], *, group: int = 512) -> None:
+        self._inputs = iter(inputs)
+        self._group = group
+
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:  # noqa: ARG002
+        """Return the next recorded inputs; a deadline means nothing to a record."""
+        events = tuple(islice(self._inputs, self._group))
+        return Inputs(events) if events else None

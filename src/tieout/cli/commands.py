@@ -1,0 +1,580 @@
+"""Every command: reads arguments, calls wiring, shows what came back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tieout.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from tieout.adapters.storage.runs import Runs
+    from tieout.cli.settings import ProjectSettings
+
+__all__ = ["register"]
+
+Strategy = Annotated[str, typer.Argument(help="file.py or file.py:Class")]
+Run = Annotated[str, typer.Argument(help="A run's id, a unique prefix of it, or `last`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
+Data = Annotated[list[str], typer.Option("--data", help="Data set of the store; repeatable.")]
+Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=value.")]
+Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T18:00.")]
+End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
+Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
+
+HERE = Path()
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command to the application."""
+    from tieout.cli.demo import demo  # noqa: PLC0415 - the demo imports this module's helpers
+
+    for command in (
+        demo,
+        new,
+        import_,
+        backtest,
+        practice,
+        paper,
+        shadow,
+        live,
+        replay,
+        twin,
+        reconcile,
+        report,
+        show,
+    ):
+        app.command(name=command.__name__.rstrip("_"))(command)
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    as_json: AsJson = False,  # noqa: FBT002
+) -> None:
+    """Make a project folder with settings and two strategies to start from."""
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: the folder is not empty; choose another name")
+    templates = Path(__file__).parent.parent / "templates"
+    strategies = folder / "strategies"
+    strategies.mkdir(parents=True)
+    shutil.copyfile(templates / "tieout.toml", folder / "tieout.toml")
+    for each in sorted(templates.glob("*.py")):
+        shutil.copyfile(each, strategies / each.name)
+    for name in ("data", "runs", "reports"):
+        (folder / name).mkdir()
+    made = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
+    if as_json:
+        _print_json({"folder": str(folder), "files": made})
+    else:
+        _say(f"Made {folder}: {', '.join(made)}")
+        _say(f"Next: cd {folder} && tieout import es-trades")
+
+
+def import_(
+    source: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a sample's name.")],
+    name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
+    kind: Annotated[str, typer.Option(help="trades or bars")] = "trades",
+    symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
+    tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
+    lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
+    interval: Annotated[str | None, typer.Option(help="Bars only: 1m, 1h, …")] = None,
+    column: Annotated[list[str], typer.Option(help="Mapping field=header; repeatable.")] = [],  # noqa: B006
+    stamp: Annotated[str, typer.Option(help="Bars only: stamped at open or close.")] = "open",
+    zone: Annotated[str, typer.Option(help="Time zone of stamps without one.")] = "UTC",
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Leave defective rows out and list them.")
+    ] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Take a sample under its own licence.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Import market data into the store, or nothing at all when a row cannot be right."""
+    from tieout import history  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    store = history.Store(project / settings.data)
+    with _progress(f"import {source}", quiet=as_json) as progress:
+        if source in history.SAMPLES:
+            made = history.import_sample(
+                store, source, name=name, accept_licence=accept_licence, progress=progress
+            )
+        else:
+            made = history.import_file(
+                store,
+                Path(source),
+                name=name or Path(source).stem,
+                kind=kind,
+                instrument=_instrument(symbol, tick, lot),
+                interval=interval,
+                mapping=dict(_pair(each, "--column") for each in column),
+                stamp=stamp,
+                zone=zone,
+                on_defect="set_aside" if set_aside else "refuse",
+                progress=progress,
+            )
+    if as_json:
+        _print_json(_dataset_facts(made))
+    else:
+        facts = _dataset_facts(made)
+        _say(
+            f"{facts['name']}: {facts['rows']:,} {facts['kind']} of {facts['instrument']}, "
+            f"{facts['first']} … {facts['last']}, fingerprint {facts['fingerprint'][:16]}"
+        )
+
+
+def backtest(
+    strategy: Strategy,
+    data: Data,
+    parameter: Set = [],  # noqa: B006
+    start: Start = None,
+    end: End = None,
+    profile: Profile = None,
+    cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Run a strategy over history on the simulated venue."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    with _progress("backtest", quiet=as_json) as progress:
+        result = wiring.backtest(
+            _load(strategy, parameter, project),
+            store=project / settings.data,
+            data=data,
+            profile=profile or settings.profile,
+            cash=_amount(cash, settings.cash),
+            limits=settings.risk,
+            seed=settings.seed,
+            start_ns=_time(start),
+            end_ns=_time(end),
+            runs=_runs(project, settings),
+            progress=progress,
+        )
+    _show_result(result, as_json=as_json)
+
+
+def practice(
+    data: Annotated[str, typer.Option("--data", help="Data set that is the market.")],
+    port: Annotated[int, typer.Option(help="0 chooses a free one.")] = 8642,
+    mode: Annotated[str, typer.Option(help="lockstep or paced")] = "lockstep",
+    speed: Annotated[float, typer.Option(help="Paced: virtual seconds a second.")] = 1.0,
+    faults: Annotated[Path | None, typer.Option(help="Fault script, JSON.")] = None,
+    profile: Profile = "practice-1",
+    start: Start = None,
+    end: End = None,
+    cash: Annotated[str, typer.Option(help="Starting balance.")] = "100000",
+    log: Annotated[Path | None, typer.Option(help="Where the venue keeps its own log.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a practice exchange on loopback, fed by history, with faults by script."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    server = wiring.practice_server(
+        store=project / settings.data,
+        data=data,
+        port=port,
+        mode=mode,
+        speed=speed,
+        faults=faults,
+        profile=profile or "practice-1",
+        start_ns=_time(start),
+        end_ns=_time(end),
+        cash=Decimal(cash),
+        log=log,
+    )
+    with server as url:
+        if as_json:
+            _print_json({"url": url, "mode": mode})
+        else:
+            _say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
+        sys.stdout.flush()
+        server.wait()
+
+
+def paper(
+    strategy: Strategy,
+    venue: Venue,
+    instrument: Annotated[list[str], typer.Option("--instrument", help="Symbol; repeatable.")],
+    data: Data = [],  # noqa: B006
+    parameter: Set = [],  # noqa: B006
+    end: End = None,
+    profile: Profile = None,
+    cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Trade live data on the simulated venue with cash of our own."""
+    _connected(
+        "paper", strategy, venue, instrument, data, parameter, end, profile, cash, project,
+        as_json=as_json,
+    )
+
+
+def shadow(
+    strategy: Strategy,
+    venue: Venue,
+    instrument: Annotated[list[str], typer.Option("--instrument", help="Symbol; repeatable.")],
+    data: Data = [],  # noqa: B006
+    parameter: Set = [],  # noqa: B006
+    end: End = None,
+    profile: Profile = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Decide on live data from the real account's state; check every order, send none."""
+    _connected(
+        "shadow", strategy, venue, instrument, data, parameter, end, profile, None, project,
+        as_json=as_json,
+    )
+
+
+def live(
+    strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
+    venue: Annotated[str | None, typer.Option("--venue", help="Venue or address.")] = None,
+    instrument: Annotated[
+        list[str], typer.Option("--instrument", help="Symbol; repeatable.")
+    ] = [],  # noqa: B006
+    data: Data = [],  # noqa: B006
+    parameter: Set = [],  # noqa: B006
+    end: End = None,
+    profile: Profile = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with a run that stopped.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="With --resume: forget the strategy's state.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Trade for real at a venue; every order is in the journal before it leaves."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    if resume is not None:
+        with _progress("live (resumed)", quiet=as_json) as progress:
+            result = wiring.resume(
+                _runs(project, settings).find(resume),
+                runs=_runs(project, settings),
+                fresh=fresh,
+                access=_access(venue, settings) if venue else None,
+                progress=progress,
+            )
+        _show_result(result, as_json=as_json)
+        return
+    if strategy is None or venue is None or not instrument:
+        raise InputError("live: give a strategy, --venue and --instrument, or --resume RUN")
+    _connected(
+        "live", strategy, venue, instrument, data, parameter, end, profile, None, project,
+        as_json=as_json,
+    )
+
+
+def replay(
+    run: Run,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare the decisions; exit 1 where they differ.")
+    ] = False,
+    chunk: Annotated[int, typer.Option(help="Bytes of the journal read at a time.")] = 1 << 16,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Run the recorded inputs again and compare the decisions byte by byte."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    outcome = wiring.replay(
+        _runs(project, settings).find(run), store=project / settings.data, chunk_bytes=chunk
+    )
+    if as_json:
+        _print_json(outcome.facts())
+    else:
+        _say(outcome.text())
+    if verify and not outcome.identical:
+        raise typer.Exit(1)
+
+
+def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:  # noqa: FBT002
+    """Backtest the manifest of a run over the same period, from its first start."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    runs = _runs(project, settings)
+    with _progress("twin", quiet=as_json) as progress:
+        result = wiring.twin(
+            runs.find(run), store=project / settings.data, runs=runs, progress=progress
+        )
+    _show_result(result, as_json=as_json)
+
+
+def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:  # noqa: FBT002
+    """Explain live minus twin, in money, order by order; exit 1 when there is a break."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+    from tieout.report import terminal  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    with _progress("reconcile", quiet=as_json) as progress:
+        outcome = wiring.reconcile(
+            _runs(project, settings).find(run), store=project / settings.data, progress=progress
+        )
+    if as_json:
+        _print_json(outcome.reconciliation.to_json())
+    else:
+        terminal.show_reconciliation(outcome.reconciliation)
+    if outcome.reconciliation.has_breaks:
+        raise typer.Exit(1)
+
+
+def report(
+    run: Run,
+    output: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write one HTML file that opens offline."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    folder = _runs(project, settings).find(run)
+    target = output or project / settings.reports / f"{folder.run_id}.html"
+    html = wiring.report(folder, store=project / settings.data)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(target.name + ".part")
+    half.write_text(html, encoding="utf-8")
+    half.replace(target)
+    if as_json:
+        _print_json({"report": str(target), "bytes": len(html.encode())})
+    else:
+        _say(f"report: {target}")
+
+
+def show(
+    run: Annotated[str | None, typer.Argument(help="A run; nothing lists runs and data.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List runs and data sets, or show one run: its manifest, orders and fills."""
+    from tieout import history, wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    runs = _runs(project, settings)
+    if run is not None:
+        facts = wiring.run_facts(runs.find(run))
+        if as_json:
+            _print_json(facts)
+        else:
+            _table_of(facts)
+        return
+    store = history.Store(project / settings.data)
+    listing = {
+        "runs": [wiring.run_summary(each) for each in runs.all()],
+        "data": [_dataset_facts(store.dataset(name)) for name in store.names()],
+    }
+    if as_json:
+        _print_json(listing)
+        return
+    for each in listing["runs"]:
+        _say("  ".join(str(value) for value in each.values()))
+    for each in listing["data"]:
+        _say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
+    if not listing["runs"] and not listing["data"]:
+        _say("nothing here yet; start with: tieout import es-trades")
+
+
+# -- shared by the commands ---------------------------------------------------------------------
+
+
+def _connected(
+    world: str,
+    strategy: str,
+    venue: str,
+    instrument: list[str],
+    data: list[str],
+    parameter: list[str],
+    end: str | None,
+    profile: str | None,
+    cash: str | None,
+    project: Path,
+    *,
+    as_json: bool,
+) -> None:
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    start = {"paper": wiring.paper, "shadow": wiring.shadow, "live": wiring.live}[world]
+    with _progress(world, quiet=as_json) as progress:
+        result = start(
+            _load(strategy, parameter, project),
+            access=_access(venue, settings),
+            symbols=instrument,
+            store=project / settings.data,
+            data=data,
+            profile=profile or settings.profile,
+            cash=_amount(cash, settings.cash),
+            limits=settings.risk,
+            seed=settings.seed,
+            end_ns=_time(end),
+            runs=_runs(project, settings),
+            progress=progress,
+        )
+    _show_result(result, as_json=as_json)
+
+
+def _settings(project: Path) -> ProjectSettings:
+    from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
+
+    return load_settings(project)
+
+
+def _runs(project: Path, settings: ProjectSettings) -> Runs:
+    from tieout.adapters.storage.runs import Runs  # noqa: PLC0415 - heavy
+
+    return Runs(project / settings.runs)
+
+
+def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: ANN401
+    from tieout.strategy import load_strategy  # noqa: PLC0415 - heavy
+
+    path, separator, name = strategy.partition(":")
+    inside = project / "strategies" / path
+    found = path if Path(path).is_file() or not inside.is_file() else str(inside)
+    given = dict(_pair(each, "--set") for each in parameters)
+    return load_strategy(found + separator + name, given)
+
+
+def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
+    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
+    from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
+
+    if venue.startswith(("http://", "https://")):
+        chosen = VenueSettings(url=venue)
+    elif venue in settings.venue:
+        chosen = settings.venue[venue]
+    else:
+        known = ", ".join(settings.venue) or "none"
+        raise SettingsError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
+    return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
+
+
+def _secret(value: str) -> str:
+    if not value.startswith("env:"):
+        return value
+    found = os.environ.get(value[4:])
+    if not found:
+        raise SettingsError(f"environment variable {value[4:]} is not set; it holds a venue key")
+    return found
+
+
+def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa: ANN401
+    from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
+
+    if symbol is None or tick is None:
+        raise InputError("import: a file needs --symbol and --tick (and --lot when it is not 1)")
+    base, _, rest = symbol.partition("/")
+    currency = rest.partition(":")[0] or "USD"
+    return Instrument(
+        symbol=symbol,
+        venue_symbol=base + currency,
+        tick_size=_decimal(tick, "--tick"),
+        lot_size=_decimal(lot, "--lot"),
+        currency=currency,
+    )
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InputError(f"{option} {text!r} must be name=value")
+    return name, value
+
+
+def _decimal(text: str, option: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise InputError(f"{option} {text!r} is not a number")
+    return value
+
+
+def _amount(text: str | None, default: Decimal) -> Decimal:
+    value = default if text is None else _decimal(text, "--cash")
+    if value <= 0:
+        raise InputError(f"cash {value} must be positive")
+    return value
+
+
+def _time(text: str | None) -> int | None:
+    """Return UTC nanoseconds of an ISO time; times without a zone are UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"time {text!r}: {error}; write it like 2013-09-01T18:00") from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    whole = int(moment.replace(microsecond=0).timestamp())
+    return whole * 1_000_000_000 + moment.microsecond * 1000
+
+
+def _progress(title: str, *, quiet: bool) -> Any:  # noqa: ANN401
+    from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
+
+    return Progress(title, quiet=quiet)
+
+
+def _dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
+    meta = dataset.meta
+    return {
+        "name": meta.name,
+        "kind": meta.kind,
+        "instrument": meta.instrument.symbol,
+        "rows": meta.rows,
+        "first": utc(meta.first_time_ns),
+        "last": utc(meta.last_time_ns),
+        "fingerprint": meta.fingerprint,
+        "set_aside": dict(meta.defects),
+    }
+
+
+def utc(time_ns: int) -> str:
+    """Return a time as a person writes it, to the millisecond."""
+    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{time_ns // 1_000_000 % 1000:03d}"
+
+
+def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401
+    if as_json:
+        _print_json(result.facts())
+    else:
+        _table_of(result.facts())
+    if result.failure:
+        raise typer.Exit(1)
+
+
+def _table_of(facts: dict[str, Any]) -> None:
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        _say(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

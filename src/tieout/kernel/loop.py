@@ -1,0 +1,695 @@
+"""The kernel: one loop, one order of events, the same in every world. Read this file first.
+
+A run is a fold over an ordered log of inputs. The source gives the inputs, the venue answers with
+reports, the strategy decides, the risk gate lets pass or refuses, the journal keeps all of it, and
+only then an order leaves.
+
+    source ──▶ catch up: timers due, venue reports ──▶ the event itself ──▶ strategy
+                                                                              │ wishes
+                  venue ◀── send ◀── journal, durable ◀── risk gate ◀─────────┘
+
+Order at one instant: timers first, then venue reports, then market events.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from hashlib import sha256
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, Any
+
+from tieout.errors import InvariantViolated
+from tieout.kernel.context import HISTORY_ROWS_MAX, KernelContext, Wish
+from tieout.kernel.orders import Orders
+from tieout.kernel.ports import MarketBatch
+from tieout.kernel.risk import RiskGate, RiskLimits
+from tieout.kernel.timers import Timers
+from tieout.ledger import Ledger
+from tieout.market.chain import DataChain
+from tieout.model.columns import TradeColumns, interval_name
+from tieout.model.events import (
+    Bar,
+    ClockOffsetMeasured,
+    ClockReached,
+    ConnectionLost,
+    ConnectionRestored,
+    DataOpened,
+    Fill,
+    ForeignOrderSeen,
+    FundingCharged,
+    OperatorCommand,
+    OrderDenied,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    StoreWritten,
+    StrategyFailed,
+    Trade,
+)
+from tieout.model.identity import decision_id
+from tieout.model.orders import CancelOrder, OrderState, PlaceOrder
+from tieout.strategy import Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tieout.kernel.context import Subscriptions
+    from tieout.kernel.ports import JournalPort, Source, Venue
+    from tieout.kernel.timers import Timer
+    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.events import Input, Report
+    from tieout.model.instruments import Instrument
+
+__all__ = ["Kernel"]
+
+_CHUNK_ROWS = 4096
+"""Rows turned into Python objects at a time; larger chunks fall out of the cache."""
+
+_NEVER = 1 << 62
+_BEFORE_REPORTS = (OperatorCommand, ConnectionLost, ConnectionRestored, ClockOffsetMeasured)
+
+
+class Kernel:
+    """Runs one strategy over one source of inputs.
+
+    Args:
+        strategy: Makes the strategy; called again when a run is resumed with a fresh state.
+        instruments: Everything the run may trade, by symbol.
+        journal: Where inputs and decisions go.
+        limits: Hard limits of the risk gate.
+        seed: Keys every random draw.
+    """
+
+    def __init__(
+        self,
+        strategy: Callable[[], Strategy],
+        *,
+        instruments: Mapping[str, Instrument],
+        journal: JournalPort,
+        limits: RiskLimits | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._make_strategy = strategy
+        self.instruments = instruments
+        self.seed = seed
+        self.orders = Orders()
+        self.timers = Timers()
+        self.risk = RiskGate(limits or RiskLimits())
+        self.seen = DataChain()
+        self.ended: RunEnded | None = None
+        self.failure: Exception | None = None
+        self.ledger = Ledger(dict(instruments), cash=0, positions={})
+        self._journal = journal
+        self._venue: Venue
+        self._now_ns = 0
+        self._origin: Callable[[], str] = _no_origin
+        self._cursor: _Cursor | None = None
+        self._last_prices: dict[str, int] = {}
+        self._started = False
+        self._declare()
+
+    # -- the loop -----------------------------------------------------------------------------
+
+    def run(self, source: Source, venue: Venue) -> None:
+        """Fold every input of the source; returns when the source has no more."""
+        self._venue = venue
+        while (given := source.next(self.timers.next_due_ns)) is not None:
+            if type(given) is MarketBatch:
+                self._batch(given.columns)
+            else:
+                for event in given.events:  # type: ignore[union-attr]
+                    self._input(event)
+        self._journal.commit()
+
+    def _input(self, event: Input) -> None:
+        """Take one input: what was due before it first, then the event itself."""
+        arrival_ns = event.arrival_time_ns
+        if arrival_ns < self._now_ns:
+            raise InvariantViolated(
+                f"{type(event).__name__} arrived at {arrival_ns}, before {self._now_ns}; "
+                "a source must give inputs in the order of their arrival"
+            )
+        if self._started:
+            reports_until = arrival_ns - isinstance(event, _BEFORE_REPORTS)
+            self._catch_up(arrival_ns, reports_until)
+        self._journal.input(event)
+        self._now_ns = arrival_ns
+        self._dispatch(event)
+
+    def _catch_up(self, until_ns: int, reports_until_ns: int) -> None:
+        """Fire every timer due and take every venue report known by then, in order of time."""
+        while True:
+            due = self.timers.next_due_ns
+            due = due if due is not None and due <= until_ns else _NEVER
+            wake = self._venue.next_wake_ns(min(reports_until_ns, due - 1))
+            if wake is not None:
+                for report in self._venue.advance(wake):
+                    self._report(report)
+            elif due != _NEVER:
+                self._now_ns = max(self._now_ns, due)
+                self._fire(self.timers.pop())
+            else:
+                return
+
+    # -- market events ------------------------------------------------------------------------
+
+    def _batch(self, columns: MarketColumns) -> None:
+        """Give rows to the strategy, stopping wherever a timer or a report comes between."""
+        for start in range(0, len(columns), _CHUNK_ROWS):
+            part = columns.rows(start, start + _CHUNK_ROWS)
+            self._chunk(_Cursor(part, self.instruments[part.instrument].tick_float))
+            self.seen.extend(part, 0, len(part))
+            self._remember(part)
+
+    def _chunk(self, cursor: _Cursor) -> None:
+        arrivals = cursor.arrivals
+        if arrivals[0] < self._now_ns:
+            raise InvariantViolated(
+                f"market rows arrived at {arrivals[0]}, before {self._now_ns}; "
+                "a source must give inputs in the order of their arrival"
+            )
+        rows = len(arrivals)
+        context = self._context
+        wishes = context.wishes
+        handler = self._market_handler(cursor.columns)
+        row = 0
+        while row < rows:
+            stop = self._stop_row(arrivals, row)
+            if stop == row:
+                self._catch_up(arrivals[row], arrivals[row])
+                handler = self._market_handler(cursor.columns)
+                stop = row + 1
+            self._cursor = cursor
+            if handler is None:
+                cursor.skip_to(stop)
+            else:
+                try:
+                    for event in islice(cursor.events, stop - row):
+                        handler(context, event)
+                        if wishes:
+                            break
+                except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+                    self._failed(error)
+                    handler = None
+                if wishes:
+                    self._settle()
+            row = cursor.row + 1
+            self._now_ns = arrivals[row - 1]
+            self._last_prices[cursor.columns.instrument] = cursor.price_ticks()
+            self._cursor = None
+
+    def _stop_row(self, arrivals: list[int], row: int) -> int:
+        """Return the first row from `row` on that something else comes before."""
+        last = arrivals[-1]
+        wake = self._venue.next_wake_ns(last)
+        due = self.timers.next_due_ns
+        stop_ns = _NEVER if wake is None else wake
+        if due is not None and due < stop_ns:
+            stop_ns = due
+        # Reports and timers come before the market event that arrives with them.
+        return len(arrivals) if stop_ns > last else bisect_left(arrivals, stop_ns, row)
+
+    def _market_handler(self, columns: MarketColumns) -> Callable[[Any, Any], None] | None:
+        """Return what a row of this stream must be given to, or None when nobody asked."""
+        if self.failure is not None:
+            return None
+        if type(columns) is TradeColumns:
+            asked = columns.instrument in self.subscriptions.trades
+            return self._strategy.on_trade if asked else None
+        return self._bar_handler(columns.instrument, columns.interval_ns)  # type: ignore[union-attr]
+
+    def _bar_handler(self, instrument: str, interval_ns: int) -> Callable[[Any, Any], None] | None:
+        wanted = self.subscriptions.bars.get((instrument, interval_ns))
+        if wanted is None:
+            return None
+        on_bar = self._strategy.on_bar
+        updates = tuple(each.update for each in wanted.indicators)
+        if not updates:
+            return on_bar
+
+        def bring_up_to_date(context: KernelContext, bar: Bar) -> None:
+            for update in updates:
+                update(bar)
+            on_bar(context, bar)
+
+        return bring_up_to_date
+
+    def _market_event(self, event: Trade | Bar) -> None:
+        """Give one market event to the strategy: the batch of one that a live feed brings."""
+        self._single = event
+        self._unchained.append(event)
+        if type(event) is Trade:
+            self._last_prices[event.instrument] = event.price_ticks
+            asked = event.instrument in self.subscriptions.trades
+            handler = self._strategy.on_trade if asked and self.failure is None else None
+        else:
+            assert type(event) is Bar, event
+            self._last_prices[event.instrument] = event.close_ticks
+            handler = (
+                self._bar_handler(event.instrument, event.interval_ns)
+                if self.failure is None
+                else None
+            )
+            self._remember(event)
+        if handler is not None:
+            self._call(handler, event)
+        self._single = None
+
+    # -- everything else ----------------------------------------------------------------------
+
+    def _dispatch(self, event: Input) -> None:
+        match event:
+            case Trade() | Bar():
+                self._market_event(event)
+            case ClockReached() | ClockOffsetMeasured() | DataOpened():
+                pass
+            case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
+                pass
+            case RunStarted():
+                self._start(event)
+            case RunResumed():
+                self._resume(event)
+            case OperatorCommand():
+                self._command(event)
+            case RunEnded():
+                self._end(event)
+            case _:
+                self._apply(event)
+
+    def _report(self, report: Report) -> None:
+        self._now_ns = max(self._now_ns, report.arrival_time_ns)
+        self._journal.input(report)
+        self._apply(report)
+
+    def _apply(self, report: Report) -> None:
+        """Book what the venue says, then tell the strategy what changed."""
+        if type(report) is FundingCharged:
+            self.ledger.book_funding(report)
+            return
+        if type(report) is ForeignOrderSeen:
+            return
+        order = self.orders.apply(report)  # type: ignore[arg-type]
+        if order is None:
+            return
+        strategy = self._strategy
+        if type(report) is Fill:
+            self.ledger.book_fill(report)
+            parent, filled = report.decision_id, order.filled_lots
+            if type(strategy).on_fill is not Strategy.on_fill:
+                self._origin = lambda: f"fill:{parent}:{filled}"
+                self._call(strategy.on_fill, report)
+        elif type(strategy).on_order is not Strategy.on_order:
+            name, parent = type(report).__name__, report.decision_id  # type: ignore[union-attr]
+            self._origin = lambda: f"{name}:{parent}"
+            self._call(strategy.on_order, report)
+
+    def _fire(self, timer: Timer) -> None:
+        self._origin = lambda: f"timer:{timer.name}:{timer.due_ns}"
+        self._call(self._strategy.on_timer, timer)
+
+    def _start(self, event: RunStarted) -> None:
+        self.ledger = Ledger(
+            dict(self.instruments),
+            cash=event.cash,
+            positions={symbol: (lots, cost) for symbol, lots, cost in event.positions},
+        )
+        self._last_prices.update(event.marks)
+        self._context.store.update(event.store)
+        self._started = True
+        self._set_declared_timers()
+
+    def _resume(self, event: RunResumed) -> None:
+        if event.state == "fresh":
+            # The operator chose to lose what the strategy knew; positions and orders stay.
+            self.timers.clear()
+            self._declare()
+            self._set_declared_timers()
+
+    def _command(self, event: OperatorCommand) -> None:
+        if event.command in ("halt", "stop"):
+            self.risk.halt(f"{event.command} by {event.actor}")
+        if event.command in ("halt", "cancel_all"):
+            self._cancel_open(f"operator:{event.command}:{event.arrival_time_ns}")
+
+    def _end(self, event: RunEnded) -> None:
+        self._last_prices.update(event.marks)
+        self.ended = event
+        self.risk.halt("the run has ended")
+        self._origin = lambda: "end"
+        self._call(self._strategy.on_stop)
+
+    # -- decisions ----------------------------------------------------------------------------
+
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Run a callback of the strategy; what it raises ends the strategy in every world."""
+        if self.failure is not None:
+            return
+        try:
+            callback(self._context, *arguments)
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._failed(error)
+        if self._context.wishes:
+            self._settle()
+        self._origin = _no_origin
+
+    def _settle(self) -> None:
+        """Check the wishes of one callback, journal them durably, then send what passed."""
+        wishes = self._context.wishes
+        warm_up = self._warming_up()
+        journal = self._journal
+        leaving: list[Wish] = []
+        for wish in wishes:
+            if type(wish) is PlaceOrder:
+                denied = self._refusal(wish, warm_up=warm_up)
+                if denied is not None:
+                    journal.decision(denied)
+                    self._denials.append(denied)
+                    continue
+                self.orders.add(wish)
+            journal.decision(wish)
+            leaving.append(wish)
+        wishes.clear()
+        if leaving:
+            journal.commit()
+            venue = self._venue
+            for wish in leaving:
+                if type(wish) is PlaceOrder:
+                    self.orders.by_id[wish.decision_id].state = OrderState.SENT
+                    venue.place(wish)
+                else:
+                    venue.cancel(wish)  # type: ignore[arg-type]
+        while self._denials:
+            self._tell_denied(self._denials.pop(0))
+
+    def _refusal(self, wish: PlaceOrder, *, warm_up: bool) -> OrderDenied | None:
+        if warm_up:
+            refusal: tuple[str, str] | None = (
+                "warm_up",
+                f"{wish.instrument}: this bar only warms the indicators; wait for the start",
+            )
+        else:
+            refusal = self.risk.refusal(
+                wish,
+                self.instruments[wish.instrument],
+                position_lots=self.position_lots(wish.instrument),
+                open_lots=self.orders.open_lots(wish.instrument) if self.orders.open else 0,
+                open_orders=len(self.orders.open),
+                input_age_ns=self._age_ns(),
+            )
+        if refusal is None:
+            return None
+        rule, detail = refusal
+        return OrderDenied(
+            decision_id=wish.decision_id,
+            instrument=wish.instrument,
+            rule=rule,
+            detail=detail,
+            decided_at_ns=wish.decided_at_ns,
+            origin=wish.origin,
+        )
+
+    def _tell_denied(self, denied: OrderDenied) -> None:
+        if denied.rule != "warm_up" and type(self._strategy).on_order is not Strategy.on_order:
+            outer = self._origin, self._cursor, self._single
+            self._now_ns = self.now_ns
+            self._cursor, self._single = None, None
+            self._origin = lambda: f"denied:{denied.decision_id}"
+            self._call(self._strategy.on_order, denied)
+            self._origin, self._cursor, self._single = outer
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, InvariantViolated):
+            raise error
+        self.failure = error
+        self._context.wishes.clear()
+        origin = self.origin()
+        self._journal.decision(
+            StrategyFailed(
+                error=type(error).__name__,
+                detail=str(error),
+                decided_at_ns=self.now_ns,
+                origin=origin,
+            )
+        )
+        self._cancel_open(f"failed:{origin}")
+
+    def _cancel_open(self, origin: str) -> None:
+        for place, order in enumerate(list(self.orders.open)):
+            self._context.wishes.append(
+                CancelOrder(
+                    decision_id=decision_id(self.strategy_name, origin, place),
+                    order_decision_id=order,
+                    decided_at_ns=self.now_ns,
+                    origin=origin,
+                )
+            )
+        if self._context.wishes:
+            self._settle()
+
+    # -- what the context asks ----------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """Our time: arrival of the event, or due time of the timer, being handled."""
+        cursor = self._cursor
+        return self._now_ns if cursor is None else cursor.arrivals[cursor.row]
+
+    @property
+    def strategy_name(self) -> str:
+        """Name of the strategy's class: part of every decision's identity."""
+        return type(self._strategy).__name__
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """What the strategy asked for in `on_start`."""
+        return self._context.subscriptions
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The strategy's parameters."""
+        return self._strategy.parameters()
+
+    def origin(self) -> str:
+        """Return the logical origin of the callback that is running."""
+        if self._cursor is not None:
+            return self._cursor.origin()
+        return _origin_of(self._single) if self._single is not None else self._origin()
+
+    def last_price_ticks(self, instrument: str) -> int | None:
+        """Return the last price seen of an instrument, the row being handled included."""
+        cursor = self._cursor
+        if cursor is not None and cursor.columns.instrument == instrument:
+            return cursor.price_ticks()
+        return self._last_prices.get(instrument)
+
+    def position_lots(self, instrument: str) -> int:
+        """Return the signed lots our ledger holds."""
+        return self.ledger.position(instrument).lots
+
+    def equity(self) -> int:
+        """Return cash plus open profit at the last prices seen, in internal money units."""
+        marks = dict(self._last_prices)
+        if self._cursor is not None:
+            marks[self._cursor.columns.instrument] = self._cursor.price_ticks()
+        return self.ledger.equity(marks)
+
+    def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
+        """Set a repeating timer; before the start it waits for the start time."""
+        if not self._started:
+            self._declared_timers.append((name, interval_ns, offset_ns))
+            return
+        self.timers.set_every(name, interval_ns, after_ns=self.now_ns, offset_ns=offset_ns)
+
+    def store_written(self, key: str, value: str) -> None:
+        """Journal a write of the strategy's store."""
+        self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.now_ns))
+
+    def bars_seen(self, instrument: str, interval_ns: int, count: int) -> Sequence[Bar]:
+        """Return the last `count` bars the strategy has seen, the one being handled included."""
+        subscription = self.subscriptions.bars[instrument, interval_ns]
+        found: list[Bar] = []
+        parts: list[BarColumns | Bar] = list(subscription.past)
+        cursor = self._cursor
+        if cursor is not None and cursor.is_bars_of(instrument, interval_ns):
+            parts.append(cursor.columns.rows(0, cursor.row + 1))  # type: ignore[arg-type]
+        for part in reversed(parts):
+            if type(part) is Bar:
+                found.append(part)
+            else:
+                tick = self.instruments[instrument].tick_float
+                start = max(0, len(part) - (count - len(found)))  # type: ignore[arg-type]
+                tail = _Cursor(part.rows(start, len(part)), tick)  # type: ignore[union-attr]
+                found.extend(reversed(list(tail.events)))
+            if len(found) >= count:
+                break
+        return found[:count][::-1]
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state_hash(self) -> str:
+        """Return a hash of everything a replay must reproduce: ledger, orders, timers, store."""
+        self._chain_singles()
+        digest = sha256(self.ledger.state_hash().encode())
+        digest.update(repr([each.snapshot() for each in self.orders.by_id.values()]).encode())
+        digest.update(repr(self.timers.snapshot()).encode())
+        digest.update(repr(sorted(self._context.store.items())).encode())
+        digest.update(self.seen.hexdigest().encode())
+        return digest.hexdigest()
+
+    def _chain_singles(self) -> None:
+        for event in self._unchained:
+            self.seen.extend_one(event)
+        self._unchained.clear()
+
+    def _declare(self) -> None:
+        """Make the strategy and let it name its data; nothing has happened yet."""
+        self._strategy = self._make_strategy()
+        self._context = KernelContext(self)
+        self._declared_timers: list[tuple[str, int, int]] = []
+        self._denials: list[OrderDenied] = []
+        self._unchained: list[Trade | Bar] = []
+        self._single: Trade | Bar | None = None
+        started, self._started = self._started, False
+        self._strategy.on_start(self._context)
+        self._started = started
+        self._context.declaring = False
+
+    def _set_declared_timers(self) -> None:
+        for name, interval_ns, offset_ns in self._declared_timers:
+            self.timers.set_every(name, interval_ns, after_ns=self._now_ns, offset_ns=offset_ns)
+
+    def _warming_up(self) -> bool:
+        if self._cursor is not None:
+            return self._cursor.warm_up()
+        return type(self._single) is Bar and self._single.warm_up
+
+    def _age_ns(self) -> int:
+        """Return how old the event being handled was on arrival; timers and reports are fresh."""
+        if self._cursor is not None:
+            return self._cursor.age_ns()
+        event = self._single
+        if event is None:
+            return 0
+        true_at = event.close_time_ns if type(event) is Bar else event.venue_time_ns  # type: ignore[union-attr]
+        return event.arrival_time_ns - true_at
+
+    def _remember(self, seen: MarketColumns | Bar) -> None:
+        if type(seen) is TradeColumns:
+            return
+        wanted = self.subscriptions.bars.get((seen.instrument, seen.interval_ns))  # type: ignore[union-attr]
+        if wanted is None:
+            return
+        past = wanted.past
+        past.append(seen)  # type: ignore[arg-type]
+        if len(past) > 2 * HISTORY_ROWS_MAX or (type(seen) is not Bar and len(past) > 8):
+            del past[: -HISTORY_ROWS_MAX if type(seen) is Bar else -4]
+
+
+class _Cursor:
+    """A chunk of market rows being handled: makes the objects, knows the row.
+
+    The row is read off the first column's iterator: the object maker takes from all columns in
+    step, so what is left of the first tells where we are, at no cost per event.
+    """
+
+    __slots__ = ("_first", "_rows", "arrivals", "columns", "events")
+
+    def __init__(self, columns: MarketColumns, tick: float) -> None:
+        self.columns = columns
+        self.arrivals: list[int] = columns.arrival_time_ns.tolist()
+        self._rows = len(self.arrivals)
+        self.events: Iterator[Trade | Bar]
+        if type(columns) is TradeColumns:
+            self._first = iter(columns.venue_time_ns.tolist())
+            self.events = map(
+                Trade,
+                repeat(columns.instrument),
+                self._first,
+                self.arrivals,
+                columns.price_ticks.tolist(),
+                columns.quantity_lots.tolist(),
+                columns.aggressor.tolist(),
+                columns.trade_id.tolist(),
+                (columns.price_ticks * tick).tolist(),
+            )
+        else:
+            bars: BarColumns = columns  # type: ignore[assignment]
+            self._first = iter(bars.open_time_ns.tolist())
+            prices = (bars.open_ticks, bars.high_ticks, bars.low_ticks, bars.close_ticks)
+            self.events = map(
+                Bar,
+                repeat(bars.instrument),
+                repeat(bars.interval_ns),
+                self._first,
+                bars.close_time_ns.tolist(),
+                self.arrivals,
+                *(each.tolist() for each in prices),
+                bars.volume_lots.tolist(),
+                bars.revision.tolist() if bars.revision.any() else repeat(0),
+                repeat(tick),
+                bars.warm_up.tolist() if bars.warm_up.any() else repeat(False),  # noqa: FBT003
+            )
+
+    @property
+    def row(self) -> int:
+        """Index of the row last taken."""
+        return self._rows - self._first.__length_hint__() - 1
+
+    def skip_to(self, row: int) -> None:
+        """Pass over rows up to `row` without making objects."""
+        for _ in islice(self._first, row - self.row - 1):
+            pass
+
+    def price_ticks(self) -> int:
+        """Price of the row last taken: the trade's, or the bar's close."""
+        columns = self.columns
+        if type(columns) is TradeColumns:
+            return int(columns.price_ticks[self.row])
+        return int(columns.close_ticks[self.row])  # type: ignore[union-attr]
+
+    def warm_up(self) -> bool:
+        """Whether the row last taken only warms indicators."""
+        columns = self.columns
+        return type(columns) is not TradeColumns and bool(columns.warm_up[self.row])  # type: ignore[union-attr]
+
+    def age_ns(self) -> int:
+        """Arrival of the row last taken minus the time it was true."""
+        columns, row = self.columns, self.row
+        true_at = (
+            columns.venue_time_ns if type(columns) is TradeColumns else columns.close_time_ns  # type: ignore[union-attr]
+        )
+        return self.arrivals[row] - int(true_at[row])
+
+    def origin(self) -> str:
+        """Logical origin of the row last taken."""
+        columns, row = self.columns, self.row
+        if type(columns) is TradeColumns:
+            return f"trade:{columns.instrument}:{columns.trade_id[row]}"
+        bars: BarColumns = columns  # type: ignore[assignment]
+        return (
+            f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
+            f"{bars.close_time_ns[row]}:{bars.revision[row]}"
+        )
+
+    def is_bars_of(self, instrument: str, interval_ns: int) -> bool:
+        """Whether these rows are bars of this instrument and interval."""
+        columns = self.columns
+        return (
+            type(columns) is not TradeColumns
+            and columns.instrument == instrument
+            and columns.interval_ns == interval_ns  # type: ignore[union-attr]
+        )
+
+
+def _origin_of(event: Trade | Bar) -> str:
+    if type(event) is Trade:
+        return f"trade:{event.instrument}:{event.trade_id}"
+    assert type(event) is Bar, event
+    return (
+        f"bar:{interval_name(event.interval_ns)}:{event.instrument}:"
+        f"{event.close_time_ns}:{event.revision}"
+    )
+
+
+def _no_origin() -> str:
+    raise InvariantViolated("a decision was made outside of any callback")

@@ -1,0 +1,91 @@
+"""Timers: due times are facts of the calendar, so they are the same in every world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from tieout.errors import InputError
+
+__all__ = ["Timer", "Timers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """One firing of a timer.
+
+    Attributes:
+        name: As the strategy named it.
+        due_ns: When it was due; *now* inside the callback.
+    """
+
+    name: str
+    due_ns: int
+
+
+class Timers:
+    """Due times in order; ties fire in the order the timers were first set."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[int, int, str, int]] = []
+        self._number = 0
+        self._live: dict[str, int] = {}
+
+    @property
+    def next_due_ns(self) -> int | None:
+        """The earliest due time, or None when no timer is set."""
+        while self._due and self._live.get(self._due[0][2]) != self._due[0][1]:
+            heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def set_at(self, name: str, due_ns: int) -> None:
+        """Set a timer for one time, replacing one of the same name."""
+        self._push(name, due_ns, 0)
+
+    def set_every(self, name: str, interval_ns: int, *, after_ns: int, offset_ns: int = 0) -> None:
+        """Set a timer for each whole multiple of the interval (since 1970, plus the offset).
+
+        Args:
+            name: Replaces a timer of the same name.
+            interval_ns: Positive.
+            after_ns: The first due time is the first multiple later than this.
+            offset_ns: Shifts all due times, e.g. 5 s past each hour.
+
+        Raises:
+            InputError: The interval is not positive.
+        """
+        if interval_ns <= 0:
+            raise InputError(f"timer {name!r}: interval {interval_ns} ns must be positive")
+        first = (after_ns - offset_ns) // interval_ns * interval_ns + interval_ns + offset_ns
+        self._push(name, first, interval_ns)
+
+    def cancel(self, name: str) -> None:
+        """Forget a timer; a name that is not set is no error."""
+        self._live.pop(name, None)
+
+    def pop(self) -> Timer:
+        """Take the earliest timer and set its next due time when it repeats."""
+        due = self.next_due_ns
+        assert due is not None, "pop needs a due timer"
+        due_ns, number, name, interval_ns = heappop(self._due)
+        if interval_ns:
+            heappush(self._due, (due_ns + interval_ns, number, name, interval_ns))
+        else:
+            del self._live[name]
+        return Timer(name, due_ns)
+
+    def clear(self) -> None:
+        """Forget all timers."""
+        self._due.clear()
+        self._live.clear()
+
+    def snapshot(self) -> tuple[tuple[int, str, int], ...]:
+        """Return (due, name, interval) of every live timer, in firing order."""
+        live = [each for each in self._due if self._live.get(each[2]) == each[1]]
+        return tuple((due, name, interval) for due, _, name, interval in sorted(live))
+
+    def _push(self, name: str, due_ns: int, interval_ns: int) -> None:
+        number = self._number
+        self._number += 1
+        self._live[name] = number
+        heappush(self._due, (due_ns, number, name, interval_ns))

@@ -1,0 +1,1 @@
+"""Builders and real, scripted adapters shared by the tests."""
