@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Input, Report
     from tieout.model.orders import CancelOrder, PlaceOrder
 
-__all__ = ["Clock", "Disk", "DiskFile", "Inputs", "JournalPort", "MarketBatch", "MarketRecord",
-           "Source", "Venue"]
+__all__ = ["Clock", "Inputs", "JournalPort", "MarketBatch", "MarketRecord", "Source", "Venue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +95,3 @@ class Clock(Protocol):
 
     def now_ns(self) -> int:
         """Return the time now."""
-
-
-class DiskFile(Protocol):
-    """A file open for appending."""
-
-    def append(self, data: bytes) -> None:
-        """Write at the end."""
-
-    def sync(self) -> None:
-        """Make every append so far survive a power cut; an error here is never retried."""
-
-    def close(self) -> None:
-        """Close without a promise of durability."""
-
-
-class Disk(Protocol):
-    """The six file operations the journal needs, so that a test can replace the disk."""
-
-    def open_append(self, path: str) -> DiskFile:
-        """Open or create a file for appending; the new name is durable after `sync_folder`."""
-
-    def read(self, path: str) -> Iterator[bytes]:
-        """Yield a file's bytes in chunks of any size."""
-
-    def truncate(self, path: str, length: int) -> None:
-        """Cut a file to `length` bytes, durably."""
-
-    def rename(self, source: str, target: str) -> None:
-        """Replace `target` by `source` in one step."""
-
-    def sync_folder(self, path: str) -> None:
-        """Make names created or renamed in a folder durable."""
-
-    def names(self, path: str) -> Iterable[str]:
-        """Return the file names in a folder, sorted."""

@@ -1,0 +1,218 @@
+"""Writes a journal: append-only segments of framed records with a chained hash.
+
+    segment-000001.tio
+      header   8 bytes  "TIEOUT" + format version (2 bytes, big-endian)
+      frame    length of payload (4) · CRC-32 of kind and payload (4) · kind (1) · payload
+      …
+      frame    kind 3, a commit: payload is the chain h after every record before it (32 bytes)
+
+h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it begins
+with a commit frame that repeats it. Only what a commit frame follows was promised to anybody.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from struct import Struct
+from typing import TYPE_CHECKING, Final, Protocol
+from zlib import crc32
+
+from tieout.errors import InvariantViolated
+from tieout.journal.records import Kind, Record, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = [
+    "FORMAT_VERSION",
+    "FRAME",
+    "GENESIS",
+    "HEADER",
+    "Disk",
+    "DiskFile",
+    "JournalWriter",
+    "segment_name",
+]
+
+FORMAT_VERSION: Final = 1
+HEADER: Final = b"TIEOUT" + FORMAT_VERSION.to_bytes(2)
+FRAME: Final = Struct(">IIB")
+GENESIS: Final = bytes(32)
+
+_KIND_BYTES = {kind: bytes([kind]) for kind in Kind}
+_SPILL_BYTES = 1 << 20
+
+
+class DiskFile(Protocol):
+    """A file open for appending."""
+
+    def append(self, data: bytes) -> None:
+        """Write at the end."""
+
+    def sync(self) -> None:
+        """Make every append so far survive a power cut."""
+
+    def close(self) -> None:
+        """Close without a promise of durability."""
+
+
+class Disk(Protocol):
+    """The file operations a journal needs, so that a test can replace the disk."""
+
+    def open_append(self, path: str) -> DiskFile:
+        """Open or create a file for appending."""
+
+    def read(self, path: str, chunk_bytes: int) -> Iterator[bytes]:
+        """Yield a file's bytes in chunks."""
+
+    def truncate(self, path: str, length: int) -> None:
+        """Cut a file to `length` bytes, durably."""
+
+    def sync_folder(self, path: str) -> None:
+        """Make names created in a folder durable."""
+
+    def names(self, path: str) -> Iterable[str]:
+        """Return the file names in a folder, sorted."""
+
+
+def segment_name(number: int) -> str:
+    """Return the file name of the n-th segment, counted from 1."""
+    return f"segment-{number:06d}.tio"
+
+
+class JournalWriter:
+    """Appends records; what `commit` returned from is durable.
+
+    Args:
+        disk: Where to write.
+        folder: Folder of the journal; it exists.
+        durable: Whether a commit waits for the disk. Runs from which nothing leaves the process
+            need not; the bytes are the same.
+        segment_bytes_max: A new segment is begun past this.
+        segment: Number of the segment to go on with (after a recovery), or 1.
+        chain: Chain value to go on with.
+        begun: Whether that segment has its header already.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: str,
+        *,
+        durable: bool = True,
+        segment_bytes_max: int = 64 << 20,
+        segment: int = 1,
+        chain: bytes = GENESIS,
+        begun: bool = False,
+    ) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._durable = durable
+        self._segment_bytes_max = segment_bytes_max
+        self._segment = segment
+        self._chain = chain
+        self._decisions = GENESIS
+        self._buffer: list[bytes] = []
+        self._buffered = 0
+        self._written = 0
+        self._uncommitted = False
+        self._broken = ""
+        self._file = disk.open_append(f"{folder}/{segment_name(segment)}")
+        if not begun:
+            self._begin_segment()
+
+    @property
+    def chain(self) -> str:
+        """Chained hash of every record so far, hexadecimal."""
+        return self._chain.hex()
+
+    @property
+    def decisions_chain(self) -> str:
+        """Chained hash of the decision records of this writer, hexadecimal."""
+        return self._decisions.hex()
+
+    def input(self, event: Record) -> None:
+        """Append an input."""
+        self._append(Kind.INPUT, encode(event))
+
+    def decision(self, record: Record) -> None:
+        """Append a decision."""
+        payload = encode(record)
+        self._decisions = sha256(self._decisions + payload).digest()
+        self._append(Kind.DECISION, payload)
+
+    def commit(self) -> None:
+        """Make everything appended so far durable.
+
+        Raises:
+            InvariantViolated: The disk failed here or before; nothing is tried again, since after a
+                failed sync nobody knows what was kept.
+        """
+        self._usable()
+        if self._uncommitted:
+            self._frame(Kind.COMMIT, self._chain)
+            self._uncommitted = False
+        if self._durable or self._buffered > _SPILL_BYTES:
+            self._spill(sync=self._durable)
+        if self._written > self._segment_bytes_max:
+            self._rotate()
+
+    def close(self) -> None:
+        """Commit, write out everything and close."""
+        self.commit()
+        self._spill(sync=self._durable)
+        self._file.close()
+        self._broken = "the journal is closed"
+
+    def _append(self, kind: Kind, payload: bytes) -> None:
+        if self._broken:
+            self._usable()
+        self._chain = sha256(self._chain + _KIND_BYTES[kind] + payload).digest()
+        self._uncommitted = True
+        self._frame(kind, payload)
+
+    def _frame(self, kind: Kind, payload: bytes) -> None:
+        marked = _KIND_BYTES[kind]
+        head = FRAME.pack(len(payload), crc32(payload, crc32(marked)), kind)
+        self._buffer.append(head)
+        self._buffer.append(payload)
+        self._buffered += len(payload) + FRAME.size
+
+    def _spill(self, *, sync: bool) -> None:
+        if not self._buffer:
+            return
+        data = b"".join(self._buffer)
+        self._buffer.clear()
+        self._buffered = 0
+        try:
+            self._file.append(data)
+            if sync:
+                self._file.sync()
+        except OSError as error:
+            self._broken = f"writing {segment_name(self._segment)} failed: {error}"
+            raise InvariantViolated(
+                f"journal {self._folder}: {self._broken}; nothing more is sent, resume the run "
+                "in a new process once the disk is well"
+            ) from error
+        self._written += len(data)
+
+    def _rotate(self) -> None:
+        self._spill(sync=self._durable)
+        self._file.close()
+        self._segment += 1
+        self._written = 0
+        self._file = self._disk.open_append(f"{self._folder}/{segment_name(self._segment)}")
+        self._begin_segment()
+        self._spill(sync=self._durable)
+
+    def _begin_segment(self) -> None:
+        self._buffer.append(HEADER)
+        self._buffered += len(HEADER)
+        self._frame(Kind.COMMIT, self._chain)
+        if self._durable:
+            self._spill(sync=True)
+            self._disk.sync_folder(self._folder)
+
+    def _usable(self) -> None:
+        if self._broken:
+            raise InvariantViolated(f"journal {self._folder}: {self._broken}")

@@ -1,0 +1,233 @@
+"""The books of one run: fills, fees, funding and transfers in; positions, cash and profit out.
+
+Every booking is double entry over these accounts, all in internal money units of one currency:
+
+    cash            the balance less what open positions cost
+    cost:SYMBOL     signed cost of the open position (negative for a short)
+    realised        profit taken by closing (credit)
+    fees            commissions paid (debit)
+    funding         funding received (credit)
+    transfers       money moved in or out that is no profit (credit)
+    opening         balance at the start (credit)
+
+A debit is positive, a credit negative, and the sum of all accounts is zero after every booking.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from tieout.errors import BooksUnbalanced, InputError, InvariantViolated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tieout.model.events import Fill, FundingCharged
+    from tieout.model.instruments import Instrument
+
+__all__ = ["Ledger", "Position"]
+
+
+class Position:
+    """What is held of one instrument.
+
+    Attributes:
+        lots: Signed.
+        cost: What the open lots cost, in internal money units, with the sign of `lots`; the
+            position's open profit at a mark is lots·mark − cost.
+    """
+
+    __slots__ = ("cost", "lots")
+
+    def __init__(self, lots: int = 0, cost: int = 0) -> None:
+        self.lots = lots
+        self.cost = cost
+
+    def __repr__(self) -> str:
+        return f"Position(lots={self.lots}, cost={self.cost})"
+
+
+class Ledger:
+    """Exact double-entry books.
+
+    Args:
+        instruments: Everything that may be booked, by symbol.
+        cash: Starting balance in internal money units, as a futures venue states it: what
+            open positions cost is not taken off it.
+        positions: (signed lots, cost) held at the start, by symbol.
+    """
+
+    def __init__(
+        self,
+        instruments: Mapping[str, Instrument],
+        *,
+        cash: int,
+        positions: Mapping[str, tuple[int, int]],
+    ) -> None:
+        self._instruments = instruments
+        self._positions = {symbol: Position() for symbol in instruments}
+        for symbol, (lots, cost) in positions.items():
+            self._known(symbol)
+            self._positions[symbol] = Position(lots, cost)
+        self._booked: set[tuple[str, str]] = set()
+        self._hash = sha256(b"tieout ledger 1").digest()
+        # A venue's balance does not fall when a position opens; full-notional cash does.
+        self.cash = cash - sum(each.cost for each in self._positions.values())
+        self.realised = 0
+        self.fees = 0
+        self.funding = 0
+        self.transfers = 0
+        self._opening = cash
+
+    def book_fill(self, fill: Fill) -> bool:
+        """Book a fill with its commission; return False when it was booked before.
+
+        Raises:
+            InputError: The instrument is not part of this ledger.
+        """
+        key = (fill.decision_id, fill.trade_id)
+        if key in self._booked:
+            return False
+        instrument = self._known(fill.instrument)
+        self._booked.add(key)
+        position = self._positions[fill.instrument]
+        signed = fill.side * fill.lots
+        notional = instrument.notional(signed, fill.price_ticks)
+        held = position.lots
+        if held * signed >= 0:
+            position.cost += notional
+        else:
+            closing = min(abs(held), fill.lots)
+            released = _share(position.cost, closing, abs(held))
+            # Exact: notional is linear in lots.
+            closing_notional = notional // fill.lots * closing
+            self.realised -= closing_notional + released
+            position.cost += notional - closing_notional - released
+        position.lots = held + signed
+        self.cash -= notional + fill.fee
+        self.fees += fill.fee
+        self._chain(
+            f"fill {fill.decision_id} {fill.trade_id} {signed} {fill.price_ticks} {fill.fee}"
+        )
+        return True
+
+    def book_funding(self, charge: FundingCharged) -> bool:
+        """Book a funding payment; return False when it was booked before."""
+        key = ("funding", charge.charge_id)
+        if key in self._booked:
+            return False
+        self._booked.add(key)
+        self._known(charge.instrument)
+        self.cash += charge.amount
+        self.funding += charge.amount
+        self._chain(f"funding {charge.charge_id} {charge.amount}")
+        return True
+
+    def book_transfer(self, amount: int, transfer_id: str) -> bool:
+        """Book money that came in (positive) or went out; it is no profit."""
+        key = ("transfer", transfer_id)
+        if key in self._booked:
+            return False
+        self._booked.add(key)
+        self.cash += amount
+        self.transfers += amount
+        self._chain(f"transfer {transfer_id} {amount}")
+        return True
+
+    @property
+    def balance(self) -> int:
+        """The balance as a futures venue states it: without open profit."""
+        return self.cash + sum(each.cost for each in self._positions.values())
+
+    def position(self, symbol: str) -> Position:
+        """Return what is held of an instrument.
+
+        Raises:
+            InputError: The instrument is not part of this ledger.
+        """
+        self._known(symbol)
+        return self._positions[symbol]
+
+    def equity(self, marks: Mapping[str, int]) -> int:
+        """Return cash plus the value of all positions at marks (in ticks).
+
+        This is the balance plus open profit, whatever the venue's margin accounting is.
+
+        Raises:
+            InputError: A position is held whose mark is missing.
+        """
+        total = self.cash
+        for symbol, position in self._positions.items():
+            if position.lots:
+                if symbol not in marks:
+                    raise InputError(f"{symbol}: no mark price for a position; give one")
+                total += self._instruments[symbol].notional(position.lots, marks[symbol])
+        return total
+
+    def unrealised(self, marks: Mapping[str, int]) -> int:
+        """Return the open profit of all positions at marks (in ticks)."""
+        return self.equity(marks) - self.cash - sum(p.cost for p in self._positions.values())
+
+    def profit(self, marks: Mapping[str, int]) -> int:
+        """Return realised plus unrealised profit minus fees plus funding.
+
+        With a position at the start, its profit counts from its cost.
+        """
+        return self.realised + self.unrealised(marks) - self.fees + self.funding
+
+    def state_hash(self) -> str:
+        """Return a hash of every booking in order and of the balances they led to."""
+        digest = sha256(self._hash)
+        held = sorted((symbol, each.lots, each.cost) for symbol, each in self._positions.items())
+        digest.update(repr((self.cash, held)).encode())
+        return digest.hexdigest()
+
+    def accounts(self) -> dict[str, int]:
+        """Return every account's balance; debits are positive and the sum is zero."""
+        return {
+            "cash": self.cash,
+            **{f"cost:{symbol}": each.cost for symbol, each in self._positions.items()},
+            "realised": -self.realised,
+            "fees": self.fees,
+            "funding": -self.funding,
+            "transfers": -self.transfers,
+            "opening": -self._opening,
+        }
+
+    def check(self) -> None:
+        """Prove that debits equal credits.
+
+        Raises:
+            BooksUnbalanced: They do not; the accounts are shown.
+        """
+        if sum(self.accounts().values()):
+            raise BooksUnbalanced(f"the accounts do not sum to zero: {self.accounts()}")
+
+    def _chain(self, booking: str) -> None:
+        self._hash = sha256(self._hash + booking.encode()).digest()
+        if (
+            self.cash
+            + sum([each.cost for each in self._positions.values()])
+            - self.realised
+            + self.fees
+            - self.funding
+            - self.transfers
+            != self._opening
+        ):
+            raise BooksUnbalanced(f"after '{booking}' the accounts do not sum: {self.accounts()}")
+
+    def _known(self, symbol: str) -> Instrument:
+        instrument = self._instruments.get(symbol)
+        if instrument is None:
+            known = ", ".join(self._instruments) or "none"
+            raise InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
+        return instrument
+
+
+def _share(cost: int, lots: int, of_lots: int) -> int:
+    """Return the cost of `lots` out of `of_lots`, rounded toward zero; the rest stays behind."""
+    if not 0 < lots <= of_lots:
+        raise InvariantViolated(f"{lots} lots out of {of_lots} cannot be released")
+    part = abs(cost) * lots // of_lots
+    return part if cost >= 0 else -part
