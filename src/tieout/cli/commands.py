@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tieout.errors import InputError, SettingsError
+from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import Runs
@@ -30,30 +29,13 @@ Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=
 Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T18:00.")]
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
-Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
 
 HERE = Path()
 
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
-    from tieout.cli.demo import demo  # noqa: PLC0415 - the demo imports this module's helpers
-
-    for command in (
-        demo,
-        new,
-        import_,
-        backtest,
-        practice,
-        paper,
-        shadow,
-        live,
-        replay,
-        twin,
-        reconcile,
-        report,
-        show,
-    ):
+    for command in (new, import_, backtest, replay, twin, show):
         app.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -166,123 +148,6 @@ def backtest(
     _show_result(result, as_json=as_json)
 
 
-def practice(
-    data: Annotated[str, typer.Option("--data", help="Data set that is the market.")],
-    port: Annotated[int, typer.Option(help="0 chooses a free one.")] = 8642,
-    mode: Annotated[str, typer.Option(help="lockstep or paced")] = "lockstep",
-    speed: Annotated[float, typer.Option(help="Paced: virtual seconds a second.")] = 1.0,
-    faults: Annotated[Path | None, typer.Option(help="Fault script, JSON.")] = None,
-    profile: Profile = "practice-1",
-    start: Start = None,
-    end: End = None,
-    cash: Annotated[str, typer.Option(help="Starting balance.")] = "100000",
-    log: Annotated[Path | None, typer.Option(help="Where the venue keeps its own log.")] = None,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Serve a practice exchange on loopback, fed by history, with faults by script."""
-    from tieout import wiring  # noqa: PLC0415 - heavy
-
-    settings = _settings(project)
-    server = wiring.practice_server(
-        store=project / settings.data,
-        data=data,
-        port=port,
-        mode=mode,
-        speed=speed,
-        faults=faults,
-        profile=profile or "practice-1",
-        start_ns=_time(start),
-        end_ns=_time(end),
-        cash=Decimal(cash),
-        log=log,
-    )
-    with server as url:
-        if as_json:
-            _print_json({"url": url, "mode": mode})
-        else:
-            _say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
-        sys.stdout.flush()
-        server.wait()
-
-
-def paper(
-    strategy: Strategy,
-    venue: Venue,
-    instrument: Annotated[list[str], typer.Option("--instrument", help="Symbol; repeatable.")],
-    data: Data = [],  # noqa: B006
-    parameter: Set = [],  # noqa: B006
-    end: End = None,
-    profile: Profile = None,
-    cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Trade live data on the simulated venue with cash of our own."""
-    _connected(
-        "paper", strategy, venue, instrument, data, parameter, end, profile, cash, project,
-        as_json=as_json,
-    )
-
-
-def shadow(
-    strategy: Strategy,
-    venue: Venue,
-    instrument: Annotated[list[str], typer.Option("--instrument", help="Symbol; repeatable.")],
-    data: Data = [],  # noqa: B006
-    parameter: Set = [],  # noqa: B006
-    end: End = None,
-    profile: Profile = None,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Decide on live data from the real account's state; check every order, send none."""
-    _connected(
-        "shadow", strategy, venue, instrument, data, parameter, end, profile, None, project,
-        as_json=as_json,
-    )
-
-
-def live(
-    strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
-    venue: Annotated[str | None, typer.Option("--venue", help="Venue or address.")] = None,
-    instrument: Annotated[
-        list[str], typer.Option("--instrument", help="Symbol; repeatable.")
-    ] = [],  # noqa: B006
-    data: Data = [],  # noqa: B006
-    parameter: Set = [],  # noqa: B006
-    end: End = None,
-    profile: Profile = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with a run that stopped.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="With --resume: forget the strategy's state.")
-    ] = False,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Trade for real at a venue; every order is in the journal before it leaves."""
-    from tieout import wiring  # noqa: PLC0415 - heavy
-
-    settings = _settings(project)
-    if resume is not None:
-        with _progress("live (resumed)", quiet=as_json) as progress:
-            result = wiring.resume(
-                _runs(project, settings).find(resume),
-                runs=_runs(project, settings),
-                fresh=fresh,
-                access=_access(venue, settings) if venue else None,
-                progress=progress,
-            )
-        _show_result(result, as_json=as_json)
-        return
-    if strategy is None or venue is None or not instrument:
-        raise InputError("live: give a strategy, --venue and --instrument, or --resume RUN")
-    _connected(
-        "live", strategy, venue, instrument, data, parameter, end, profile, None, project,
-        as_json=as_json,
-    )
-
-
 def replay(
     run: Run,
     verify: Annotated[
@@ -318,47 +183,6 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:  #
             runs.find(run), store=project / settings.data, runs=runs, progress=progress
         )
     _show_result(result, as_json=as_json)
-
-
-def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:  # noqa: FBT002
-    """Explain live minus twin, in money, order by order; exit 1 when there is a break."""
-    from tieout import wiring  # noqa: PLC0415 - heavy
-    from tieout.report import terminal  # noqa: PLC0415 - heavy
-
-    settings = _settings(project)
-    with _progress("reconcile", quiet=as_json) as progress:
-        outcome = wiring.reconcile(
-            _runs(project, settings).find(run), store=project / settings.data, progress=progress
-        )
-    if as_json:
-        _print_json(outcome.reconciliation.to_json())
-    else:
-        terminal.show_reconciliation(outcome.reconciliation)
-    if outcome.reconciliation.has_breaks:
-        raise typer.Exit(1)
-
-
-def report(
-    run: Run,
-    output: Annotated[Path | None, typer.Option(help="File to write.")] = None,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Write one HTML file that opens offline."""
-    from tieout import wiring  # noqa: PLC0415 - heavy
-
-    settings = _settings(project)
-    folder = _runs(project, settings).find(run)
-    target = output or project / settings.reports / f"{folder.run_id}.html"
-    html = wiring.report(folder, store=project / settings.data)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(target.name + ".part")
-    half.write_text(html, encoding="utf-8")
-    half.replace(target)
-    if as_json:
-        _print_json({"report": str(target), "bytes": len(html.encode())})
-    else:
-        _say(f"report: {target}")
 
 
 def show(
@@ -397,42 +221,6 @@ def show(
 # -- shared by the commands ---------------------------------------------------------------------
 
 
-def _connected(
-    world: str,
-    strategy: str,
-    venue: str,
-    instrument: list[str],
-    data: list[str],
-    parameter: list[str],
-    end: str | None,
-    profile: str | None,
-    cash: str | None,
-    project: Path,
-    *,
-    as_json: bool,
-) -> None:
-    from tieout import wiring  # noqa: PLC0415 - heavy
-
-    settings = _settings(project)
-    start = {"paper": wiring.paper, "shadow": wiring.shadow, "live": wiring.live}[world]
-    with _progress(world, quiet=as_json) as progress:
-        result = start(
-            _load(strategy, parameter, project),
-            access=_access(venue, settings),
-            symbols=instrument,
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            cash=_amount(cash, settings.cash),
-            limits=settings.risk,
-            seed=settings.seed,
-            end_ns=_time(end),
-            runs=_runs(project, settings),
-            progress=progress,
-        )
-    _show_result(result, as_json=as_json)
-
-
 def _settings(project: Path) -> ProjectSettings:
     from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
 
@@ -453,29 +241,6 @@ def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: 
     found = path if Path(path).is_file() or not inside.is_file() else str(inside)
     given = dict(_pair(each, "--set") for each in parameters)
     return load_strategy(found + separator + name, given)
-
-
-def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
-    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
-    from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
-
-    if venue.startswith(("http://", "https://")):
-        chosen = VenueSettings(url=venue)
-    elif venue in settings.venue:
-        chosen = settings.venue[venue]
-    else:
-        known = ", ".join(settings.venue) or "none"
-        raise SettingsError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
-    return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
-
-
-def _secret(value: str) -> str:
-    if not value.startswith("env:"):
-        return value
-    found = os.environ.get(value[4:])
-    if not found:
-        raise SettingsError(f"environment variable {value[4:]} is not set; it holds a venue key")
-    return found
 
 
 def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa: ANN401

@@ -98,6 +98,7 @@ class Kernel:
         self.seen = DataChain()
         self.ended: RunEnded | None = None
         self.failure: Exception | None = None
+        self.denied = 0
         self.ledger = Ledger(dict(instruments), cash=0, positions={})
         self._journal = journal
         self._venue: Venue
@@ -364,6 +365,7 @@ class Kernel:
                 if denied is not None:
                     journal.decision(denied)
                     self._denials.append(denied)
+                    self.denied += 1
                     continue
                 self.orders.add(wish)
             journal.decision(wish)
@@ -481,6 +483,10 @@ class Kernel:
         if cursor is not None and cursor.columns.instrument == instrument:
             return cursor.price_ticks()
         return self._last_prices.get(instrument)
+
+    def last_prices(self) -> dict[str, int]:
+        """Return the last price seen of each instrument, in ticks; the final marks at the end."""
+        return dict(self._last_prices)
 
     def position_lots(self, instrument: str) -> int:
         """Return the signed lots our ledger holds."""

@@ -2,6 +2,8 @@
 
 The rules are on the matching page. An order is *before* a bar when it arrived by its open,
 *inside* when it arrived later but before its close.
+
+Entry points stand last: they are compiled as they are defined, after what they call.
 """
 
 from __future__ import annotations
@@ -81,100 +83,6 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 BLOCK = 64
-
-
-@compiled("int64(A, A, A, C, C, C, C, int64, int64, int64)")
-def scan_bars(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    close_time: Array,
-    arrival_time: Array,
-    high: Array,
-    low: Array,
-    start: int,
-    until: int,
-    row_count_max: int,
-) -> int:
-    """Return the first row from `start` that may touch an order; change nothing.
-
-    Rows that arrive after `until`, and those beyond `row_count_max`, are not looked at: then the
-    first of these is returned, or the number of rows.
-    """
-    stop = min(first_after(arrival_time, start, until), start + row_count_max)
-    return next_touch(state, orders, cancels, close_time, high, low, start, stop)
-
-
-@compiled("int64(A, A, A, A, A, float64, C, C, C, C, C, C, C, C, int64)")
-def commit_bars(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    open_time: Array,
-    close_time: Array,
-    arrival_time: Array,
-    opening: Array,
-    high: Array,
-    low: Array,
-    closing: Array,
-    volume: Array,
-    until: int,
-) -> int:
-    """Let every bar that arrived by `until` act on the orders; return why it stopped."""
-    stop = first_after(arrival_time, state[CURSOR], until)
-    while True:
-        start = max(state[CURSOR], min(state[SCANNED], stop))
-        row = next_touch(state, orders, cancels, close_time, high, low, start, stop)
-        state[CURSOR] = row
-        state[SCANNED] = max(state[SCANNED], row)
-        if row == stop:
-            return COMMITTED
-        needed = 3 * state[ORDER_COUNT] + state[CANCEL_COUNT]
-        needed += funding_count(state, open_time[row])
-        if state[FUNDING_INTERVAL] > 0:
-            needed += (close_time[row] - open_time[row]) // state[FUNDING_INTERVAL] + 1
-        if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
-            state[PROBLEM] = needed
-            return OUT_FULL
-        if high[row] > PRICE_MAX:
-            state[PROBLEM] = high[row]
-            return PRICE_TOO_HIGH
-        if state[LEVEL] == IMPACT_LEVEL:
-            take_in_bars(state, ring, closing, volume, row)
-        last = closing[row - 1] if row > 0 else state[LAST_PRICE]
-        meet_bar(
-            state,
-            orders,
-            cancels,
-            out,
-            ring,
-            impact_y,
-            open_time[row],
-            close_time[row],
-            arrival_time[row],
-            opening[row],
-            high[row],
-            low[row],
-            closing[row],
-            volume[row],
-            last,
-        )
-        state[CURSOR] = row + 1
-
-
-@compiled("void(A, A, C, C)")
-def leave_bars(state: Array, ring: Array, closing: Array, volume: Array) -> None:
-    """Carry over what later chunks need from a chunk that is committed to its end."""
-    count = len(closing)
-    if state[LEVEL] == IMPACT_LEVEL:
-        take_in_bars(state, ring, closing, volume, count)
-    state[LAST_PRICE] = closing[count - 1]
-    state[CURSOR] = 0
-    state[SCANNED] = 0
-    state[STAT_ROW] = 0
 
 
 @compiled_inner
@@ -454,3 +362,97 @@ def take_in_bars(state: Array, ring: Array, closing: Array, volume: Array, until
         ring[place] = closing[row]
         ring[WINDOW + place] = volume[row]
     state[STAT_ROW] = max(state[STAT_ROW], until_row)
+
+
+@compiled("int64(A, A, A, C, C, C, C, int64, int64, int64)")
+def scan_bars(
+    state: Array,
+    orders: Array,
+    cancels: Array,
+    close_time: Array,
+    arrival_time: Array,
+    high: Array,
+    low: Array,
+    start: int,
+    until: int,
+    row_count_max: int,
+) -> int:
+    """Return the first row from `start` that may touch an order; change nothing.
+
+    Rows that arrive after `until`, and those beyond `row_count_max`, are not looked at: then the
+    first of these is returned, or the number of rows.
+    """
+    stop = min(first_after(arrival_time, start, until), start + row_count_max)
+    return next_touch(state, orders, cancels, close_time, high, low, start, stop)
+
+
+@compiled("int64(A, A, A, A, A, float64, C, C, C, C, C, C, C, C, int64)")
+def commit_bars(
+    state: Array,
+    orders: Array,
+    cancels: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    open_time: Array,
+    close_time: Array,
+    arrival_time: Array,
+    opening: Array,
+    high: Array,
+    low: Array,
+    closing: Array,
+    volume: Array,
+    until: int,
+) -> int:
+    """Let every bar that arrived by `until` act on the orders; return why it stopped."""
+    stop = first_after(arrival_time, state[CURSOR], until)
+    while True:
+        start = max(state[CURSOR], min(state[SCANNED], stop))
+        row = next_touch(state, orders, cancels, close_time, high, low, start, stop)
+        state[CURSOR] = row
+        state[SCANNED] = max(state[SCANNED], row)
+        if row == stop:
+            return COMMITTED
+        needed = 3 * state[ORDER_COUNT] + state[CANCEL_COUNT]
+        needed += funding_count(state, open_time[row])
+        if state[FUNDING_INTERVAL] > 0:
+            needed += (close_time[row] - open_time[row]) // state[FUNDING_INTERVAL] + 1
+        if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
+            state[PROBLEM] = needed
+            return OUT_FULL
+        if high[row] > PRICE_MAX:
+            state[PROBLEM] = high[row]
+            return PRICE_TOO_HIGH
+        if state[LEVEL] == IMPACT_LEVEL:
+            take_in_bars(state, ring, closing, volume, row)
+        last = closing[row - 1] if row > 0 else state[LAST_PRICE]
+        meet_bar(
+            state,
+            orders,
+            cancels,
+            out,
+            ring,
+            impact_y,
+            open_time[row],
+            close_time[row],
+            arrival_time[row],
+            opening[row],
+            high[row],
+            low[row],
+            closing[row],
+            volume[row],
+            last,
+        )
+        state[CURSOR] = row + 1
+
+
+@compiled("void(A, A, C, C)")
+def leave_bars(state: Array, ring: Array, closing: Array, volume: Array) -> None:
+    """Carry over what later chunks need from a chunk that is committed to its end."""
+    count = len(closing)
+    if state[LEVEL] == IMPACT_LEVEL:
+        take_in_bars(state, ring, closing, volume, count)
+    state[LAST_PRICE] = closing[count - 1]
+    state[CURSOR] = 0
+    state[SCANNED] = 0
+    state[STAT_ROW] = 0

@@ -1,4 +1,7 @@
-"""Matching on trades: one print is one event. The rules are on the matching page."""
+"""Matching on trades: one print is one event. The rules are on the matching page.
+
+Entry points stand last: they are compiled as they are defined, after what they call.
+"""
 
 from __future__ import annotations
 
@@ -79,92 +82,6 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 BLOCK = 256
-
-
-@compiled("int64(A, A, A, C, C, C, int64, int64, int64)")
-def scan_trades(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    venue_time: Array,
-    arrival_time: Array,
-    price: Array,
-    start: int,
-    until: int,
-    row_count_max: int,
-) -> int:
-    """Return the first row from `start` that may touch an order; change nothing.
-
-    Rows that arrive after `until`, and those beyond `row_count_max`, are not looked at: then the
-    first of these is returned, or the number of rows.
-    """
-    stop = min(first_after(arrival_time, start, until), start + row_count_max)
-    return next_touch(state, orders, cancels, venue_time, price, start, stop)
-
-
-@compiled("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
-def commit_trades(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    venue_time: Array,
-    arrival_time: Array,
-    price: Array,
-    quantity: Array,
-    until: int,
-) -> int:
-    """Let every row that arrived by `until` act on the orders; return why it stopped."""
-    stop = first_after(arrival_time, state[CURSOR], until)
-    while True:
-        start = max(state[CURSOR], min(state[SCANNED], stop))
-        row = next_touch(state, orders, cancels, venue_time, price, start, stop)
-        state[CURSOR] = row
-        state[SCANNED] = max(state[SCANNED], row)
-        if row == stop:
-            return COMMITTED
-        needed = 2 * state[ORDER_COUNT] + state[CANCEL_COUNT]
-        needed += funding_count(state, venue_time[row])
-        if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
-            state[PROBLEM] = needed
-            return OUT_FULL
-        if price[row] > PRICE_MAX:
-            state[PROBLEM] = price[row]
-            return PRICE_TOO_HIGH
-        if state[LEVEL] == IMPACT_LEVEL:
-            take_in_trades(state, ring, venue_time, price, quantity, row)
-            complete_minute(state, ring, venue_time[row] // MINUTE)
-        last = price[row - 1] if row > 0 else state[LAST_PRICE]
-        meet_trade(
-            state,
-            orders,
-            cancels,
-            out,
-            ring,
-            impact_y,
-            venue_time[row],
-            arrival_time[row],
-            price[row],
-            quantity[row],
-            last,
-        )
-        state[CURSOR] = row + 1
-
-
-@compiled("void(A, A, C, C, C)")
-def leave_trades(
-    state: Array, ring: Array, venue_time: Array, price: Array, quantity: Array
-) -> None:
-    """Carry over what later chunks need from a chunk that is committed to its end."""
-    count = len(price)
-    if state[LEVEL] == IMPACT_LEVEL:
-        take_in_trades(state, ring, venue_time, price, quantity, count)
-    state[LAST_PRICE] = price[count - 1]
-    state[CURSOR] = 0
-    state[SCANNED] = 0
-    state[STAT_ROW] = 0
 
 
 @compiled_inner
@@ -344,3 +261,89 @@ def complete_minute(state: Array, ring: Array, minute: int) -> None:
         ring[WINDOW + place] = state[RUN_VOLUME]
     state[RUN_MINUTE] = minute
     state[RUN_VOLUME] = 0
+
+
+@compiled("int64(A, A, A, C, C, C, int64, int64, int64)")
+def scan_trades(
+    state: Array,
+    orders: Array,
+    cancels: Array,
+    venue_time: Array,
+    arrival_time: Array,
+    price: Array,
+    start: int,
+    until: int,
+    row_count_max: int,
+) -> int:
+    """Return the first row from `start` that may touch an order; change nothing.
+
+    Rows that arrive after `until`, and those beyond `row_count_max`, are not looked at: then the
+    first of these is returned, or the number of rows.
+    """
+    stop = min(first_after(arrival_time, start, until), start + row_count_max)
+    return next_touch(state, orders, cancels, venue_time, price, start, stop)
+
+
+@compiled("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
+def commit_trades(
+    state: Array,
+    orders: Array,
+    cancels: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    venue_time: Array,
+    arrival_time: Array,
+    price: Array,
+    quantity: Array,
+    until: int,
+) -> int:
+    """Let every row that arrived by `until` act on the orders; return why it stopped."""
+    stop = first_after(arrival_time, state[CURSOR], until)
+    while True:
+        start = max(state[CURSOR], min(state[SCANNED], stop))
+        row = next_touch(state, orders, cancels, venue_time, price, start, stop)
+        state[CURSOR] = row
+        state[SCANNED] = max(state[SCANNED], row)
+        if row == stop:
+            return COMMITTED
+        needed = 2 * state[ORDER_COUNT] + state[CANCEL_COUNT]
+        needed += funding_count(state, venue_time[row])
+        if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
+            state[PROBLEM] = needed
+            return OUT_FULL
+        if price[row] > PRICE_MAX:
+            state[PROBLEM] = price[row]
+            return PRICE_TOO_HIGH
+        if state[LEVEL] == IMPACT_LEVEL:
+            take_in_trades(state, ring, venue_time, price, quantity, row)
+            complete_minute(state, ring, venue_time[row] // MINUTE)
+        last = price[row - 1] if row > 0 else state[LAST_PRICE]
+        meet_trade(
+            state,
+            orders,
+            cancels,
+            out,
+            ring,
+            impact_y,
+            venue_time[row],
+            arrival_time[row],
+            price[row],
+            quantity[row],
+            last,
+        )
+        state[CURSOR] = row + 1
+
+
+@compiled("void(A, A, C, C, C)")
+def leave_trades(
+    state: Array, ring: Array, venue_time: Array, price: Array, quantity: Array
+) -> None:
+    """Carry over what later chunks need from a chunk that is committed to its end."""
+    count = len(price)
+    if state[LEVEL] == IMPACT_LEVEL:
+        take_in_trades(state, ring, venue_time, price, quantity, count)
+    state[LAST_PRICE] = price[count - 1]
+    state[CURSOR] = 0
+    state[SCANNED] = 0
+    state[STAT_ROW] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +89,8 @@ def test_any_changed_byte_is_noticed_or_lies_in_the_uncommitted_tail(
     script: str, data: st.DataObject
 ) -> None:
     disk = SimulatedDisk()
+    # A commit with nothing new to promise writes no frame.
+    script = re.sub("c+", "c", script).lstrip("c")
     committed = write(disk, script)
     (image,) = disk.files.values()
     good = image.whole

@@ -7,7 +7,7 @@ balance = start + Σ rows at every instant; a hidden transfer is the one scripte
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tieout.model.money import MONEY_DIGITS, round_half_up
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Account", "IncomeRow", "Position"]
 
-_EIGHT_DIGITS = 10 ** (MONEY_DIGITS - 8)
+_EIGHT_DIGITS: Final[int] = 10 ** (MONEY_DIGITS - 8)
 """Internal units in 10⁻⁸ of currency, the venue's grain for money."""
 
 

@@ -116,6 +116,13 @@ class PracticeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise _refused("slippage_bps", self.slippage_bps, "must lie in [0, 10000), 4 decimals")
         if self.participation is not None and not 0 < self.participation <= 1:
             raise _refused("participation", self.participation, "must lie in (0, 1]")
+        self._check_numbers()
+        if self.kline_update_ms is not None and self.kline_update_ms < 0:
+            raise _refused("kline_update_ms", self.kline_update_ms, "must not be negative")
+        if not _is_loopback(self.host):
+            raise _refused("host", self.host, "must be a loopback address such as 127.0.0.1")
+
+    def _check_numbers(self) -> None:
         for name in (
             "entry_latency_ns",
             "matching_latency_ns",
@@ -133,10 +140,6 @@ class PracticeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise _refused("leverage", self.leverage, "must lie in 1 … 125")
         if not 0 <= self.fee_digits <= 12:
             raise _refused("fee_digits", self.fee_digits, "must lie in 0 … 12")
-        if self.kline_update_ms is not None and self.kline_update_ms < 0:
-            raise _refused("kline_update_ms", self.kline_update_ms, "must not be negative")
-        if not _is_loopback(self.host):
-            raise _refused("host", self.host, "must be a loopback address such as 127.0.0.1")
 
     @property
     def currency(self) -> str:

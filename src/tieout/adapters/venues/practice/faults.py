@@ -181,6 +181,10 @@ class LateCandle(_Counted, frozen=True, kw_only=True, tag_field="fault", tag="la
     interval: str = "1m"
     by_ms: Decimal
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        interval_ns(self.interval)
+
 
 class ReviseCandle(_Counted, frozen=True, kw_only=True, tag_field="fault", tag="revise_candle"):
     """A closed candle comes with a wrong close first and once more, right, `correct_after_ms` on.
@@ -192,6 +196,10 @@ class ReviseCandle(_Counted, frozen=True, kw_only=True, tag_field="fault", tag="
     interval: str = "1m"
     by_ticks: int
     correct_after_ms: Decimal
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        interval_ns(self.interval)
 
 
 class PartialFill(_Counted, frozen=True, kw_only=True, tag_field="fault", tag="partial_fill"):
@@ -399,9 +407,7 @@ class FaultPlan:
         return sum(
             _nanoseconds(fault.by_ms, _MILLISECOND)
             for fault in self.faults
-            if isinstance(fault, LateCandle)
-            and fault.interval == interval
-            and fault.hits(number)
+            if isinstance(fault, LateCandle) and fault.interval == interval and fault.hits(number)
         )
 
     def revise_candle(self, interval: str, number: int) -> ReviseCandle | None:

@@ -7,13 +7,16 @@ gives it one market event after the other and gets back what happened, in order.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 from math import floor
+from typing import TYPE_CHECKING
 
 from tieout.model.events import Liquidity
 from tieout.model.orders import OrderType, Side, TimeInForce
 from tieout.model.profiles import FillLevel, LimitRule
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = [
     "BarBook",
@@ -321,8 +324,8 @@ class BarBook(_Book):
             self._meet(order, bar, self._event)
 
     def add(self, order: WorkingOrder) -> None:
-        """Take an order in; a market order inside an open bar is settled at once."""
-        inside = self.bar is not None
+        """Take an order in; what an open bar does to it is settled at once."""
+        inside = self.bar is not None and order.active_ns > self.bar.open_time_ns
         order.may_take = order.order_type is OrderType.LIMIT and not inside
         self._orders.append(order)
         if self.bar is not None and self._event is not None:

@@ -1,16 +1,16 @@
 """The market as the venue knows it: one instrument's whole history, asked only about the past.
 
-    trades: row = one print              bars: row = one bar, an event at its close
-      times_ns   int64  venue time          times_ns   int64  close time
-      prices     int64  ticks               prices     int64  close in ticks
-      lots       int64                      lots       int64  volume
+trades: row = one print              bars: row = one bar, an event at its close
+  times_ns   int64  venue time          times_ns   int64  close time
+  prices     int64  ticks               prices     int64  close in ticks
+  lots       int64                      lots       int64  volume
 
-    Klines (n rows, one per interval that traded)
-      open_ns, close_ns        int64  [open, close)
-      open, high, low, close   int64  ticks
-      volume, buy_volume       int64  lots; buy: aggressor was the buyer
-      turnover, buy_turnover   int64  Σ ticks·lots
-      count, first_id, last_id int64  trades in it; 0, 0, 0 when made from bars
+Klines (n rows, one per interval that traded)
+  open_ns, close_ns        int64  [open, close)
+  open, high, low, close   int64  ticks
+  volume, buy_volume       int64  lots; buy: aggressor was the buyer
+  turnover, buy_turnover   int64  Σ ticks·lots
+  count, first_id, last_id int64  trades in it; 0, 0, 0 when made from bars
 """
 
 from __future__ import annotations
@@ -243,9 +243,10 @@ class Tape:
         starts = np.flatnonzero(np.append(True, bucket[1:] != bucket[:-1]))
         ends = np.append(starts[1:], len(bucket)) - 1
         turnover = lots * self.prices[part]
-        assert int(lots.max()) * int(self.prices[part].max()) * int(
-            (ends - starts).max() + 1
-        ) < _SAFE_TOTAL, "turnover of a candle does not fit"
+        assert (
+            int(lots.max()) * int(self.prices[part].max()) * int((ends - starts).max() + 1)
+            < _SAFE_TOTAL
+        ), "turnover of a candle does not fit"
         is_trades = self.bars is None
         bought = self.aggressors[part] > 0 if is_trades else np.zeros(len(lots), np.bool_)
         nothing = np.zeros(len(starts), np.int64)

@@ -21,7 +21,9 @@ class TruthLog:
     """
 
     def __init__(self, path: str | None) -> None:
-        self._file: BinaryIO | None = None if path is None else Path(path).open("wb", buffering=0)
+        self._file: BinaryIO | None = None
+        if path is not None:
+            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - lives as long as we
 
     @property
     def is_kept(self) -> bool:

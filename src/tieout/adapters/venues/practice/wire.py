@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -52,40 +53,18 @@ _TIMES_IN_FORCE: Final = {
 _AVERAGE_GRAIN: Final = Decimal("0.0000000001")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WireFill:
     """One fill as the trade history and the user stream have it."""
 
-    __slots__ = (
-        "fee",
-        "fill_id",
-        "liquidity",
-        "lots",
-        "price_ticks",
-        "realised",
-        "record",
-        "venue_time_ns",
-    )
-
-    def __init__(
-        self,
-        *,
-        record: OrderRecord,
-        fill_id: int,
-        lots: int,
-        price_ticks: int,
-        fee: int,
-        realised: int,
-        liquidity: Liquidity,
-        venue_time_ns: int,
-    ) -> None:
-        self.record = record
-        self.fill_id = fill_id
-        self.lots = lots
-        self.price_ticks = price_ticks
-        self.fee = fee
-        self.realised = realised
-        self.liquidity = liquidity
-        self.venue_time_ns = venue_time_ns
+    record: OrderRecord
+    fill_id: int
+    lots: int
+    price_ticks: int
+    fee: int
+    realised: int
+    liquidity: Liquidity
+    venue_time_ns: int
 
 
 def milliseconds(time_ns: int) -> int:
@@ -338,8 +317,14 @@ def income_row(row: IncomeRow, currency: str) -> dict[str, object]:
 
 
 def trade_message(
-    instrument: Instrument, *, aggregate: bool, trade_id: int, price_ticks: int, lots: int,
-    aggressor: int, time_ns: int,
+    instrument: Instrument,
+    *,
+    aggregate: bool,
+    trade_id: int,
+    price_ticks: int,
+    lots: int,
+    aggressor: int,
+    time_ns: int,
 ) -> dict[str, object]:
     """Return a print as `@aggTrade` or `@trade` has it, without the event time."""
     message: dict[str, object] = {
@@ -359,9 +344,7 @@ def trade_message(
     return message
 
 
-def kline_message(
-    instrument: Instrument, candle: Kline, *, closed: bool
-) -> dict[str, object]:
+def kline_message(instrument: Instrument, candle: Kline, *, closed: bool) -> dict[str, object]:
     """Return a candle as `@kline_<i>` has it, without the event time."""
     return {
         "e": "kline",
@@ -407,9 +390,9 @@ def kline_row(instrument: Instrument, candle: Kline) -> list[object]:
     ]
 
 
-def book_levels(instrument: Instrument, price_ticks: int, lots: int) -> tuple[
-    tuple[str, str], tuple[str, str]
-]:
+def book_levels(
+    instrument: Instrument, price_ticks: int, lots: int
+) -> tuple[tuple[str, str], tuple[str, str]]:
     """Return the one synthetic level on each side, a tick around the last price."""
     size = quantity_text(instrument, max(lots, 1))
     bid = price_text(instrument, max(price_ticks - 1, 1))

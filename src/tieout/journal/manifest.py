@@ -1,0 +1,77 @@
+"""A run is a manifest: everything that its result depends on, written down before it starts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from tieout.model.instruments import Instrument
+from tieout.model.profiles import SimulationProfile
+
+__all__ = ["DataUse", "Manifest", "manifest_hash"]
+
+
+class DataUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored data set a run reads.
+
+    Attributes:
+        name: Name in the store when the run was made; the fingerprint decides.
+        fingerprint: Hash of the content.
+        kind: `trades` or `bars`.
+        instrument: Symbol.
+        interval_ns: Length of a bar; 0 for trades.
+    """
+
+    name: str
+    fingerprint: str
+    kind: str
+    instrument: str
+    interval_ns: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run was made of.
+
+    Attributes:
+        kind: `backtest`, `paper`, `shadow`, `live`, `twin` or a rung's name.
+        strategy_path: File of the strategy; empty when it was handed over in Python.
+        strategy_name: Class name.
+        strategy_hash: SHA-256 of the file.
+        parameters: The strategy's parameters that differ from its defaults, as JSON.
+        instruments: Everything the run may trade.
+        data: Stored data sets it reads, or its twin will.
+        profile: Every assumption of the simulated venue.
+        limits: Hard limits, as JSON.
+        cash: Starting cash; what the account held where there is an account.
+        start_ns, end_ns: Period; None when the run decides itself.
+        seed: Keys every random draw.
+        code: Hash of the compiled sources.
+        versions: Versions of python, numpy, numba and tieout.
+        of_run: The run this one is a twin or a rung of; empty for a run of its own.
+        venue: Address of the venue; empty for history.
+    """
+
+    kind: str
+    strategy_path: str
+    strategy_name: str
+    strategy_hash: str
+    parameters: str
+    instruments: tuple[Instrument, ...]
+    data: tuple[DataUse, ...]
+    profile: SimulationProfile
+    limits: str
+    cash: Decimal
+    start_ns: int | None
+    end_ns: int | None
+    seed: int
+    code: str
+    versions: dict[str, str]
+    of_run: str = ""
+    venue: str = ""
+
+
+def manifest_hash(manifest: Manifest) -> str:
+    """Return the SHA-256 of a manifest's canonical JSON."""
+    return sha256(msgspec.json.encode(manifest, order="deterministic")).hexdigest()

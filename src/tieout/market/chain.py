@@ -1,0 +1,103 @@
+"""A chained hash of market rows: what was seen, in which order, whatever the chunks were.
+
+Two 64-bit lanes take every logical field of a row; arrival times and the warm-up flag are left
+out, so two runs that saw the same market at other times agree. It is no cryptographic hash: it
+finds where two runs parted, the journal's SHA-256 chain guards against change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tieout.market._chain_compiled import extend_bars, extend_trades
+from tieout.model.columns import BarColumns, TradeColumns
+from tieout.model.events import Trade
+
+if TYPE_CHECKING:
+    from tieout.model.columns import MarketColumns
+    from tieout.model.events import Bar
+
+__all__ = ["DataChain"]
+
+
+class DataChain:
+    """The chain of everything a strategy could have seen."""
+
+    def __init__(self) -> None:
+        self._state = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
+
+    def extend(self, columns: MarketColumns, start: int, stop: int) -> None:
+        """Take rows [start, stop)."""
+        rows = columns.rows(start, stop)
+        if isinstance(rows, TradeColumns):
+            extend_trades(
+                self._state,
+                rows.venue_time_ns,
+                rows.price_ticks,
+                rows.quantity_lots,
+                rows.trade_id,
+            )
+        else:
+            extend_bars(
+                self._state,
+                rows.interval_ns,
+                rows.open_time_ns,
+                rows.open_ticks,
+                rows.high_ticks,
+                rows.low_ticks,
+                rows.close_ticks,
+                rows.volume_lots,
+                rows.revision,
+            )
+
+    def extend_one(self, event: Trade | Bar) -> None:
+        """Take one event: the same as its row."""
+        if isinstance(event, Trade):
+            self.extend(_trade_row(event), 0, 1)
+        else:
+            self.extend(_bar_row(event), 0, 1)
+
+    def hexdigest(self) -> str:
+        """Return the chain as 32 hex digits."""
+        return "".join(f"{int(lane):016x}" for lane in self._state)
+
+
+def _trade_row(event: Trade) -> TradeColumns:
+    return TradeColumns(
+        event.instrument,
+        *(
+            np.array([value], np.int64)
+            for value in (
+                event.venue_time_ns,
+                event.arrival_time_ns,
+                event.price_ticks,
+                event.quantity_lots,
+            )
+        ),
+        np.array([event.aggressor], np.int8),
+        np.array([event.trade_id], np.int64),
+    )
+
+
+def _bar_row(event: Bar) -> BarColumns:
+    return BarColumns(
+        event.instrument,
+        event.interval_ns,
+        *(
+            np.array([value], np.int64)
+            for value in (
+                event.open_time_ns,
+                event.close_time_ns,
+                event.arrival_time_ns,
+                event.open_ticks,
+                event.high_ticks,
+                event.low_ticks,
+                event.close_ticks,
+                event.volume_lots,
+                event.revision,
+            )
+        ),
+        np.array([event.warm_up], np.bool_),
+    )
