@@ -15,9 +15,7 @@ class QuarterHour(Strategy):
     def on_start(self, context: Context) -> None:
         self.bars = context.bars(self.instrument, "1m", warm_up=self.look_back)
         # Five seconds past the mark, so that the bar closed there has arrived.
-        context.timer_every(
-            "decide", self.every_minutes * MINUTE_NS, offset_ns=5_000_000_000
-        )
+        context.timer_every("decide", self.every_minutes * MINUTE_NS, offset_ns=5_000_000_000)
 
     def on_bar(self, context: Context, bar: Bar) -> None:
         """Bars are only remembered; the timer decides."""

@@ -1,17 +1,17 @@
 """Every error tieout raises on purpose, drawn as a tree.
 
-    TieoutError
-    ├── InputError               you can fix it: a file, a value, a setting, an order
-    │   ├── DataError            a market data file or row that cannot be right
-    │   ├── SettingsError        an unknown or impossible setting
-    │   ├── OrderRefused         an order the instrument or the risk gate does not allow
-    │   └── RunNotFound          no run has this id, or several begin with it
-    ├── VenueError               the venue or the way to it failed: retry or stop
-    │   ├── OutcomeUnknown       a create or amend whose fate only the venue can tell
-    │   └── ConnectionFailed     the venue cannot be reached
-    └── InvariantViolated        we are wrong: stop, keep the journal
-        ├── JournalDamaged       a record inside the durable prefix does not verify
-        └── BooksUnbalanced      debits and credits differ
+TieoutError
+├── InputError               you can fix it: a file, a value, a setting, an order
+│   ├── DataError            a market data file or row that cannot be right
+│   ├── SettingsError        an unknown or impossible setting
+│   ├── OrderRefused         an order the instrument or the risk gate does not allow
+│   └── RunNotFound          no run has this id, or several begin with it
+├── VenueError               the venue or the way to it failed: retry or stop
+│   ├── OutcomeUnknown       a create or amend whose fate only the venue can tell
+│   └── ConnectionFailed     the venue cannot be reached
+└── InvariantViolated        we are wrong: stop, keep the journal
+    ├── JournalDamaged       a record inside the durable prefix does not verify
+    └── BooksUnbalanced      debits and credits differ
 """
 
 from __future__ import annotations

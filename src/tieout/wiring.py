@@ -1,9 +1,9 @@
 """The only file that chooses adapters: each world is a source, a venue and a journal.
 
-    world      source                         venue                      journal
-    backtest   history                        simulated, on history      buffered
-    twin       history, from the run's start  simulated, on history      buffered
-    replay     the run's recorded inputs      the run's recorded answers in memory
+world      source                         venue                      journal
+backtest   history                        simulated, on history      buffered
+twin       history, from the run's start  simulated, on history      buffered
+replay     the run's recorded inputs      the run's recorded answers in memory
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ from tieout.market import sources_digest
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import DataOpened, RunEnded, RunStarted
 from tieout.model.money import money, money_decimal
-from tieout.model.profiles import SimulationProfile, profile as profile_named
+from tieout.model.profiles import SimulationProfile
+from tieout.model.profiles import profile as profile_named
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 
 if TYPE_CHECKING:
@@ -199,7 +200,8 @@ def backtest(
         cash: Starting cash.
         limits: Hard limits.
         seed: Keys every random draw.
-        start_ns, end_ns: Period of arrival times; the data's own when None.
+        start_ns: First arrival time; the data's own start when None.
+        end_ns: Last arrival time; the data's own end when None.
         runs: Where the run is kept.
         progress: Called with seconds of history done and in total.
 
@@ -222,9 +224,7 @@ def backtest(
     return _run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
 
 
-def twin(
-    run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None = None
-) -> Result:
+def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None = None) -> Result:
     """Backtest a run's manifest over the same period, from the run's first start.
 
     It reads the provider's history by fingerprint and never the run's own recordings.
@@ -328,8 +328,7 @@ def backtest_columns(
     by_symbol = _by_symbol(instruments)
     kernel = Kernel(loaded, instruments=by_symbol, journal=journal, limits=limits, seed=seed)
     records: dict[str, MarketRecord] = {
-        symbol: HistoryMarket(_sliced(_finest(symbol, columns), chunk_rows))
-        for symbol in by_symbol
+        symbol: HistoryMarket(_sliced(_finest(symbol, columns), chunk_rows)) for symbol in by_symbol
     }
     streams = [Stream(_stream_name(each), _sliced(each, chunk_rows)) for each in columns]
     start = min(int(each.arrival_time_ns[0]) for each in columns)
@@ -536,9 +535,7 @@ def _bounds(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int]:
     if not start < end:
         raise InputError(f"the period ends ({end} ns) before it starts ({start} ns)")
     if end < first or start > last:
-        raise InputError(
-            "the period lies outside of the data; give --from and --to inside of it"
-        )
+        raise InputError("the period lies outside of the data; give --from and --to inside of it")
     return start, end
 
 
@@ -650,7 +647,7 @@ def _same_data(store: Store, manifest: Manifest) -> list[Dataset]:
 def _period(run: RunFolder) -> tuple[RunStarted, RunEnded]:
     reader = JournalReader(RealDisk(), str(run.journal))
     found = [each for each in reader.inputs() if isinstance(each, RunStarted | RunEnded)]
-    if len(found) < 2 or not isinstance(found[-1], RunEnded):  # noqa: PLR2004 - first and last
+    if len(found) < 2 or not isinstance(found[-1], RunEnded):
         raise InputError(f"run {run.run_id} did not end; resume it, or run it again")
     if not isinstance(found[0], RunStarted):
         raise JournalDamaged(f"run {run.run_id}: the journal does not begin with a start")
@@ -714,9 +711,7 @@ def _datasets(store: Store, names: Sequence[str]) -> list[Dataset]:
     return [store.dataset(name) for name in names]
 
 
-def _find(
-    datasets: Sequence[Dataset], symbol: str, kind: str, interval: int = 0
-) -> Dataset | None:
+def _find(datasets: Sequence[Dataset], symbol: str, kind: str, interval: int = 0) -> Dataset | None:
     for each in datasets:
         meta = each.meta
         if (meta.instrument.symbol, meta.kind, meta.interval_ns) == (symbol, kind, interval):
@@ -787,9 +782,7 @@ def _by_symbol(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
     return {each.symbol: each for each in instruments}
 
 
-def _result(
-    run_id: str, kernel: Kernel, journal: JournalWriter, venue: SimulatedVenue
-) -> Result:
+def _result(run_id: str, kernel: Kernel, journal: JournalWriter, venue: SimulatedVenue) -> Result:
     marks = kernel.last_prices()
     ledger = kernel.ledger
     return Result(
@@ -826,4 +819,3 @@ def _words(record: object) -> str:
     if record is None:
         return ""
     return repr(record)
-

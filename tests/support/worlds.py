@@ -120,7 +120,7 @@ class ScriptedSource:
     def __init__(self, *given: MarketBatch | Inputs) -> None:
         self._given = list(given)
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:  # noqa: ARG002
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
         return self._given.pop(0) if self._given else None
 
 

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def new(
     folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    as_json: AsJson = False,  # noqa: FBT002
+    as_json: AsJson = False,
 ) -> None:
     """Make a project folder with settings and two strategies to start from."""
     if folder.exists() and any(folder.iterdir()):
@@ -172,7 +172,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:  # noqa: FBT002
+def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     """Backtest the manifest of a run over the same period, from its first start."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 

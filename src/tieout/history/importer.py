@@ -270,9 +270,7 @@ def _delimiter(header: bytes) -> str:
     return max((b",", b";", b"\t"), key=header.count).decode()
 
 
-def _columns(
-    path: Path, kind: str, names: list[str], mapping: dict[str, str]
-) -> dict[str, str]:
+def _columns(path: Path, kind: str, names: list[str], mapping: dict[str, str]) -> dict[str, str]:
     fields = FIELDS[kind]
     unknown = sorted(set(mapping) - set(fields))
     if unknown:
@@ -455,9 +453,7 @@ class _Reader:
         if unreadable.any():
             text = pc.if_else(readable, text, "0")
         if pc.any(pc.match_substring(text, "e", ignore_case=True)).as_py():
-            values = [Decimal(each) / step for each in text.to_pylist()]
-            off = np.array([value != value.to_integral_value() for value in values], np.bool_)
-            whole = np.array([int(value) for value in values], np.int64)
+            whole, off = _by_hand(text.to_pylist(), step)
         else:
             whole, off = self._exact(text, step)
         self._defect(kept, off, field, f"{field} is off the {step_name}", table, f"k·{step}")
@@ -469,14 +465,7 @@ class _Reader:
         try:
             exact = text.cast(pa.decimal128(38, _EXACT_DIGITS))
         except pa.ArrowInvalid:
-            values = [Decimal(each) / step for each in text.to_pylist()]
-            large = [abs(value) >= 2**62 for value in values]
-            off = [
-                value != value.to_integral_value() or big
-                for value, big in zip(values, large, strict=True)
-            ]
-            ticks = [0 if big else int(value) for value, big in zip(values, large, strict=True)]
-            return np.array(ticks, np.int64), np.array(off, np.bool_)
+            return _by_hand(text.to_pylist(), step)
         rounded = pc.round(exact, ndigits=digits)
         off = np.asarray(pc.not_equal(rounded, exact))
         units, overflow = _integers(rounded.cast(pa.decimal128(38, digits)))
@@ -596,3 +585,11 @@ def _integers(decimals: Any) -> tuple[Int64s, NDArray[np.bool_]]:  # noqa: ANN40
     words = words[decimals.offset : decimals.offset + len(decimals)]
     low = words[:, 0]
     return np.ascontiguousarray(low), words[:, 1] != low >> 63
+
+
+def _by_hand(texts: list[str], step: Decimal) -> tuple[Int64s, NDArray[np.bool_]]:
+    """Return multiples of a step and which values are none, for numbers in unusual dress."""
+    values = [Decimal(each) / step for each in texts]
+    fits = [value == value.to_integral_value() and abs(value) < 2**62 for value in values]
+    ticks = [int(value) if fine else 0 for value, fine in zip(values, fits, strict=True)]
+    return np.array(ticks, np.int64), ~np.array(fits, np.bool_)

@@ -277,9 +277,7 @@ class Dataset:
         try:
             with pq.ParquetFile(part) as file:
                 for batch in file.iter_batches(batch_size=rows, use_threads=False):
-                    yield {
-                        name: batch.column(name).to_numpy() for name in batch.schema.names
-                    }
+                    yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"cannot be read ({error})", file=str(part), remedy="Import the data again."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from tieout.errors import InputError, JournalDamaged
-from tieout.journal.records import Kind, Record, decode
+from tieout.journal.records import Kind, Record, decode, decode_input
 from tieout.journal.writer import (
     FRAME,
     GENESIS,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tieout.journal.writer import Disk
+    from tieout.model.events import Input
 
 _HASH_BYTES = 32
 
@@ -45,7 +46,8 @@ class Entry:
     @property
     def record(self) -> Record:
         """The record itself."""
-        return decode(self.payload)
+        record: Record = decode(self.payload)
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,9 @@ class JournalReader:
             begun=good.length > 0,
         )
 
-    def inputs(self) -> Iterator[Record]:
+    def inputs(self) -> Iterator[Input]:
         """Yield the inputs in order."""
-        return (each.record for each in self if each.kind is Kind.INPUT)
+        return (decode_input(each.payload) for each in self if each.kind is Kind.INPUT)
 
     def decisions(self) -> Iterator[bytes]:
         """Yield the canonical bytes of each decision in order."""
@@ -222,9 +224,7 @@ class Difference:
     replayed: Record | None
 
 
-def first_difference(
-    recorded: Iterable[bytes], replayed: Iterable[bytes]
-) -> Difference | None:
+def first_difference(recorded: Iterable[bytes], replayed: Iterable[bytes]) -> Difference | None:
     """Return the first decision in which two streams differ, or None when they are the same."""
     for index, (one, other) in enumerate(zip_longest(recorded, replayed)):
         if one != other:

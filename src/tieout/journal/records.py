@@ -6,34 +6,10 @@ from enum import IntEnum, unique
 
 import msgspec
 
-from tieout.model.events import (
-    Bar,
-    CancelRejected,
-    ClockOffsetMeasured,
-    ClockReached,
-    ConnectionLost,
-    ConnectionRestored,
-    DataOpened,
-    Fill,
-    ForeignOrderSeen,
-    FundingCharged,
-    OperatorCommand,
-    OrderAccepted,
-    OrderCancelled,
-    OrderDenied,
-    OrderOutcomeUnknown,
-    OrderRejected,
-    OrderTriggered,
-    RunEnded,
-    RunResumed,
-    RunStarted,
-    StoreWritten,
-    StrategyFailed,
-    Trade,
-)
+from tieout.model.events import Input, OrderDenied, StoreWritten, StrategyFailed
 from tieout.model.orders import CancelOrder, PlaceOrder
 
-__all__ = ["Decision", "Kind", "Record", "decode", "encode"]
+__all__ = ["Decision", "Kind", "Record", "decode", "decode_input", "encode"]
 
 
 @unique
@@ -48,29 +24,7 @@ class Kind(IntEnum):
 Decision = PlaceOrder | CancelOrder | OrderDenied | StoreWritten | StrategyFailed
 """What the kernel decided."""
 
-Record = (
-    Decision
-    | Trade
-    | Bar
-    | OrderAccepted
-    | OrderRejected
-    | OrderTriggered
-    | Fill
-    | OrderCancelled
-    | CancelRejected
-    | OrderOutcomeUnknown
-    | FundingCharged
-    | ForeignOrderSeen
-    | ConnectionLost
-    | ConnectionRestored
-    | ClockOffsetMeasured
-    | ClockReached
-    | OperatorCommand
-    | RunStarted
-    | RunResumed
-    | RunEnded
-    | DataOpened
-)
+Record = Decision | Input
 """Everything a journal can hold."""
 
 encode = msgspec.msgpack.Encoder().encode
@@ -78,3 +32,6 @@ encode = msgspec.msgpack.Encoder().encode
 
 decode = msgspec.msgpack.Decoder(Record).decode
 """Turn canonical bytes into a record."""
+
+decode_input = msgspec.msgpack.Decoder(Input).decode
+"""Turn canonical bytes into an input."""

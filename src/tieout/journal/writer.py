@@ -4,10 +4,10 @@
       header   8 bytes  "TIEOUT" + format version (2 bytes, big-endian)
       frame    length of payload (4) · CRC-32 of kind and payload (4) · kind (1) · payload
       …
-      frame    kind 3, a commit: payload is the chain h after every record before it (32 bytes)
+      frame    kind 3, a commit: payload is the chain h after all records before it, 32 bytes
 
-h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it begins
-with a commit frame that repeats it. Only what a commit frame follows was promised to anybody.
+h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it
+begins with a commit frame that repeats it. Only what a commit frame follows was promised to anybody.
 """
 
 from __future__ import annotations

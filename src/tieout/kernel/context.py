@@ -290,9 +290,7 @@ class KernelContext:
         kernel = self._kernel
         origin = kernel.origin()
         identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
-        in_force = (
-            TimeInForce.IMMEDIATE_OR_CANCEL if immediate else TimeInForce.GOOD_TILL_CANCEL
-        )
+        in_force = TimeInForce.IMMEDIATE_OR_CANCEL if immediate else TimeInForce.GOOD_TILL_CANCEL
         self.wishes.append(
             PlaceOrder(
                 decision_id=identity,

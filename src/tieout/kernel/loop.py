@@ -105,6 +105,7 @@ class Kernel:
         self._now_ns = 0
         self._origin: Callable[[], str] = _no_origin
         self._cursor: _Cursor | None = None
+        self._single: Trade | Bar | None = None
         self._last_prices: dict[str, int] = {}
         self._started = False
         self._declare()
@@ -239,6 +240,7 @@ class Kernel:
         """Give one market event to the strategy: the batch of one that a live feed brings."""
         self._single = event
         self._unchained.append(event)
+        handler: Callable[[Any, Any], None] | None
         if type(event) is Trade:
             self._last_prices[event.instrument] = event.price_ticks
             asked = event.instrument in self.subscriptions.trades
@@ -519,13 +521,13 @@ class Kernel:
         if cursor is not None and cursor.is_bars_of(instrument, interval_ns):
             parts.append(cursor.columns.rows(0, cursor.row + 1))  # type: ignore[arg-type]
         for part in reversed(parts):
-            if type(part) is Bar:
+            if isinstance(part, Bar):
                 found.append(part)
             else:
                 tick = self.instruments[instrument].tick_float
-                start = max(0, len(part) - (count - len(found)))  # type: ignore[arg-type]
-                tail = _Cursor(part.rows(start, len(part)), tick)  # type: ignore[union-attr]
-                found.extend(reversed(list(tail.events)))
+                start = max(0, len(part) - (count - len(found)))
+                tail = _Cursor(part.rows(start, len(part)), tick)
+                found.extend(bar for bar in reversed(list(tail.events)) if isinstance(bar, Bar))
             if len(found) >= count:
                 break
         return found[:count][::-1]
@@ -554,7 +556,7 @@ class Kernel:
         self._declared_timers: list[tuple[str, int, int]] = []
         self._denials: list[OrderDenied] = []
         self._unchained: list[Trade | Bar] = []
-        self._single: Trade | Bar | None = None
+        self._single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
         self._started = started
@@ -639,7 +641,8 @@ class _Cursor:
     @property
     def row(self) -> int:
         """Index of the row last taken."""
-        return self._rows - self._first.__length_hint__() - 1
+        left: int = self._first.__length_hint__()
+        return self._rows - left - 1
 
     def skip_to(self, row: int) -> None:
         """Pass over rows up to `row` without making objects."""

@@ -97,7 +97,7 @@ class Orders:
         return sum(o.open_lots for o in self.open.values() if o.place.instrument == instrument)
 
     def coming_lots(self, instrument: str) -> int:
-        """Return the signed sum of lots that will trade by themselves: no limits, no sleeping stops."""
+        """Return the signed sum of lots under way: no limits, no sleeping stops."""
         return sum(
             order.open_lots
             for order in self.open.values()
@@ -132,9 +132,7 @@ class Orders:
             order.venue_order_id = report.venue_order_id  # type: ignore[union-attr]
             waiting = (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN)
             if order.state in waiting:
-                order.state = (
-                    OrderState.PARTLY_FILLED if order.filled_lots else OrderState.ACCEPTED
-                )
+                order.state = OrderState.PARTLY_FILLED if order.filled_lots else OrderState.ACCEPTED
                 return True
             return False
         if kind is OrderRejected:

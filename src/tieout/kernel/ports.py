@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ class JournalPort(Protocol):
     def input(self, event: Input) -> None:
         """Append an input."""
 
-    def decision(self, record: object) -> None:
+    def decision(self, record: Any) -> None:  # noqa: ANN401 - any decision record
         """Append a decision record (`PlaceOrder`, `CancelOrder`, `OrderDenied`, …)."""
 
     def commit(self) -> None:

@@ -107,7 +107,11 @@ class RiskGate:
         return self._rate(order)
 
     def _amounts(
-        self, order: PlaceOrder, instrument: Instrument, after_lots: int, reduces: bool  # noqa: FBT001
+        self,
+        order: PlaceOrder,
+        instrument: Instrument,
+        after_lots: int,
+        reduces: bool,  # noqa: FBT001
     ) -> tuple[str, str] | None:
         price = order.limit_ticks or order.stop_ticks or order.decision_price_ticks
         if price is None:

@@ -110,9 +110,7 @@ def next_touch(
         bottoms = lows[row : row + BLOCK]
         touches = 0
         for place in range(BLOCK):
-            touches |= (
-                (times[place] >= from_time) | (bottoms[place] <= low) | (tops[place] >= high)
-            )
+            touches |= (times[place] >= from_time) | (bottoms[place] <= low) | (tops[place] >= high)
         if touches != 0:
             break
         row += BLOCK
@@ -215,19 +213,26 @@ def meet_bar(
             if before:
                 position += side * lots
             end_if_at_once(state, orders, out, base, close_time, arrival)
-        elif (phase == TAKING or phase == RESTING) and before:  # noqa: PLR1714
+        elif (phase == TAKING or phase == RESTING) and before:
             limit = orders[base + LIMIT]
             reached = low if side == 1 else high
-            through = side * reached < side * limit or (
-                state[TOUCH] == 1 and reached == limit
-            )
+            through = side * reached < side * limit or (state[TOUCH] == 1 and reached == limit)
             counted = False
             if phase == TAKING:
                 orders[base + PHASE] = RESTING
                 if side * opening <= side * limit:
                     lots = take_within(
-                        state, orders, out, ring, impact_y, base, open_time, arrival, opening,
-                        volume, left,
+                        state,
+                        orders,
+                        out,
+                        ring,
+                        impact_y,
+                        base,
+                        open_time,
+                        arrival,
+                        opening,
+                        volume,
+                        left,
                     )
                     left -= lots
                     position += side * lots
@@ -239,7 +244,16 @@ def meet_bar(
                 lots = offered_lots(state, orders, base, left)
                 if lots > 0:
                     fill(
-                        state, orders, out, base, lots, limit, limit, 1, close_time, arrival,
+                        state,
+                        orders,
+                        out,
+                        base,
+                        lots,
+                        limit,
+                        limit,
+                        1,
+                        close_time,
+                        arrival,
                         EVENT_RANK,
                     )
                     left -= lots
@@ -248,7 +262,7 @@ def meet_bar(
             left = volume
     if stop_filled and limit_filled:
         state[AMBIGUOUS] += 1
-    charge_inside(state, out, open_time, close_time, position, last, closing, arrival)
+    charge_inside(state, out, close_time, position, last, closing, arrival)
     while state[CANCEL_COUNT] > 0 and cancels[CANCEL_TIME] <= close_time:
         answer_first_cancel(state, orders, cancels, out, arrival, close_time)
     remove_done(state, orders)
@@ -333,7 +347,6 @@ def end_if_at_once(
 def charge_inside(
     state: Array,
     out: Array,
-    open_time: int,
     close_time: int,
     position: int,
     last: int,

@@ -22,7 +22,7 @@ _SHIFT = np.uint64(29)
 
 
 @compiled_inner
-def mix(lane: int, value: int, factor: int) -> int:
+def mix(lane: np.uint64, value: int, factor: np.uint64) -> np.uint64:
     """Take one value into a lane: xor, multiply, fold the high bits down."""
     lane = (lane ^ np.uint64(value)) * factor
     return lane ^ (lane >> _SHIFT)

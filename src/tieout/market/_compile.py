@@ -96,7 +96,7 @@ def _set_cache_folder() -> None:
         folder = Path(tempfile.mkdtemp(prefix="tieout-compiled-"))
     os.environ[_ENVIRONMENT] = str(folder)
     # numba reads the environment once, and may have been imported before us.
-    numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
 
 
 _set_cache_folder()

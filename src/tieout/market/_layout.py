@@ -1,23 +1,23 @@
 """Where things lie in the arrays of the matching core; all int64, flat, C order.
 
-    state (STATE_WIDTH)            one instrument's market
-      ORDER_COUNT … CANCEL_COUNT   rows in use in `orders` and `cancels`
-      OUT_COUNT                    rows in use in `out`
-      CURSOR                       first row of the current chunk not yet committed
-      SCANNED                      first row of the current chunk not yet known to be quiet
-      LAST_PRICE                   ticks of the last print before the chunk; 0: none yet
-      POSITION                     signed lots; NEXT_FUNDING  ns, multiple of the interval
-      SEQUENCE                     reports made so far
-      AMBIGUOUS                    bars that could have filled a stop and a limit
-      PROBLEM                      the price that would overflow, or the rows of `out` needed
-      LEVEL … FUNDING_INTERVAL     the profile, constant; 10⁻⁴ bps; 0: no participation, no funding
-      STAT_ROW … RUN_VOLUME        rolling statistics: rows taken in, ring head and length, and
-                                   the minute that is not yet complete (RUN_VOLUME 0: none)
+state (STATE_WIDTH)            one instrument's market
+  ORDER_COUNT … CANCEL_COUNT   rows in use in `orders` and `cancels`
+  OUT_COUNT                    rows in use in `out`
+  CURSOR                       first row of the current chunk not yet committed
+  SCANNED                      first row of the current chunk not yet known to be quiet
+  LAST_PRICE                   ticks of the last print before the chunk; 0: none yet
+  POSITION                     signed lots; NEXT_FUNDING  ns, multiple of the interval
+  SEQUENCE                     reports made so far
+  AMBIGUOUS                    bars that could have filled a stop and a limit
+  PROBLEM                      the price that would overflow, or the rows of `out` needed
+  LEVEL … FUNDING_INTERVAL     the profile, constant; 10⁻⁴ bps; 0: no participation, no funding
+  STAT_ROW … RUN_VOLUME        rolling statistics: rows taken in, ring head and length, and
+                               the minute that is not yet complete (RUN_VOLUME 0: none)
 
-    orders (rows of ORDER_WIDTH)   open orders, oldest first
-    cancels (rows of CANCEL_WIDTH) cancels on their way, oldest first
-    out (rows of OUT_WIDTH)        reports in the order in which they came about
-    ring (2·WINDOW)                closes in ticks, then volumes in lots, of completed minutes/bars
+orders (rows of ORDER_WIDTH)   open orders, oldest first
+cancels (rows of CANCEL_WIDTH) cancels on their way, oldest first
+out (rows of OUT_WIDTH)        reports in the order in which they came about
+ring (2·WINDOW)                closes in ticks, then volumes in lots, of completed minutes/bars
 """
 
 from __future__ import annotations

@@ -104,10 +104,8 @@ def first_after(times: Array, start: int, until: int) -> int:
 def time_bound(state: Array, orders: Array, cancels: Array, cancel_lead: int) -> int:
     """Return the venue time from which on any row may matter, whatever its price.
 
-    Args:
-        state, orders, cancels: See the layout.
-        cancel_lead: 1 on trades, where a cancel acts before the first print later than it; 0 on
-            bars, where it is answered by the first bar that closes at or after it.
+    `cancel_lead` is 1 on trades, where a cancel acts before the first print later than it, and 0
+    on bars, where it is answered by the first bar that closes at or after it.
     """
     bound = NEVER
     for order in range(state[ORDER_COUNT]):
@@ -302,9 +300,7 @@ def charge_funding(
     if position != 0 and mark != 0:
         while state[NEXT_FUNDING] <= until:
             due = state[NEXT_FUNDING]
-            row = write_report(
-                state, out, FUNDING_REPORT, 0, due, row_arrival, due, FUNDING_RANK
-            )
+            row = write_report(state, out, FUNDING_REPORT, 0, due, row_arrival, due, FUNDING_RANK)
             out[row + OUT_LOTS] = position
             out[row + OUT_PRICE] = mark
             state[NEXT_FUNDING] = due + state[FUNDING_INTERVAL]

@@ -148,7 +148,7 @@ def meet_trade(
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
         phase = orders[base + PHASE]
-        if (phase == HUNGRY or phase == TAKING or phase == RESTING) and orders[base + AFTER] < time:  # noqa: PLR1714
+        if (phase == HUNGRY or phase == TAKING or phase == RESTING) and orders[base + AFTER] < time:
             left -= meet_order(
                 state, orders, out, ring, impact_y, base, time, arrival, price, quantity, left
             )
@@ -211,9 +211,7 @@ def meet_order(
             orders[base + VOLUME] += quantity
             lots = offered_lots(state, orders, base, left)
             if lots > 0:
-                fill(
-                    state, orders, out, base, lots, limit, limit, 1, time, arrival, EVENT_RANK
-                )
+                fill(state, orders, out, base, lots, limit, limit, 1, time, arrival, EVENT_RANK)
     else:
         if phase == TAKING:
             # One chance only: what it leaves rests from the next print on.

@@ -16,6 +16,8 @@ from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import Trade
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Bar
 
@@ -67,17 +69,12 @@ class DataChain:
 def _trade_row(event: Trade) -> TradeColumns:
     return TradeColumns(
         event.instrument,
-        *(
-            np.array([value], np.int64)
-            for value in (
-                event.venue_time_ns,
-                event.arrival_time_ns,
-                event.price_ticks,
-                event.quantity_lots,
-            )
-        ),
+        _one(event.venue_time_ns),
+        _one(event.arrival_time_ns),
+        _one(event.price_ticks),
+        _one(event.quantity_lots),
         np.array([event.aggressor], np.int8),
-        np.array([event.trade_id], np.int64),
+        _one(event.trade_id),
     )
 
 
@@ -85,19 +82,18 @@ def _bar_row(event: Bar) -> BarColumns:
     return BarColumns(
         event.instrument,
         event.interval_ns,
-        *(
-            np.array([value], np.int64)
-            for value in (
-                event.open_time_ns,
-                event.close_time_ns,
-                event.arrival_time_ns,
-                event.open_ticks,
-                event.high_ticks,
-                event.low_ticks,
-                event.close_ticks,
-                event.volume_lots,
-                event.revision,
-            )
-        ),
+        _one(event.open_time_ns),
+        _one(event.close_time_ns),
+        _one(event.arrival_time_ns),
+        _one(event.open_ticks),
+        _one(event.high_ticks),
+        _one(event.low_ticks),
+        _one(event.close_ticks),
+        _one(event.volume_lots),
+        _one(event.revision),
         np.array([event.warm_up], np.bool_),
     )
+
+
+def _one(value: int) -> NDArray[np.int64]:
+    return np.array([value], np.int64)

@@ -19,7 +19,7 @@ from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,7 +87,8 @@ class MatchingCore:
         self._cancels = np.zeros(_FIRST_ORDERS * at.CANCEL_WIDTH, np.int64)
         self._out = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
         self._ring = np.zeros(2 * at.WINDOW, np.int64)
-        self._view = memoryview(self._state)
+        # A memoryview reads and writes single cells several times faster than an array.
+        self._view = memoryview(self._state.data)
         self._chunk: MarketColumns | None = None
         self._rows = 0
         self._last_arrival_ns = 0
@@ -118,7 +119,8 @@ class MatchingCore:
             side: +1 or −1.
             kind: `OrderType` value.
             lots: Positive.
-            limit_ticks, stop_ticks: 0 where there is none.
+            limit_ticks: 0 where there is none.
+            stop_ticks: 0 where there is none.
             at_once: Whether it lives for one eligible event.
         """
         view = self._view
@@ -205,7 +207,7 @@ class MatchingCore:
         if self._chunk is None:
             return None
         view = self._view
-        scan = scan_trades if self._is_trades else scan_bars
+        scan: Callable[..., int] = scan_trades if self._is_trades else scan_bars
         start = max(view[at.CURSOR], view[at.SCANNED])
         row = scan(
             self._state,
@@ -230,7 +232,7 @@ class MatchingCore:
         """
         found: list[CoreReport] = []
         if self._chunk is not None:
-            commit = commit_trades if self._is_trades else commit_bars
+            commit: Callable[..., int] = commit_trades if self._is_trades else commit_bars
             while True:
                 reason = commit(
                     self._state,
@@ -263,9 +265,9 @@ class MatchingCore:
         return int(self._cancels[at.CANCEL_TIME]) + self._view[at.RESPONSE]
 
     def price_at(self, venue_time_ns: int) -> int | None:
-        """Return the last print at or before a venue time; for bars the last close by then, or
-        the open of the bar that the time lies in.
+        """Return the last print at or before a venue time.
 
+        For bars it is the last close by then, or the open of the bar that the time lies in.
         Only the last few chunks are remembered; before them, and before any data, None.
         """
         for chunk in reversed(self._past):

@@ -1,0 +1,1 @@
+"""The words: events, orders, fills, instruments, money, time; imports nothing of ours."""

@@ -1,13 +1,13 @@
 """Market data as columns: a batch is a run of rows of one stream, in arrival order.
 
-    TradeColumns (n rows)                      BarColumns (n rows)
-      venue_time_ns     int64                    open_time_ns      int64  inclusive
-      arrival_time_ns   int64, never decreasing  close_time_ns     int64  exclusive
-      price_ticks       int64, positive          arrival_time_ns   int64, never decreasing
-      quantity_lots     int64, positive          open_ticks, high_ticks, low_ticks, close_ticks int64
-      aggressor         int8: +1, −1, 0 unknown  volume_lots       int64, ≥ 0
-      trade_id          int64, ascending         revision          int64
-                                                 warm_up           bool
+TradeColumns (n rows)                      BarColumns (n rows)
+  venue_time_ns     int64                    open_time_ns      int64  inclusive
+  arrival_time_ns   int64, never decreasing  close_time_ns     int64  exclusive
+  price_ticks       int64, positive          arrival_time_ns   int64, never decreasing
+  quantity_lots     int64, positive          open_ticks, high_ticks, low_ticks, close_ticks int64
+  aggressor         int8: +1, −1, 0 unknown  volume_lots       int64, ≥ 0
+  trade_id          int64, ascending         revision          int64
+                                             warm_up           bool
 """
 
 from __future__ import annotations

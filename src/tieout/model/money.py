@@ -30,10 +30,11 @@ def money(amount: Decimal | str | int) -> int:
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int), exponent
     units = int("".join(map(str, digits)))
+    power: int = 10 ** abs(exponent + MONEY_DIGITS)
     if exponent + MONEY_DIGITS >= 0:
-        units *= 10 ** (exponent + MONEY_DIGITS)
+        units *= power
     else:
-        units, lost = divmod(units, 10 ** -(exponent + MONEY_DIGITS))
+        units, lost = divmod(units, power)
         exact = not lost
     if not exact:
         raise InputError(
@@ -67,4 +68,3 @@ def round_half_up(numerator: int, denominator: int) -> int:
     quotient, remainder = divmod(abs(numerator), denominator)
     quotient += 2 * remainder >= denominator
     return -quotient if numerator < 0 else quotient
-

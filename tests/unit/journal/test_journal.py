@@ -30,7 +30,9 @@ def a_decision(number: int) -> StoreWritten:
     return StoreWritten(key="n", value="x" * (number % 50), decided_at_ns=T0 + number)
 
 
-def write(disk: Any, script: str, *, folder: str = FOLDER, **options: Any) -> list[tuple[Kind, Any]]:
+def write(
+    disk: Any, script: str, *, folder: str = FOLDER, **options: Any
+) -> list[tuple[Kind, Any]]:
     """Write by script: i input, d decision, c commit; return what was committed."""
     writer = JournalWriter(disk, folder, **options)
     written: list[tuple[Kind, Any]] = []

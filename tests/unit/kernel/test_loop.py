@@ -292,7 +292,9 @@ def test_an_operator_halt_cancels_what_is_open_and_refuses_what_follows() -> Non
 
     assert len(venue.placed) == 1
     assert [type(each) for each in venue.cancelled] == [CancelOrder]
-    assert any(isinstance(each, OrderDenied) and each.rule == "halted" for each in journal.decisions)
+    assert any(
+        isinstance(each, OrderDenied) and each.rule == "halted" for each in journal.decisions
+    )
 
 
 def test_history_gives_the_last_bars_seen_across_chunks_and_events() -> None:
@@ -308,7 +310,10 @@ def test_history_gives_the_last_bars_seen_across_chunks_and_events() -> None:
     results = []
     for given in (
         [MarketBatch(columns, stored=True)],
-        [MarketBatch(columns.rows(0, 2), stored=True), MarketBatch(columns.rows(2, 4), stored=True)],
+        [
+            MarketBatch(columns.rows(0, 2), stored=True),
+            MarketBatch(columns.rows(2, 4), stored=True),
+        ],
         [Inputs(tuple(single_events(columns)))],
     ):
         historian = Historian()

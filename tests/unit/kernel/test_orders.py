@@ -144,9 +144,7 @@ def test_a_sleeping_stop_is_not_coming_and_a_triggered_one_is() -> None:
 def test_a_refused_cancel_is_news_but_changes_no_state() -> None:
     orders = Orders()
     order = orders.add(an_order())
-    refused = CancelRejected(
-        decision_id="d1", reason="final", venue_time_ns=T0, arrival_time_ns=T0
-    )
+    refused = CancelRejected(decision_id="d1", reason="final", venue_time_ns=T0, arrival_time_ns=T0)
 
     assert orders.apply(refused) is order
     assert order.state is OrderState.INTENDED

@@ -45,8 +45,7 @@ def test_notional_limits_count_open_orders_in_full() -> None:
     # Three lots at 400 ticks of 0.25 are worth 300.
     assert refusal(RiskGate(RiskLimits(order_notional_max=Decimal(300)))) is None
     assert (
-        refusal(RiskGate(RiskLimits(order_notional_max=Decimal("299.99"))))
-        == "order_notional_max"
+        refusal(RiskGate(RiskLimits(order_notional_max=Decimal("299.99")))) == "order_notional_max"
     )
     gate = RiskGate(RiskLimits(position_notional_max=Decimal(500)))
     assert refusal(gate) is None

@@ -106,8 +106,6 @@ def test_a_data_error_names_file_row_value_limit_and_remedy() -> None:
     error = DataError(
         "price is negative", file="a.csv", row=3, value="-1", limit="above 0", remedy="Mend it."
     )
-    assert str(error) == (
-        "a.csv, row 3: price is negative (value -1); allowed: above 0. Mend it."
-    )
+    assert str(error) == ("a.csv, row 3: price is negative (value -1); allowed: above 0. Mend it.")
     whole = DataError("file is empty", file="a.csv", remedy="Give another.")
     assert str(whole) == "a.csv: file is empty. Give another."

@@ -57,9 +57,9 @@ class Stream:
     def take(self, until_ns: int, *, inclusive: bool) -> MarketColumns:
         """Return the rows of the present chunk up to an arrival; at least the next one is due."""
         assert self._chunk is not None, self.name
-        side = "right" if inclusive else "left"
-        arrivals = self._chunk.arrival_time_ns
-        stop = int(np.searchsorted(arrivals, until_ns, side))
+        # Times are whole: "up to t" is "before t + 1".
+        bound_ns = until_ns + inclusive
+        stop = int(np.searchsorted(self._chunk.arrival_time_ns, bound_ns, "left"))
         taken = self._chunk.rows(self._row, max(stop, self._row + 1))
         self._row += len(taken)
         return taken

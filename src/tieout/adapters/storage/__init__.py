@@ -1,0 +1,1 @@
+"""Storage: disks and the folder of runs."""

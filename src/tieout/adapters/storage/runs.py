@@ -1,10 +1,10 @@
 """The folder of runs: one folder a run, found by id, prefix or `last`.
 
-    runs/ID/manifest.json    what the run is made of, written first
-    runs/ID/journal/         its inputs and decisions
-    runs/ID/result.json      its figures, written last
-    runs/ID/statement.json   the venue's account statement (runs with an account)
-    runs/ID/lock             held by the process that writes
+runs/ID/manifest.json    what the run is made of, written first
+runs/ID/journal/         its inputs and decisions
+runs/ID/result.json      its figures, written last
+runs/ID/statement.json   the venue's account statement (runs with an account)
+runs/ID/lock             held by the process that writes
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ class Runs:
         if name == "last":
             own = [each for each in runs if not each.manifest().of_run]
             if not own:
-                raise RunNotFound(f"{self.path}: there is no run yet; make one with backtest or live")
+                raise RunNotFound(
+                    f"{self.path}: there is no run yet; make one with backtest or live"
+                )
             return own[-1]
         exact = [each for each in runs if each.run_id == name]
         matching = exact or [each for each in runs if each.run_id.startswith(name)]

@@ -19,6 +19,7 @@ from tieout.model.events import (
     FundingCharged,
     OrderCancelled,
     OrderRejected,
+    Report,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.orders import PlaceOrder
@@ -27,7 +28,6 @@ from tieout.model.profiles import FillLevel, FundingRule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tieout.model.events import Report
     from tieout.model.instruments import Instrument
     from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
@@ -331,7 +331,7 @@ class AnsweredVenue:
 
     def _as_own(self, report: Report) -> Report:
         parent = self._rest_of.get(getattr(report, "decision_id", ""))
-        return report if parent is None else msgspec.structs.replace(report, decision_id=parent)  # type: ignore[call-arg]
+        return report if parent is None else msgspec.structs.replace(report, decision_id=parent)
 
     def _is_final(self, decision: str) -> bool:
         return any(
@@ -347,7 +347,8 @@ def modelled_fee(profile: SimulationProfile, instrument: Instrument, fill: Fill)
     numerator, denominator = rate.as_integer_ratio()
     digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
     notional = instrument.notional(fill.lots, fill.price_ticks)
-    return round_half_up(notional * numerator, denominator * digits) * digits
+    fee: int = round_half_up(notional * numerator, denominator * digits) * digits
+    return fee
 
 
 def _half_spread(profile: SimulationProfile, fill: Fill, reference: int | None) -> int:

@@ -14,9 +14,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-from tieout.adapters.venues.exchange.outcomes import RequestRecord
+from tieout.adapters.venues.exchange.outcomes import RequestFailed, RequestRecord
 from tieout.adapters.venues.exchange.rates import RequestKind
-from tieout.errors import SettingsError, VenueError
+from tieout.errors import SettingsError, TieoutError, VenueError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Mapping
@@ -73,7 +73,11 @@ class ExchangeClient(Protocol):
         """Return a price as the library would send it."""
 
     async def call(self, section: str, method: str, path: str, /, **params: object) -> Any:
-        """Make one request and return the decoded answer."""
+        """Make one request and return the decoded answer.
+
+        Raises:
+            RequestFailed: No answer, or one that says no.
+        """
 
     async def subscribe(self, category: str, streams: list[str]) -> str:
         """Open a market stream, wait until the venue confirms, return its address."""
@@ -257,7 +261,16 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
             self.session._retry_connection = False  # noqa: SLF001 - there is no public switch
 
         async def call(self, section: str, method: str, path: str, /, **params: object) -> Any:
-            return await self.request(path, [section], method, params)
+            record = RequestRecord()
+            before = current_request.set(record)
+            try:
+                return await self.request(path, [section], method, params)
+            except TieoutError:
+                raise
+            except Exception as error:
+                raise RequestFailed(f"{method} {path}", record, error) from error
+            finally:
+                current_request.reset(before)
 
         async def fetch2(
             self, path: str, api: Any = None, method: str = "GET", params: Any = None, *rest: Any

@@ -11,7 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["NOT_FOUND_CODES", "Refused", "RequestRecord", "Unknown", "create_outcome"]
+from tieout.errors import VenueError
+
+__all__ = [
+    "NOT_FOUND_CODES",
+    "Refused",
+    "RequestFailed",
+    "RequestRecord",
+    "Unknown",
+    "create_outcome",
+]
 
 
 @dataclass(slots=True)
@@ -31,6 +40,21 @@ class RequestRecord:
     status: int | None = None
     code: int | None = None
     text: str = ""
+
+
+class RequestFailed(VenueError):
+    """A request without a good answer; what is known of it is in `record`."""
+
+    def __init__(self, what: str, record: RequestRecord, cause: Exception) -> None:
+        self.record = record
+        status = "no answer" if record.status is None else f"status {record.status}"
+        words = record.text or str(cause) or type(cause).__name__
+        super().__init__(f"{what}: {status}: {words[:300]}")
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether the venue says that it has no such order."""
+        return self.record.code in NOT_FOUND_CODES
 
 
 @dataclass(frozen=True, slots=True)

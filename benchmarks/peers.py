@@ -1,0 +1,355 @@
+"""The same works on other engines; runs in an engine's own environment and knows nothing of ours.
+
+    <environment>/bin/python -I benchmarks/peers.py ENGINE WORK FOLDER
+
+FOLDER holds one .npy file a column, as `data.py` draws them. The last line printed is one JSON
+object: seconds, rows, fills, equity, version, and for trades what the callback saw. Only the run is
+timed; making an engine's own objects from the arrays is not, and where an engine compiles, it has
+run once on a part of the rows before.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CASH = 1_000_000.0
+FEE = 0.0005
+FAST = 20
+SLOW = 50
+WARM_UP_ROWS = 20_000
+
+
+def backtesting_bars(columns: dict[str, Any]) -> dict[str, Any]:
+    """backtesting.py: bars to a Python `next`, averages made before by the usual rolling mean."""
+    import pandas as pd
+    from backtesting import Backtest, Strategy
+
+    def mean(values: Any, length: int) -> Any:
+        return pd.Series(values).rolling(length).mean()
+
+    class Cross(Strategy):
+        def init(self) -> None:
+            self.fast = self.I(mean, self.data.Close, FAST)
+            self.slow = self.I(mean, self.data.Close, SLOW)
+
+        def next(self) -> None:
+            fast, slow = self.fast[-1], self.slow[-1]
+            if fast > slow and not self.position:
+                self.buy(size=1)
+            elif fast < slow and self.position:
+                self.position.close()
+
+    table = pd.DataFrame(
+        {
+            "Open": columns["open_ticks"] / 100.0,
+            "High": columns["high_ticks"] / 100.0,
+            "Low": columns["low_ticks"] / 100.0,
+            "Close": columns["close_ticks"] / 100.0,
+            "Volume": columns["volume_lots"],
+        },
+        index=pd.to_datetime(columns["close_time_ns"]),
+    )
+    run = Backtest(table, Cross, cash=CASH, commission=FEE, finalize_trades=True)
+    started = time.perf_counter()
+    figures = run.run()
+    return {
+        "seconds": time.perf_counter() - started,
+        "rows": len(table),
+        # A round trip is two fills.
+        "fills": 2 * int(figures["# Trades"]),
+        "equity": float(figures["Equity Final [$]"]),
+        "version": version("backtesting"),
+    }
+
+
+def vectorbt_bars(columns: dict[str, Any]) -> dict[str, Any]:
+    """vectorbt: whole arrays, compiled; no event reaches Python, so it is not the same work."""
+    import pandas as pd
+    import vectorbt
+
+    # Without a time zone: with one, every time becomes a Python object several times a run.
+    closes = pd.Series(
+        columns["close_ticks"] / 100.0, index=pd.to_datetime(columns["close_time_ns"])
+    )
+
+    def run(part: Any) -> Any:
+        fast = vectorbt.MA.run(part, FAST, short_name="fast").ma
+        slow = vectorbt.MA.run(part, SLOW, short_name="slow").ma
+        return vectorbt.Portfolio.from_signals(
+            part, fast > slow, fast < slow, size=1.0, fees=FEE, init_cash=CASH, freq="1min"
+        )
+
+    def figures(portfolio: Any) -> tuple[int, float]:
+        return int(portfolio.orders.count()), float(portfolio.final_value())
+
+    figures(run(closes.iloc[:WARM_UP_ROWS]))
+    started = time.perf_counter()
+    fills, equity = figures(run(closes))
+    return {
+        "seconds": time.perf_counter() - started,
+        "rows": len(closes),
+        "fills": fills,
+        "equity": equity,
+        "version": version("vectorbt"),
+        "note": "whole arrays, no Python callback",
+    }
+
+
+def nautilus_bars(columns: dict[str, Any]) -> dict[str, Any]:
+    """NautilusTrader: bars to a Python `on_bar` with the engine's own moving averages.
+
+    The strategy keeps its own flag, as ours does; asking the portfolio each bar is slower.
+    """
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.indicators import SimpleMovingAverage
+    from nautilus_trader.model.data import Bar, BarType
+    from nautilus_trader.model.enums import OrderSide
+    from nautilus_trader.trading.strategy import Strategy
+
+    instrument = _nautilus_instrument()
+    kind = BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL")
+
+    class Cross(Strategy):
+        def __init__(self) -> None:
+            super().__init__(StrategyConfig())
+            self.fast = SimpleMovingAverage(FAST)
+            self.slow = SimpleMovingAverage(SLOW)
+            self.holds = False
+
+        def on_start(self) -> None:
+            self.one = instrument.make_qty(1)
+            self.register_indicator_for_bars(kind, self.fast)
+            self.register_indicator_for_bars(kind, self.slow)
+            self.subscribe_bars(kind)
+
+        def on_bar(self, bar: Any) -> None:
+            if not self.slow.initialized:
+                return
+            fast, slow = self.fast.value, self.slow.value
+            if fast > slow and not self.holds:
+                self.holds = True
+                self._send(OrderSide.BUY)
+            elif fast < slow and self.holds:
+                self.holds = False
+                self._send(OrderSide.SELL)
+
+        def _send(self, side: Any) -> None:
+            self.submit_order(self.order_factory.market(instrument.id, side, self.one))
+
+    times = columns["close_time_ns"].astype(np.uint64)
+    bars = Bar.from_raw_arrays_to_list(
+        kind,
+        2,
+        0,
+        columns["open_ticks"] / 100.0,
+        columns["high_ticks"] / 100.0,
+        columns["low_ticks"] / 100.0,
+        columns["close_ticks"] / 100.0,
+        columns["volume_lots"].astype(np.float64),
+        times,
+        times,
+    )
+    return _nautilus_run(instrument, bars, Cross())
+
+
+def nautilus_trades(columns: dict[str, Any]) -> dict[str, Any]:
+    """NautilusTrader: trades to a Python `on_trade_tick`."""
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.model.data import TradeTick
+    from nautilus_trader.trading.strategy import Strategy
+
+    instrument = _nautilus_instrument()
+
+    class Count(Strategy):
+        def __init__(self) -> None:
+            super().__init__(StrategyConfig())
+            self.seen = 0
+            self.last = None
+
+        def on_start(self) -> None:
+            self.subscribe_trade_ticks(instrument.id)
+
+        def on_trade_tick(self, tick: Any) -> None:
+            self.seen += 1
+            self.last = tick.price
+
+    times = columns["time_ns"].astype(np.uint64)
+    trades = TradeTick.from_raw_arrays_to_list(
+        instrument.id,
+        2,
+        0,
+        columns["price_ticks"] / 100.0,
+        columns["quantity_lots"].astype(np.float64),
+        columns["aggressor"].copy(),
+        ["0"] * len(times),
+        times,
+        times,
+    )
+    strategy = Count()
+    outcome = _nautilus_run(instrument, trades, strategy, trade_execution=True)
+    return outcome | {"seen": strategy.seen, "last_ticks": round(float(str(strategy.last)) * 100)}
+
+
+def _nautilus_instrument() -> Any:
+    from decimal import Decimal
+
+    from nautilus_trader.model.currencies import BTC, USDT
+    from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
+    from nautilus_trader.model.instruments import CryptoPerpetual
+    from nautilus_trader.model.objects import Price, Quantity
+
+    return CryptoPerpetual(
+        instrument_id=InstrumentId(Symbol("BTCUSDT"), Venue("SIM")),
+        raw_symbol=Symbol("BTCUSDT"),
+        base_currency=BTC,
+        quote_currency=USDT,
+        settlement_currency=USDT,
+        is_inverse=False,
+        price_precision=2,
+        size_precision=0,
+        price_increment=Price.from_str("0.01"),
+        size_increment=Quantity.from_str("1"),
+        margin_init=Decimal("0.01"),
+        margin_maint=Decimal("0.005"),
+        maker_fee=Decimal(str(FEE)),
+        taker_fee=Decimal(str(FEE)),
+        ts_event=0,
+        ts_init=0,
+    )
+
+
+def _nautilus_run(instrument: Any, data: Any, strategy: Any, **venue: Any) -> dict[str, Any]:
+    from decimal import Decimal
+
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+    from nautilus_trader.config import LoggingConfig
+    from nautilus_trader.model.currencies import USDT
+    from nautilus_trader.model.enums import AccountType, OmsType
+    from nautilus_trader.model.objects import Money
+
+    engine = BacktestEngine(
+        BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
+    )
+    place = instrument.id.venue
+    engine.add_venue(
+        venue=place,
+        oms_type=OmsType.NETTING,
+        account_type=AccountType.MARGIN,
+        base_currency=None,
+        starting_balances=[Money(CASH, USDT)],
+        default_leverage=Decimal(10),
+        **venue,
+    )
+    engine.add_instrument(instrument)
+    engine.add_data(data)
+    engine.add_strategy(strategy)
+    started = time.perf_counter()
+    engine.run()
+    seconds = time.perf_counter() - started
+    balance = float(engine.cache.account_for_venue(place).balance_total(USDT))
+    unrealised = engine.portfolio.unrealized_pnls(place).values()
+    return {
+        "seconds": seconds,
+        "rows": len(data),
+        "fills": sum(float(order.filled_qty) > 0 for order in engine.cache.orders()),
+        "equity": balance + sum(float(each) for each in unrealised),
+        "version": version("nautilus_trader"),
+    }
+
+
+def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
+    """hftbacktest: the callback is compiled; it has no Python one, so it is not the same work."""
+    import hftbacktest
+    import numba
+    from hftbacktest.types import event_dtype
+
+    events = np.zeros(len(columns["time_ns"]), event_dtype)
+    buyer = columns["aggressor"] == 1
+    events["ev"] = (
+        np.where(buyer, hftbacktest.BUY_EVENT, hftbacktest.SELL_EVENT).astype(np.uint64)
+        | np.uint64(hftbacktest.TRADE_EVENT)
+        | np.uint64(hftbacktest.EXCH_EVENT)
+        | np.uint64(hftbacktest.LOCAL_EVENT)
+    )
+    events["exch_ts"] = columns["time_ns"]
+    events["local_ts"] = columns["time_ns"]
+    events["px"] = columns["price_ticks"] / 100.0
+    events["qty"] = columns["quantity_lots"]
+
+    @numba.njit
+    def count(market: Any) -> Any:
+        seen = 0
+        last = 0.0
+        while market.wait_next_feed(False, 1_000_000_000_000) != 1:
+            trades = market.last_trades(0)
+            if len(trades) > 0:
+                seen += len(trades)
+                last = trades[len(trades) - 1].px
+                market.clear_last_trades(0)
+        return seen, last
+
+    def opened(rows: Any) -> Any:
+        asset = (
+            hftbacktest.BacktestAsset()
+            .data([rows])
+            .linear_asset(1.0)
+            .constant_order_latency(0, 0)
+            .risk_adverse_queue_model()
+            .no_partial_fill_exchange()
+            .trading_value_fee_model(FEE, FEE)
+            .tick_size(0.01)
+            .lot_size(1.0)
+            .last_trades_capacity(1000)
+            .roi_lb(900.0)
+            .roi_ub(1100.0)
+        )
+        return hftbacktest.ROIVectorMarketDepthBacktest([asset])
+
+    small = opened(events[:WARM_UP_ROWS])
+    count(small)
+    small.close()
+    market = opened(events)
+    started = time.perf_counter()
+    seen, last = count(market)
+    seconds = time.perf_counter() - started
+    market.close()
+    return {
+        "seconds": seconds,
+        "rows": len(events),
+        "fills": 0,
+        "equity": CASH,
+        "seen": int(seen),
+        "last_ticks": round(last * 100),
+        "version": version("hftbacktest"),
+        "note": "compiled callback, no Python one",
+    }
+
+
+WORKS = {
+    ("nautilus_trader", "bars_python"): nautilus_bars,
+    ("nautilus_trader", "trades_python"): nautilus_trades,
+    ("backtesting", "bars_python"): backtesting_bars,
+    ("vectorbt", "bars_python"): vectorbt_bars,
+    ("hftbacktest", "trades_python"): hftbacktest_trades,
+}
+
+
+def main() -> None:
+    """Run one work on one engine and print its figures."""
+    engine, work, folder = sys.argv[1:]
+    columns = {path.stem: np.load(path) for path in sorted(Path(folder).glob("*.npy"))}
+    outcome = WORKS[engine, work](columns)
+    outcome["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    main()

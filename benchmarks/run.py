@@ -1,0 +1,169 @@
+"""Runs works over engines and prints one JSON line for each pair.
+
+    python -m benchmarks.run                   every work, tieout and the bare loop
+    python -m benchmarks.run bars_python       one work
+    TIEOUT_PEERS=~/peers python -m benchmarks.run
+                                               the peers too that have an environment there
+
+Each run is a fresh process and only the run is timed. The engines take turns, three rounds, so that
+a slow minute of the machine hits all of them; the median is shown. Exit code 1 when engines that
+must agree do not, or one of them failed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from benchmarks import data, peers
+
+__all__ = ["main"]
+
+WORKS: Final = ("bars_python", "trades_python")
+ROUNDS: Final = 3
+OURS: Final = ("tieout", "limit")
+TIMEOUT_S: Final = 600
+REPOSITORY: Final = Path(__file__).parent.parent
+FOLDERS: Final = {"nautilus_trader": ("nautilus_trader", "nautilus")}
+"""Other names of a peer's environment; a peer's own name where it has none here."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named works, or all of them; return the exit code."""
+    if arguments[:1] == ["--one"]:
+        _one(*arguments[1:])
+        return 0
+    unknown = [each for each in arguments if each not in WORKS]
+    if unknown:
+        sys.stderr.write(f"no work {unknown[0]!r}; there are: {', '.join(WORKS)}\n")
+        return 2
+    agreed = [_compare(each) for each in arguments or WORKS]
+    return 0 if all(agreed) else 1
+
+
+def _compare(work: str) -> bool:
+    """Run one work on every engine, print a line each, and say whether all went well."""
+    definition = importlib.import_module(f"benchmarks.work_{work}")
+    rows = int(os.environ.get("TIEOUT_BENCH_ROWS", definition.ROWS))
+    folder = data.folder(definition.DATA, rows)
+    commands = _commands(work, folder)
+    outcomes: dict[str, list[dict[str, Any]]] = {engine: [] for engine in commands}
+    failed: set[str] = set()
+    for _ in range(ROUNDS):
+        for engine, command in commands.items():
+            if engine in failed:
+                continue
+            outcome = _measured(command)
+            if outcome is None:
+                failed.add(engine)
+            else:
+                outcomes[engine].append(outcome)
+    for engine, runs in outcomes.items():
+        if engine not in failed:
+            print(json.dumps(_line(work, engine, runs)), flush=True)
+    bare = outcomes["limit"]
+    disagree = [
+        _difference(engine, run, bare[0], definition.SAME)
+        for engine, runs in outcomes.items()
+        for run in runs
+        if bare
+    ]
+    for each in filter(None, disagree):
+        sys.stderr.write(f"{work}: {each}\n")
+    for engine in sorted(failed):
+        sys.stderr.write(f"{work}: {engine} failed; its message is above\n")
+    return not failed and not any(disagree)
+
+
+def _commands(work: str, folder: Path) -> dict[str, list[str]]:
+    commands = {
+        engine: [sys.executable, "-m", "benchmarks.run", "--one", work, engine, str(folder)]
+        for engine in OURS
+    }
+    home = os.environ.get("TIEOUT_PEERS")
+    for engine, of_work in peers.WORKS if home else ():
+        for name in FOLDERS.get(engine, (engine,)):
+            python = Path(str(home)).expanduser() / name / "bin" / "python"
+            if of_work == work and python.is_file() and engine not in commands:
+                # Isolated: this folder's files must not shadow what the peer imports.
+                script = str(REPOSITORY / "benchmarks" / "peers.py")
+                commands[engine] = [str(python), "-I", "-W", "ignore", script, engine, work]
+                commands[engine].append(str(folder))
+    return commands
+
+
+def _measured(command: list[str]) -> dict[str, Any] | None:
+    """Return what a fresh process measured, or None when it failed."""
+    done = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        return None
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+def _line(work: str, engine: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    seconds = median(run["seconds"] for run in runs)
+    rows = runs[0]["rows"]
+    rest: dict[str, Any] = {key: runs[0][key] for key in ("version", "note") if key in runs[0]}
+    return {
+        "work": work,
+        "engine": engine,
+        "rows": rows,
+        "rows_per_s": round(rows / seconds),
+        "fills": runs[0]["fills"],
+        "equity": round(runs[0]["equity"], 4),
+        "peak_rss_mib": round(max(run["peak_rss_mib"] for run in runs), 1),
+        "seconds": [round(run["seconds"], 4) for run in runs],
+        "commit": _commit(),
+        **rest,
+    }
+
+
+def _difference(
+    engine: str, run: dict[str, Any], bare: dict[str, Any], same: dict[str, float]
+) -> str | None:
+    """Say the first figure in which an engine is further from the bare loop than allowed."""
+    for name, allowed in same.items():
+        if not abs(run[name] - bare[name]) <= allowed:
+            return (
+                f"{engine}: {name} is {run[name]}, the bare loop has {bare[name]}; "
+                f"at most {allowed} apart is allowed"
+            )
+    return None
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607  where git is, is the user's matter
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    changed = "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
+
+
+def _one(work: str, engine: str, folder: str) -> None:
+    """Run one of our own engines once, in this process, and print what it measured."""
+    definition = importlib.import_module(f"benchmarks.work_{work}")
+    outcome = definition.ENGINES[engine](data.load(Path(folder)))
+    outcome["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
