@@ -7,7 +7,7 @@
       frame    kind 3, a commit: payload is the chain h after all records before it, 32 bytes
 
 h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it
-begins with a commit frame that repeats it. Only what a commit frame follows was promised to anybody.
+begins with a commit frame that repeats it. Only what a commit frame follows was promised.
 """
 
 from __future__ import annotations

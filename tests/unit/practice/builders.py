@@ -90,6 +90,7 @@ class Desk:
 
     engine: Engine
     audience: Everyone
+    truth: TruthLog
     answers: dict[int, tuple[int, int, Any]] = field(default_factory=dict)
     seen: list[tuple[int, str, Any]] = field(default_factory=list)
     others: list[tuple[int, Any]] = field(default_factory=list)
@@ -152,4 +153,4 @@ def a_desk(*market: Any, **settings: Any) -> Desk:
     tapes = read_tapes(config.instruments, market, config.end_ns)
     audience = Everyone()
     truth = TruthLog(config.truth_path)
-    return Desk(Engine(config, tapes, audience, truth), audience)
+    return Desk(Engine(config, tapes, audience, truth), audience, truth)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tieout.adapters.clocks.activity import Activity
 from tieout.adapters.clocks.clock_socket import Advanced, ClockSocket, Greeting
+from tieout.adapters.clocks.turns import Turns
 from tieout.adapters.clocks.venue import LockStepClock, RunningClock, VenueClock
 from tieout.adapters.clocks.wall import WallClock
 
 __all__ = [
-    "Activity",
     "Advanced",
     "ClockSocket",
     "Greeting",
     "LockStepClock",
     "RunningClock",
+    "Turns",
     "VenueClock",
     "WallClock",
 ]

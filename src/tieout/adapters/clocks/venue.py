@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from tieout.adapters.clocks.activity import Activity
+    from tieout.adapters.clocks.turns import Turns
     from tieout.kernel.ports import Clock
 
 __all__ = ["LockStepClock", "RunningClock", "VenueClock"]
@@ -55,17 +55,17 @@ class VenueClock:
 
 
 class LockStepClock(VenueClock):
-    """Virtual time: it shows what it was last moved to, and sleepers wake when it is moved.
+    """Virtual time: it shows what it was last moved to, and sleepers wake after a move.
 
     Args:
         start_ns: Where it stands before the first move.
-        activity: A sleeper is no work under way; waking one is.
+        turns: A sleeper is no work under way; waking one is.
     """
 
-    def __init__(self, start_ns: int, activity: Activity) -> None:
+    def __init__(self, start_ns: int, turns: Turns) -> None:
         super().__init__()
         self._now_ns = start_ns
-        self._activity = activity
+        self._turns = turns
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._slept = 0
 
@@ -78,14 +78,18 @@ class LockStepClock(VenueClock):
         return sleepers[0][0] if sleepers else None
 
     def move_to(self, base_ns: int) -> None:
-        """Move virtual time and wake everybody due by then."""
+        """Move virtual time; who is due is woken one by one."""
         self._now_ns = base_ns
-        now_ns = self.now_ns()
-        while self._sleepers and self._sleepers[0][0] <= now_ns:
-            _, _, wake = heappop(self._sleepers)
-            if not wake.done():
-                self._activity.begin()
-                wake.set_result(None)
+
+    def wake_one(self) -> bool:
+        """Wake the sleeper due first; False when nobody is due."""
+        due_ns = self.next_wake_ns
+        if due_ns is None or due_ns > self.now_ns():
+            return False
+        _, _, wake = heappop(self._sleepers)
+        self._turns.begin()
+        wake.set_result(None)
+        return True
 
     async def sleep_until(self, due_ns: int) -> None:
         """Wait until the clock is moved to `due_ns` or beyond."""
@@ -94,13 +98,8 @@ class LockStepClock(VenueClock):
         wake: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._slept += 1
         heappush(self._sleepers, (due_ns, self._slept, wake))
-        self._activity.end()
-        try:
-            await wake
-        except asyncio.CancelledError:
-            if wake.cancelled():
-                self._activity.begin()
-            raise
+        self._turns.end()
+        await self._turns.wait_for(wake)
 
     def _base_ns(self) -> int:
         return self._now_ns

@@ -296,17 +296,20 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
             traffic = self.tieout_hooks.traffic
             record = current_request.get() or RequestRecord()
             record.sent = True
-            traffic.request_sent()
+            number = traffic.request_sent()
             try:
                 answer = await super().fetch(url, method, headers, body)
-            except BaseException as error:
+            except Exception as error:
                 if isinstance(error.__cause__, ClientConnectorError):
                     record.unreachable = True
-                    traffic.request_lost()
+                    await traffic.request_lost(number)
                 else:
-                    traffic.answer_seen()
+                    await traffic.answer_seen(number)
                 raise
-            traffic.answer_seen()
+            except asyncio.CancelledError:
+                traffic.forget()
+                raise
+            await traffic.answer_seen(number)
             return answer
 
         def on_rest_response(

@@ -63,6 +63,7 @@ class TrackedOrder:
 
     Attributes:
         sent_ns: Our clock when it left at the latest; the proof of absence counts from it.
+        since_ns: Our clock before which nothing can have become of it.
         order_id: The matching engine's id; empty before it is known.
         algo_id: The id of a conditional order that has not triggered; else empty.
         filled_lots: Told so far.
@@ -77,6 +78,7 @@ class TrackedOrder:
     time_in_force: TimeInForce
     lots: int
     sent_ns: int
+    since_ns: int
     phase: OrderPhase = OrderPhase.SENDING
     order_id: str = ""
     algo_id: str = ""
@@ -86,6 +88,11 @@ class TrackedOrder:
     is_triggered: bool = False
     is_cancel_wanted: bool = False
     trade_ids: set[str] = field(default_factory=set)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing but a late fill can come."""
+        return self.phase is OrderPhase.FINAL
 
     @property
     def is_conditional(self) -> bool:
@@ -167,6 +174,7 @@ class OrderDesk:
             time_in_force=TimeInForce(place.time_in_force),
             lots=place.lots,
             sent_ns=self._clock.now_ns(),
+            since_ns=place.decided_at_ns,
         )
         order.touched_ns = order.sent_ns
         self.by_decision[place.decision_id] = order
@@ -221,6 +229,7 @@ class OrderDesk:
             ),
             lots=lots_of(instrument, row.get("origQty")),
             sent_ns=self._clock.now_ns(),
+            since_ns=nanoseconds(row.get("time", 0)),
         )
         self.by_decision[decision] = order
         return order

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tieout.adapters.clocks import Activity, Advanced
+    from tieout.adapters.clocks import Advanced, Turns
     from tieout.adapters.venues.exchange.rates import RateLimiter
 
 __all__ = ["ClientHooks", "Traffic"]
@@ -19,36 +19,44 @@ class Traffic:
     """Counts what went to and fro since hello, for the lock-step barrier.
 
     An order request that is on its way is no work under way: only time can bring its answer.
+
+    Args:
+        turns: Answers are looked at in the order of their requests.
     """
 
-    def __init__(self, activity: Activity) -> None:
+    def __init__(self, turns: Turns) -> None:
         self.requests = 0
         self.answers = 0
         self.messages = 0
         self.closed = 0
-        self._activity = activity
+        self._turns = turns
         self._waiter: asyncio.Future[None] | None = None
 
     def reset(self) -> None:
         """Start counting anew: the venue was greeted."""
         self.requests = self.answers = self.messages = self.closed = 0
 
-    def request_sent(self) -> None:
-        """An order request is handed to a connection."""
+    def request_sent(self) -> int:
+        """An order request is handed to a connection; return its number."""
         self.requests += 1
-        self._activity.end()
+        self._turns.end()
+        return self.requests
 
-    def request_lost(self) -> None:
+    async def request_lost(self, number: int) -> None:
         """The connection could not even be made: the venue will never hold this request."""
         self.requests -= 1
-        self._activity.begin()
         self._changed()
+        await self._turns.take_numbered(number)
 
-    def answer_seen(self) -> None:
-        """The answer is here, or the connection was cut instead."""
+    async def answer_seen(self, number: int) -> None:
+        """The answer is here, or the connection was cut instead; wait for its turn."""
         self.answers += 1
-        self._activity.begin()
         self._changed()
+        await self._turns.take_numbered(number)
+
+    def forget(self) -> None:
+        """Whoever waited for an answer was cancelled: the end has come."""
+        self._turns.begin()
 
     def message_seen(self) -> None:
         """A stream message is here."""

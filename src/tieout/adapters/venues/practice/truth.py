@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tieout.errors import SettingsError
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
@@ -18,12 +20,21 @@ class TruthLog:
 
     Every line has `kind` and `time_ns` (venue time of the fact); quantities are lots, prices
     ticks, money internal units, all integers.
+
+    Raises:
+        SettingsError: The file cannot be written.
     """
 
     def __init__(self, path: str | None) -> None:
         self._file: BinaryIO | None = None
         if path is not None:
-            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - lives as long as we
+            try:
+                self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - lives on
+            except OSError as error:
+                raise SettingsError(
+                    f"practice venue: cannot write the truth log {path} ({error.strerror}); "
+                    "choose a file in a folder that is there"
+                ) from error
 
     @property
     def is_kept(self) -> bool:

@@ -1,0 +1,1 @@
+"""Slow, obvious twins of everything compiled, kept for ever."""
