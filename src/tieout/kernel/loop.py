@@ -105,6 +105,7 @@ class Kernel:
         self._now_ns = 0
         self._origin: Callable[[], str] = _no_origin
         self._cursor: _Cursor | None = None
+        self._under_way: _Cursor | None = None
         self._single: Trade | Bar | None = None
         self._last_prices: dict[str, int] = {}
         self._started = False
@@ -159,7 +160,9 @@ class Kernel:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
         for start in range(0, len(columns), _CHUNK_ROWS):
             part = columns.rows(start, start + _CHUNK_ROWS)
-            self._chunk(_Cursor(part, self.instruments[part.instrument].tick_float))
+            self._under_way = _Cursor(part, self.instruments[part.instrument].tick_float)
+            self._chunk(self._under_way)
+            self._under_way = None
             self.seen.extend(part, 0, len(part))
             self._remember(part)
 
@@ -517,7 +520,8 @@ class Kernel:
         subscription = self.subscriptions.bars[instrument, interval_ns]
         found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
-        cursor = self._cursor
+        # A timer may ask between two rows of a chunk: what was given of it has been seen.
+        cursor = self._under_way
         if cursor is not None and cursor.is_bars_of(instrument, interval_ns):
             parts.append(cursor.columns.rows(0, cursor.row + 1))  # type: ignore[arg-type]
         for part in reversed(parts):

@@ -324,6 +324,26 @@ def test_history_gives_the_last_bars_seen_across_chunks_and_events() -> None:
     assert results[0] == results[1] == results[2]
 
 
+def test_a_timer_between_two_bars_of_a_chunk_sees_the_bars_before_it() -> None:
+    class Clocked(Strategy):
+        def on_start(self, context: Any) -> None:
+            self.stream = context.bars(SYMBOL, "1m")
+            self.seen: list[list[int]] = []
+            context.timer_every("half", MINUTE, offset_ns=30 * SECOND)
+
+        def on_timer(self, context: Any, timer: Any) -> None:
+            self.seen.append([each.close_ticks for each in context.history(self.stream, 2)])
+
+    columns = bars([400, 401, 402])
+    results = []
+    for given in (MarketBatch(columns, stored=True), Inputs(tuple(single_events(columns)))):
+        clocked = Clocked()
+        run(lambda made=clocked: made, given, until_ns=T0 + 3 * MINUTE)
+        results.append(clocked.seen)
+
+    assert results[0] == results[1] == [[], [400], [400, 401]]
+
+
 def test_random_draws_depend_on_the_origin_and_not_on_how_many_came_before() -> None:
     draws: dict[str, list[float]] = {"few": [], "many": []}
 

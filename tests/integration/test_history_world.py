@@ -1,0 +1,300 @@
+"""History end to end, by the commands a person types: new, import, backtest, replay, twin, show."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.worlds import ES, SYMBOL, T0, bars, trades
+from tieout.adapters.storage.disk import RealDisk
+from tieout.adapters.storage.runs import Runs
+from tieout.errors import InputError, RunNotFound
+from tieout.journal import JournalReader, JournalWriter, Kind
+from tieout.strategy import Strategy, load_strategy
+from tieout.wiring import backtest_columns
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+STRATEGIES = [
+    "buy_the_dip.py",
+    "moving_average_cross.py",
+    "hourly_rebalance.py",
+    "breakout_with_stop.py",
+    "trade_follower.py",
+]
+
+
+def tieout(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would, in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-c", "from tieout.cli import main; main()", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def as_json(*words: str, folder: Path, **environment: str) -> Any:
+    done = tieout(*words, "--json", folder=folder, **environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with 60,000 made-up trades over ten hours and every example strategy."""
+    folder = tmp_path_factory.mktemp("work") / "project"
+    made = tieout("new", "project", folder=folder.parent)
+    assert made.returncode == 0, made.stderr
+    draw = np.random.default_rng(7)
+    price = 6560 + np.cumsum(draw.choice([-1, 0, 0, 1], 60_000))
+    lines = ["time,price,quantity"]
+    for row, ticks in enumerate(price):
+        when = T0 + row * 600_000_000
+        moment = np.datetime64(when, "ns")
+        lines.append(f"{moment},{Decimal(int(ticks)) / 4},{1 + row % 9}")
+    (folder / "trades.csv").write_text("\n".join(lines) + "\n")
+    for name in STRATEGIES:
+        shutil.copyfile(EXAMPLES / name, folder / "strategies" / name)
+    facts = as_json(
+        *("import", "trades.csv", "--name", "made", "--symbol", SYMBOL, "--tick", "0.25"),
+        folder=folder,
+    )
+    assert facts["rows"] == 60_000
+    return folder
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_example_trades_replays_and_its_twin_is_itself(
+    project: Path, strategy: str
+) -> None:
+    words = ("backtest", strategy, "--data", "made", "--profile", "practice-1")
+    run = as_json(*words, "--from", "2013-09-01T18:00", folder=project)
+    assert run["fills"] > 10
+    assert run["failure"] == ""
+
+    for seed, chunk in (("0", "7"), ("123", "65536")):
+        replayed = as_json(
+            *("replay", run["run"], "--verify", "--chunk", chunk),
+            folder=project,
+            PYTHONHASHSEED=seed,
+        )
+        assert replayed == {
+            "identical": True,
+            "decisions": replayed["decisions"],
+            "code_changed": False,
+        }
+        assert replayed["decisions"] >= run["orders"]
+
+    twin = as_json("twin", run["run"], folder=project)
+    assert {**twin, "run": ""} == {**run, "run": ""}
+
+
+def test_the_same_command_gives_the_same_journal_byte_for_byte(project: Path) -> None:
+    words = ("backtest", "moving_average_cross.py", "--data", "made", "--profile", "practice-1")
+    journals = []
+    for seed in ("1", "2"):
+        run = as_json(*words, folder=project, PYTHONHASHSEED=seed)
+        segment = project / "runs" / run["run"] / "journal" / "segment-000001.tio"
+        journals.append(segment.read_bytes())
+    assert journals[0] == journals[1]
+    assert len(journals[0]) > 10_000
+
+
+def test_a_changed_constant_is_named_by_the_first_decision_it_changes(project: Path) -> None:
+    strategy = project / "strategies" / "changing.py"
+    source = (EXAMPLES / "moving_average_cross.py").read_text()
+    strategy.write_text(source)
+    run = as_json(
+        *("backtest", "changing.py", "--data", "made", "--profile", "practice-1"), folder=project
+    )
+    strategy.write_text(source.replace("rising = ", "rising = bar.close_ticks % 7 != 0 and "))
+
+    replayed = tieout("replay", run["run"], "--verify", "--json", folder=project)
+
+    assert replayed.returncode == 1
+    facts = json.loads(replayed.stdout)
+    assert facts["code_changed"]
+    assert "PlaceOrder" in facts["difference"]["recorded"] + facts["difference"]["replayed"]
+    assert facts["difference"]["after"]
+    twin = tieout("twin", run["run"], folder=project)
+    assert twin.returncode == 2
+    assert "has changed since the run" in twin.stderr
+
+
+def test_a_journal_stripped_of_its_decisions_regenerates_them(project: Path) -> None:
+    run = as_json(
+        *("backtest", "breakout_with_stop.py", "--data", "made", "--profile", "practice-1"),
+        folder=project,
+    )
+    folder = project / "runs" / run["run"]
+    reader = JournalReader(RealDisk(), str(folder / "journal"))
+    entries = list(reader)
+    stripped = project / "runs" / "stripped"
+    (stripped / "journal").mkdir(parents=True)
+    shutil.copyfile(folder / "manifest.json", stripped / "manifest.json")
+    writer = JournalWriter(RealDisk(), str(stripped / "journal"))
+    for entry in entries:
+        if entry.kind is Kind.INPUT:
+            writer.input(entry.record)
+    writer.close()
+
+    replayed = tieout("replay", "stripped", "--json", folder=project)
+
+    facts = json.loads(replayed.stdout)
+    assert facts["decisions"] == sum(entry.kind is Kind.DECISION for entry in entries)
+    assert facts["difference"]["index"] == 0
+    assert facts["difference"]["recorded"] == ""
+    shutil.rmtree(stripped)
+
+
+def test_the_twin_needs_nothing_of_the_runs_recordings_but_its_period(project: Path) -> None:
+    run = as_json(
+        *("backtest", "hourly_rebalance.py", "--data", "made", "--profile", "practice-1"),
+        folder=project,
+    )
+    first = as_json("twin", run["run"], folder=project)
+    journal = project / "runs" / run["run"] / "journal"
+    kept = JournalReader(RealDisk(), str(journal))
+    framing = [each for each in kept.inputs() if type(each).__name__ in ("RunStarted", "RunEnded")]
+    shutil.move(journal, journal.with_name("moved"))
+    journal.mkdir()
+    writer = JournalWriter(RealDisk(), str(journal))
+    for each in framing:
+        writer.input(each)
+    writer.close()
+
+    second = as_json("twin", run["run"], folder=project)
+
+    assert {**first, "run": ""} == {**second, "run": ""}
+
+
+BAD_COMMANDS = {
+    "unknown data": (("backtest", "buy_the_dip.py", "--data", "gone"), "there are: made"),
+    "unknown profile": (
+        ("backtest", "buy_the_dip.py", "--data", "made", "--profile", "best"),
+        "pessimistic-1",
+    ),
+    "unknown strategy": (("backtest", "none.py", "--data", "made"), "no such file"),
+    "unknown class": (("backtest", "buy_the_dip.py:Sell", "--data", "made"), "BuyTheDip"),
+    "unknown parameter": (
+        ("backtest", "buy_the_dip.py", "--data", "made", "--set", "windw=3"),
+        "window",
+    ),
+    "wrong parameter": (
+        ("backtest", "buy_the_dip.py", "--data", "made", "--set", "window=many"),
+        "int",
+    ),
+    "odd time": (("backtest", "buy_the_dip.py", "--data", "made", "--from", "noon"), "2013-09-01"),
+    "period outside": (
+        ("backtest", "buy_the_dip.py", "--data", "made", "--from", "2020-01-01"),
+        "period",
+    ),
+    "no cash": (("backtest", "buy_the_dip.py", "--data", "made", "--cash", "-1"), "positive"),
+    "unknown run": (("replay", "live-2"), "no run is called"),
+    "unknown sample": (("import", "spam"), "--symbol"),
+    "odd pair": (
+        ("backtest", "buy_the_dip.py", "--data", "made", "--set", "window"),
+        "name=value",
+    ),
+    "folder in use": (("new", "."), "not empty"),
+    "no number": (("import", "trades.csv", "--symbol", "X", "--tick", "small"), "--tick"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_COMMANDS)
+def test_wrong_input_is_one_message_and_exit_code_2(project: Path, case: str) -> None:
+    words, expected = BAD_COMMANDS[case]
+    done = tieout(*words, folder=project)
+    assert done.returncode == 2, done.stdout
+    assert expected in done.stderr
+    assert done.stderr.startswith("tieout: ")
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_unknown_settings_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "tieout.toml").write_text('profil = "zero-latency"\n')
+    done = tieout("show", folder=tmp_path)
+    assert done.returncode == 2
+    assert "profil" in done.stderr
+    (tmp_path / "tieout.toml").write_text("risk = 3\n")
+    assert tieout("show", folder=tmp_path).returncode == 2
+
+
+def test_a_strategy_that_raises_falls_short_with_exit_code_1(project: Path) -> None:
+    (project / "strategies" / "broken.py").write_text(
+        (EXAMPLES / "buy_the_dip.py").read_text().replace("cheap = ", "cheap = 1 / 0 or ")
+    )
+    done = tieout("backtest", "broken.py", "--data", "made", folder=project)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stdout
+
+
+def test_show_lists_runs_and_data_and_opens_one(project: Path) -> None:
+    run = as_json("backtest", "buy_the_dip.py", "--data", "made", folder=project)
+    listed = as_json("show", folder=project)
+    assert run["run"] in [each["run"] for each in listed["runs"]]
+    assert [each["name"] for each in listed["data"]] == ["made"]
+    facts = as_json("show", "last", folder=project)
+    assert facts["strategy"] == "BuyTheDip"
+    assert "Fill" in facts["journal"]
+    assert "fills" in tieout("show", "last", folder=project).stdout
+
+
+def test_runs_are_found_by_unique_prefix_and_locked_while_written(project: Path) -> None:
+    runs = Runs(project / "runs")
+    with pytest.raises(RunNotFound, match="several runs begin with"):
+        runs.find("backtest-")
+    with pytest.raises(RunNotFound, match="there is no run yet"):
+        Runs(project / "nowhere").find("last")
+    run = runs.all()[0]
+    assert runs.find(run.run_id).path == run.path
+    run.lock()
+    with pytest.raises(InputError, match="another process"):
+        runs.find(run.run_id).lock()
+    run.unlock()
+    run.unlock()
+    with pytest.raises(InputError, match="has no statement.json"):
+        run.read("statement.json", dict)
+    (run.path / "bad.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        run.read("bad.json", dict)
+
+
+def test_columns_in_memory_give_the_fills_of_the_simulated_venue() -> None:
+    class Once(Strategy):
+        def on_start(self, context: Any) -> None:
+            context.bars(SYMBOL, "1m")
+
+        def on_bar(self, context: Any, bar: Any) -> None:
+            context.target(SYMBOL, units=1)
+
+    result = backtest_columns(
+        Once, [bars([400, 404, 408])], instruments=[ES], profile="zero-latency"
+    )
+    # Decided at the close of the first bar, filled at the open of the second: 400 ticks.
+    assert (result.orders, result.fills) == (1, 1)
+    assert result.equity == Decimal(100_000) + 2 - Decimal("0.05")
+
+    both = backtest_columns(
+        Once,
+        [trades([400] * 200), bars([400, 404, 408])],
+        instruments=[ES],
+        profile="zero-latency",
+        chunk_rows=7,
+    )
+    assert both.fills == 1
+    with pytest.raises(InputError, match="at least one stream"):
+        backtest_columns(Once, [], instruments=[ES])
+    assert load_strategy(Once).name == "Once"
