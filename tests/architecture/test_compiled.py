@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
@@ -18,23 +19,48 @@ def decorators(function: ast.FunctionDef) -> set[str]:
     return names
 
 
-COMPILED = sorted(
-    (module, node.name)
-    for module, tree in modules().items()
-    if module.startswith("market/")
-    for node in ast.walk(tree)
-    if isinstance(node, ast.FunctionDef) and decorators(node) & {"compiled", "compiled_inner"}
-)
+def compiled_functions() -> dict[str, ast.FunctionDef]:
+    """Return every compiled function of the market core by its name."""
+    return {
+        node.name: node
+        for module, tree in modules().items()
+        if module.startswith("market/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and decorators(node) & {"compiled", "compiled_inner"}
+    }
 
 
-@pytest.mark.parametrize(("module", "name"), COMPILED)
-def test_a_compiled_function_is_named_beside_its_naive_twin(module: str, name: str) -> None:
-    twins = "\n".join(
-        path.read_text(encoding="utf-8")
-        for path in sorted((REPOSITORY / "tests" / "naive").rglob("*.py"))
-    )
+COMPILED = compiled_functions()
+ENTRIES = sorted(name for name, node in COMPILED.items() if "compiled" in decorators(node))
 
-    assert name in twins, f"{module}: no file of tests/naive names {name}"
+
+def reached_from(names: list[str]) -> set[str]:
+    """Return the compiled functions that these call, themselves included, however deep."""
+    reached: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in COMPILED and name not in reached:
+            reached.add(name)
+            waiting += [each.id for each in ast.walk(COMPILED[name]) if isinstance(each, ast.Name)]
+    return reached
+
+
+def twins() -> str:
+    """Return the text of everything in the folder of naive twins."""
+    folder = REPOSITORY / "tests" / "naive"
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_compiled_entry_point_is_named_beside_its_naive_twin(name: str) -> None:
+    named = re.search(rf"\b{name}\b", twins()) is not None
+
+    assert named, f"no file of tests/naive names {name}"
+
+
+def test_every_other_compiled_function_is_reached_from_an_entry_point() -> None:
+    assert set(COMPILED) - reached_from(ENTRIES) == set()
 
 
 def test_compiled_functions_are_found_at_all() -> None:

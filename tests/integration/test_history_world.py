@@ -75,9 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_example_trades_replays_and_its_twin_is_itself(
-    project: Path, strategy: str
-) -> None:
+def test_every_example_trades_replays_and_its_twin_is_itself(project: Path, strategy: str) -> None:
     words = ("backtest", strategy, "--data", "made", "--profile", "practice-1")
     run = as_json(*words, "--from", "2013-09-01T18:00", folder=project)
     assert run["fills"] > 10

@@ -1,12 +1,14 @@
 """A matching engine in plain Python, written from the matching page and from nothing else.
 
-It keeps orders as dictionaries, walks one market event after the other, and computes prices with
-fractions. Slow on purpose.
+It is the twin of scan_trades, commit_trades, leave_trades, scan_bars, commit_bars, leave_bars and
+answer_cancels. It keeps orders as dictionaries, walks one market event after the other, and
+computes prices with fractions. Slow on purpose.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor, sqrt
 from typing import Any
 
@@ -43,13 +45,14 @@ class NaiveMatching:
 
     def impact(self, lots: int, now: int) -> float:
         done = self.completed(now)
+        # The last hundred completed minutes, or bars, before this event.
         if len(done) < 2:
             return 0.0
         closes = [close for close, _ in done]
         volume = sum(volume for _, volume in done)
         if not volume:
             return 0.0
-        returns = [(b - a) / a for a, b in zip(closes, closes[1:], strict=False)]
+        returns = [(after - before) / before for before, after in pairwise(closes)]
         total = 0.0
         for each in returns:
             total += each
@@ -181,6 +184,120 @@ class NaiveMatching:
             order["state"] = "done"
             self.report("expired", order, at, filled=order["filled"])
         return taken
+
+    # -- bars ---------------------------------------------------------------------------------
+
+    def on_bar(
+        self, opened: int, closed: int, prices: tuple[int, int, int, int], volume: int
+    ) -> None:
+        self.act_on_cancels(opened, inclusive=True)
+        for order in self.orders:
+            if order["state"] == "waiting" and order["after"] < closed:
+                before = order["after"] <= opened
+                kinds = {"market": "market", "stop": "armed"}
+                resting = "taking" if before else "resting"
+                order["state"] = kinds.get(order["kind"], resting)
+        left = volume
+        for order in self.orders:
+            if order["state"] == "armed" and order["after"] <= opened:
+                left -= self.bar_stop(order, opened, closed, prices, volume, left)
+        for order in self.orders:
+            if order["state"] == "market" and order["after"] < closed:
+                left -= self.bar_market(order, opened, closed, prices, volume, left)
+            elif order["state"] in ("taking", "resting") and order["after"] <= opened:
+                left -= self.bar_limit(order, opened, closed, prices, volume, left)
+        self.act_on_cancels(closed, inclusive=True)
+        self.minutes.append((closed, prices[3], volume))
+
+    def bar_take(self, order: dict[str, Any], reference: int, at: int, now: int, left: int) -> int:
+        taken = self.lots(order, left)
+        if taken:
+            paid = self.price(order["side"], reference, taken, now)
+            self.fill(order, taken, paid, reference, False, at)
+        return self.counted(taken)
+
+    def bar_stop(
+        self,
+        order: dict[str, Any],
+        opened: int,
+        closed: int,
+        prices: tuple[int, int, int, int],
+        volume: int,
+        left: int,
+    ) -> int:
+        side, stop = order["side"], order["stop"]
+        reached = prices[1] if side == 1 else prices[2]
+        if side * reached < side * stop:
+            return 0
+        at_open = side * prices[0] >= side * stop
+        at = opened if at_open else closed
+        self.report("triggered", order, at)
+        order["state"] = "market"
+        order["volume"] += volume
+        taken = self.bar_take(order, prices[0] if at_open else stop, at, closed, left)
+        order["after"] = closed
+        return taken
+
+    def bar_market(
+        self,
+        order: dict[str, Any],
+        opened: int,
+        closed: int,
+        prices: tuple[int, int, int, int],
+        volume: int,
+        left: int,
+    ) -> int:
+        before = order["after"] <= opened
+        worse = max if order["side"] == 1 else min
+        reference = prices[0] if before else worse(prices[0], prices[3])
+        order["volume"] += volume
+        taken = self.bar_take(order, reference, opened if before else closed, closed, left)
+        self.end_at_once(order, closed)
+        return taken
+
+    def bar_limit(
+        self,
+        order: dict[str, Any],
+        opened: int,
+        closed: int,
+        prices: tuple[int, int, int, int],
+        volume: int,
+        left: int,
+    ) -> int:
+        side, limit, all_taken = order["side"], order["limit"], 0
+        counted = False
+        if order["state"] == "taking":
+            order["state"] = "resting"
+            if side * prices[0] <= side * limit:
+                order["volume"] += volume
+                taken = self.lots(order, left)
+                paid = self.price(side, prices[0], taken, closed) if taken else 0
+                if taken and side * paid <= side * limit:
+                    self.fill(order, taken, paid, prices[0], False, opened)
+                    counted = True
+                    all_taken += self.counted(taken)
+                else:
+                    order["volume"] -= volume
+        reached = prices[2] if side == 1 else prices[1]
+        touch = self.profile.limit_rule == "touch" and reached == limit
+        if order["state"] != "done" and (side * reached < side * limit or touch):
+            if not counted:
+                order["volume"] += volume
+            taken = self.lots(order, left - all_taken)
+            if taken:
+                self.fill(order, taken, limit, limit, True, closed)
+                all_taken += self.counted(taken)
+        self.end_at_once(order, closed)
+        return all_taken
+
+    def counted(self, taken: int) -> int:
+        """What our fills take off the event's volume: nothing where volume is no limit."""
+        return 0 if self.profile.participation is None else taken
+
+    def end_at_once(self, order: dict[str, Any], at: int) -> None:
+        if order["at_once"] and order["state"] != "done":
+            order["state"] = "done"
+            self.report("expired", order, at, filled=order["filled"])
 
     def finish(self, until: int) -> None:
         """Answer the cancels that arrive after the last event."""

@@ -16,7 +16,7 @@ from tests.naive.matching import NaiveMatching
 from tests.support.worlds import ES, SYMBOL, T0
 from tieout.adapters.feeds.history import HistoryMarket
 from tieout.adapters.venues.simulated import SimulatedVenue
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     CancelRejected,
     Fill,
@@ -37,8 +37,8 @@ profiles = st.builds(
     SimulationProfile,
     name=st.just("random"),
     fill_level=st.sampled_from(FillLevel),
-    spread_bps=st.sampled_from([Decimal(0), Decimal("3"), Decimal("12.5")]),
-    slippage_bps=st.sampled_from([Decimal(0), Decimal("5"), Decimal("33.3333")]),
+    spread_bps=st.sampled_from([Decimal(0), Decimal(3), Decimal("12.5")]),
+    slippage_bps=st.sampled_from([Decimal(0), Decimal(5), Decimal("33.3333")]),
     impact_y=st.sampled_from([0.0, 1.0, 2.5]),
     participation=st.sampled_from([None, Decimal("0.1"), Decimal("0.35"), Decimal(1)]),
     limit_rule=st.sampled_from(LimitRule),
@@ -76,7 +76,7 @@ def columns(given_prints: list[tuple[int, int, int]]) -> TradeColumns:
 
 
 def simulated(
-    profile: SimulationProfile, market: TradeColumns, wishes: list[Any], chunk: int
+    profile: SimulationProfile, market: TradeColumns | BarColumns, wishes: list[Any], chunk: int
 ) -> list[tuple[Any, ...]]:
     """Drive the venue as the kernel does: wishes in order of time, every wake answered."""
     pieces = [market.rows(start, start + chunk) for start in range(0, len(market), chunk)]
@@ -124,17 +124,10 @@ def plain(report: Any) -> tuple[Any, ...]:
     return (kind, name, at, tuple(sorted(facts.items())))
 
 
-@settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-@given(profiles, prints, orders, st.integers(1, 40))
-def test_trades_are_matched_as_the_naive_twin_matches_them(
-    profile: SimulationProfile,
-    given_prints: list[tuple[int, int, int]],
-    given_orders: list[Any],
-    chunk: int,
-) -> None:
-    market = columns(given_prints)
+def prepared(
+    profile: SimulationProfile, given_orders: list[Any]
+) -> tuple[list[tuple[int, Any]], NaiveMatching]:
+    """Return the wishes in order of time, and the twin that knows when they arrive."""
     latency = profile.order_latency_ns
     wishes: list[tuple[int, Any]] = []
     naive_orders, naive_cancels = [], []
@@ -143,20 +136,8 @@ def test_trades_are_matched_as_the_naive_twin_matches_them(
     ):
         decided = START + step * STEP
         name = f"d{number}"
-        place = PlaceOrder(
-            decision_id=name,
-            instrument=SYMBOL,
-            side=side,
-            order_type=KINDS[kind],
-            lots=lots,
-            limit_ticks=price if kind == "limit" else None,
-            stop_ticks=price if kind == "stop" else None,
-            time_in_force=2 if at_once and kind != "stop" else 1,
-            decided_at_ns=decided,
-            decision_price_ticks=400,
-            origin="test",
-        )
-        wishes.append((decided, place))
+        once = at_once and kind != "stop"
+        wishes.append((decided, an_order(name, decided, side, kind, lots, price, once)))
         naive_orders.append(
             {
                 "name": name,
@@ -166,7 +147,7 @@ def test_trades_are_matched_as_the_naive_twin_matches_them(
                 "lots": lots,
                 "limit": price,
                 "stop": price,
-                "at_once": at_once and kind != "stop",
+                "at_once": once,
             }
         )
         if cancel_after is not None:
@@ -174,8 +155,19 @@ def test_trades_are_matched_as_the_naive_twin_matches_them(
             wishes.append((at, a_cancel(name, at)))
             naive_cancels.append((at + latency, name))
     wishes.sort(key=lambda each: each[0])
+    return wishes, NaiveMatching(profile, naive_orders, naive_cancels)
 
-    naive = NaiveMatching(profile, naive_orders, naive_cancels)
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@given(profiles, prints, orders, st.integers(1, 40))
+def test_trades_are_matched_as_the_naive_twin_matches_them(
+    profile: SimulationProfile,
+    given_prints: list[tuple[int, int, int]],
+    given_orders: list[Any],
+    chunk: int,
+) -> None:
+    market = columns(given_prints)
+    wishes, naive = prepared(profile, given_orders)
     for at, price, quantity in zip(
         market.venue_time_ns.tolist(),
         market.price_ticks.tolist(),
@@ -185,8 +177,88 @@ def test_trades_are_matched_as_the_naive_twin_matches_them(
         naive.on_trade(at, price, quantity)
     naive.finish(START + 10_000 * STEP)
 
-    assert sorted(simulated(profile, market, wishes, chunk), key=repr) == sorted(
-        naive.reports, key=repr
+    found = simulated(profile, market, wishes, chunk)
+    assert sorted(found, key=repr) == sorted(naive.reports, key=repr)
+
+
+bar_rows = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.lists(st.integers(398, 403), min_size=4, max_size=4),
+        st.integers(0, 30),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def bar_columns(rows: list[tuple[int, list[int], int]]) -> BarColumns:
+    """Return bars of three steps, some intervals without one; highs and lows fit."""
+    opened, prices, volumes = [], [], []
+    at = START
+    for skipped, four, volume in rows:
+        at += skipped * 3 * STEP
+        opened.append(at)
+        prices.append((four[0], max(four), min(four), four[3]))
+        volumes.append(volume)
+        at += 3 * STEP
+    open_time = np.array(opened, np.int64)
+    columns_of = [np.array(each, np.int64) for each in zip(*prices, strict=True)]
+    count = len(opened)
+    return BarColumns(
+        SYMBOL,
+        3 * STEP,
+        open_time,
+        open_time + 3 * STEP,
+        open_time + 3 * STEP + STEP // 7,
+        *columns_of,
+        np.array(volumes, np.int64),
+        np.zeros(count, np.int64),
+        np.zeros(count, np.bool_),
+    )
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@given(profiles, bar_rows, orders, st.integers(1, 30))
+def test_bars_are_matched_as_the_naive_twin_matches_them(
+    profile: SimulationProfile,
+    rows: list[tuple[int, list[int], int]],
+    given_orders: list[Any],
+    chunk: int,
+) -> None:
+    profile = msgspec.structs.replace(profile, funding_rule=FundingRule.NONE)
+    market = bar_columns(rows)
+    wishes, naive = prepared(profile, given_orders)
+    for row in range(len(market)):
+        four = tuple(
+            int(getattr(market, f"{name}_ticks")[row]) for name in ("open", "high", "low", "close")
+        )
+        naive.on_bar(
+            int(market.open_time_ns[row]),
+            int(market.close_time_ns[row]),
+            four,  # type: ignore[arg-type]
+            int(market.volume_lots[row]),
+        )
+
+    found = simulated(profile, market, wishes, chunk)
+    assert sorted(found, key=repr) == sorted(naive.reports, key=repr)
+
+
+def an_order(
+    name: str, decided: int, side: int, kind: str, lots: int, price: int, at_once: bool
+) -> PlaceOrder:
+    return PlaceOrder(
+        decision_id=name,
+        instrument=SYMBOL,
+        side=side,
+        order_type=KINDS[kind],
+        lots=lots,
+        limit_ticks=price if kind == "limit" else None,
+        stop_ticks=price if kind == "stop" else None,
+        time_in_force=2 if at_once else 1,
+        decided_at_ns=decided,
+        decision_price_ticks=400,
+        origin="test",
     )
 
 
@@ -202,25 +274,11 @@ def test_no_print_gives_more_than_its_size(
     given_prints: list[tuple[int, int, int]], given_orders: list[Any], share: Decimal
 ) -> None:
     market = columns(given_prints)
-    profile = SimulationProfile(
-        name="conserving", fill_level=FillLevel.NAIVE, participation=share
-    )
+    profile = SimulationProfile(name="conserving", fill_level=FillLevel.NAIVE, participation=share)
     wishes = [
         (
             START + each[0] * STEP,
-            PlaceOrder(
-                decision_id=f"d{number}",
-                instrument=SYMBOL,
-                side=each[1],
-                order_type=1,
-                lots=each[3],
-                limit_ticks=None,
-                stop_ticks=None,
-                time_in_force=1,
-                decided_at_ns=START + each[0] * STEP,
-                decision_price_ticks=None,
-                origin="test",
-            ),
+            an_order(f"d{number}", START + each[0] * STEP, each[1], "market", each[3], 0, False),
         )
         for number, each in enumerate(sorted(given_orders, key=lambda each: each[0]))
     ]
@@ -249,19 +307,7 @@ def test_impact_looks_back_over_the_last_hundred_minutes(seed: int) -> None:
         name="impact", fill_level=FillLevel.IMPACT, spread_bps=Decimal(3), impact_y=2.0
     )
     decided = int(market.venue_time_ns[350])
-    order = PlaceOrder(
-        decision_id="d",
-        instrument=SYMBOL,
-        side=1,
-        order_type=1,
-        lots=40,
-        limit_ticks=None,
-        stop_ticks=None,
-        time_in_force=1,
-        decided_at_ns=decided,
-        decision_price_ticks=None,
-        origin="test",
-    )
+    order = an_order("d", decided, 1, "market", 40, 0, False)
     naive = NaiveMatching(
         profile,
         [
@@ -296,19 +342,7 @@ def test_fees_are_rounded_half_up_at_the_profiles_digits(chunk: int) -> None:
         name="fees", fill_level=FillLevel.NAIVE, taker_fee_rate=Decimal("0.00033"), fee_digits=2
     )
     market = columns([(1, 401, 5), (1, 402, 5)])
-    order = PlaceOrder(
-        decision_id="d",
-        instrument=SYMBOL,
-        side=1,
-        order_type=1,
-        lots=3,
-        limit_ticks=None,
-        stop_ticks=None,
-        time_in_force=1,
-        decided_at_ns=START,
-        decision_price_ticks=None,
-        origin="test",
-    )
+    order = an_order("d", START, 1, "market", 3, 0, False)
     pieces = [market.rows(start, start + chunk) for start in range(0, 2, chunk)]
     venue = SimulatedVenue({SYMBOL: ES}, profile, {SYMBOL: HistoryMarket(pieces)})
     venue.place(order)

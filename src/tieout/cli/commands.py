@@ -35,7 +35,7 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
-    for command in (new, import_, backtest, replay, twin, show):
+    for command in (new, import_, backtest, practice, replay, twin, show):
         app.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -146,6 +146,48 @@ def backtest(
             progress=progress,
         )
     _show_result(result, as_json=as_json)
+
+
+def practice(
+    data: Annotated[str, typer.Option("--data", help="Data set that is the market.")],
+    port: Annotated[int, typer.Option(help="0 chooses a free one.")] = 8642,
+    mode: Annotated[str, typer.Option(help="lockstep or paced")] = "lockstep",
+    speed: Annotated[float, typer.Option(help="Paced: virtual seconds a second.")] = 1.0,
+    faults: Annotated[Path | None, typer.Option(help="Fault script, JSON.")] = None,
+    profile: Profile = None,
+    start: Start = None,
+    end: End = None,
+    cash: Annotated[str | None, typer.Option(help="Starting balance.")] = None,
+    log: Annotated[Path | None, typer.Option(help="File for the venue's own record.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a practice exchange on loopback, fed by history, with faults by script."""
+    from tieout import wiring
+
+    settings = _settings(project)
+
+    def ready(url: str) -> None:
+        if as_json:
+            _print_json({"url": url, "mode": mode})
+        else:
+            _say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
+        sys.stdout.flush()
+
+    wiring.practice(
+        store=project / settings.data,
+        data=data,
+        on_ready=ready,
+        profile=profile or "practice-1",
+        mode=mode,
+        speed=speed,
+        faults=faults,
+        start_ns=_time(start),
+        end_ns=_time(end),
+        cash=_amount(cash, settings.cash),
+        port=port,
+        log=log,
+    )
 
 
 def replay(

@@ -45,7 +45,6 @@ from tieout.market._layout import (
     PROBLEM,
     RESTING,
     SCANNED,
-    SHARE_DENOMINATOR,
     SIDE,
     STAT_COUNT,
     STAT_HEAD,
@@ -181,8 +180,6 @@ def meet_bar(
             left -= lots
             if at_open:
                 position += side * lots
-            if state[SHARE_DENOMINATOR] == 0:
-                left = volume
             end_if_at_once(state, orders, out, base, close_time, arrival)
             if orders[base + PHASE] == HUNGRY:
                 # Met this bar already; the second round leaves it alone.
@@ -258,8 +255,6 @@ def meet_bar(
                     )
                     left -= lots
             end_if_at_once(state, orders, out, base, close_time, arrival)
-        if state[SHARE_DENOMINATOR] == 0:
-            left = volume
     if stop_filled and limit_filled:
         state[AMBIGUOUS] += 1
     charge_inside(state, out, close_time, position, last, closing, arrival)

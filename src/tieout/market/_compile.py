@@ -8,11 +8,13 @@ imports `compiled` from this one, which does so.
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
@@ -94,6 +96,7 @@ def _set_cache_folder() -> None:
     if not writable:
         # Private to this process: a folder that others can write to would let them run code here.
         folder = Path(tempfile.mkdtemp(prefix="tieout-compiled-"))
+        atexit.register(rmtree, folder, ignore_errors=True)
     os.environ[_ENVIRONMENT] = str(folder)
     # numba reads the environment once, and may have been imported before us.
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]

@@ -44,7 +44,6 @@ from tieout.market._layout import (
     RUN_MINUTE,
     RUN_VOLUME,
     SCANNED,
-    SHARE_DENOMINATOR,
     SIDE,
     STAT_COUNT,
     STAT_HEAD,
@@ -228,7 +227,7 @@ def meet_order(
             orders[base + VOLUME] -= quantity
     if orders[base + AT_ONCE] == 1 and orders[base + PHASE] != DONE:
         expire(state, orders, out, base, time, arrival)
-    return lots if state[SHARE_DENOMINATOR] != 0 else 0
+    return lots
 
 
 @compiled_inner

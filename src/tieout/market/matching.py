@@ -158,6 +158,10 @@ class MatchingCore:
         return bool(self._view[at.FUNDING_INTERVAL] and self._view[at.POSITION])
 
     @property
+    def _meets_trades(self) -> bool:
+        return self._chunk is not None and self._is_trades
+
+    @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
         return self._view[at.POSITION]
@@ -251,16 +255,19 @@ class MatchingCore:
         return found
 
     def answer_cancels(self, until_ns: int) -> Sequence[CoreReport]:
-        """Answer the cancels whose answers are due by then, when no later row did."""
-        if not self._view[at.CANCEL_COUNT]:
+        """Answer the cancels whose answers are due by then, when no later row did.
+
+        Only on trades: what a bar still to come did to the order is not known before it arrives.
+        """
+        if not self._view[at.CANCEL_COUNT] or not self._meets_trades:
             return ()
         self._room(self._view[at.CANCEL_COUNT])
         answer_cancels(self._state, self._orders, self._cancels, self._out, until_ns)
         return self._drain()
 
     def next_cancel_ns(self) -> int | None:
-        """Return when the answer of the oldest cancel on its way is known, or None."""
-        if not self._view[at.CANCEL_COUNT]:
+        """Return when the oldest cancel on its way is answered without a row, or None."""
+        if not self._view[at.CANCEL_COUNT] or not self._meets_trades:
             return None
         return int(self._cancels[at.CANCEL_TIME]) + self._view[at.RESPONSE]
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final
 from tieout.errors import InvariantViolated
 from tieout.model.events import Liquidity
 from tieout.model.money import decimal_text
-from tieout.model.orders import Side
 from tieout.reconcile.rows import Evidence, Row, Step
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.valuation import Valuation
 
-__all__ = ["Component", "Piece", "open_pieces", "open_step", "side_of"]
+__all__ = ["Component", "OrderSide", "Piece", "open_pieces", "open_step", "side_of"]
 
 _MICRO: Final = 1_000_000
 _MINUTE_NS: Final = 60_000_000_000
@@ -456,12 +455,8 @@ def _merged(rows: Iterator[Row]) -> list[Row]:
                 part=row.part,
                 decision_id=row.decision_id,
                 amount=earlier.amount + row.amount,
-                evidence=row.evidence,
+                evidence={**earlier.evidence, **row.evidence},
             )
         )
     return [row for row in joined.values() if row.amount] + apart
 
-
-def side_name(side: int) -> str:
-    """Return `buy` or `sell`."""
-    return Side(side).name.lower()

@@ -288,7 +288,9 @@ def test_a_damaged_description_and_an_unknown_set_are_named(tmp_path: Path) -> N
         store.dataset("set")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.integers(1, 400_000), min_size=1, max_size=50), st.integers(1, 60))
 def test_the_fingerprint_is_of_the_content_and_reading_does_not_depend_on_chunks(
     tmp_path: Path, ticks: list[int], chunk: int
@@ -300,7 +302,9 @@ def test_the_fingerprint_is_of_the_content_and_reading_does_not_depend_on_chunks
     file.write_text(TRADES + "".join(lines))
     made = import_file(store, file, name=name, kind="trades", instrument=ES)
 
-    read = [int(each) for batch in made.batches(delay_ns=0, rows=chunk) for each in batch.price_ticks]  # type: ignore[union-attr]
+    read = [
+        int(each) for batch in made.batches(delay_ns=0, rows=chunk) for each in batch.price_ticks
+    ]  # type: ignore[union-attr]
     assert read == ticks
     file.write_text(TRADES + "".join(lines) + f"{1704067200 + len(ticks)},1,1\n")
     longer = import_file(store, file, name=name + "x", kind="trades", instrument=ES)

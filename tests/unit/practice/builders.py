@@ -50,15 +50,14 @@ def bars(*rows: tuple[int, int, int, int, int], first: int = 0) -> Any:
     """Return minute bars from (open, high, low, close, volume), one after the other."""
     opens = START + (first + np.arange(len(rows), dtype=np.int64)) * MINUTE
     columns = [np.array([row[place] for row in rows], np.int64) for place in range(5)]
+    rest: Any = (*columns, np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_))
     return BarColumns(
         BTC.symbol,
         MINUTE,
         opens,
         opens + MINUTE,
         opens + MINUTE,
-        *columns,
-        np.zeros(len(rows), np.int64),
-        np.zeros(len(rows), np.bool_),
+        *rest,
     )
 
 
@@ -120,7 +119,9 @@ class Desk:
                 now_ns = self.engine.now_ns
                 match release:
                     case StreamMessage():
-                        self.seen.append((now_ns, release.stream, msgspec.json.decode(release.body)))
+                        self.seen.append(
+                            (now_ns, release.stream, msgspec.json.decode(release.body))
+                        )
                     case Answer():
                         body = msgspec.json.decode(release.body)
                         self.answers[release.ticket] = (now_ns, release.http_status, body)
@@ -129,12 +130,13 @@ class Desk:
 
     def code(self, ticket: int) -> int | None:
         """Return the error code of an answer; None for an answer without."""
-        return self.answers[ticket][2].get("code")
+        code: int | None = self.answers[ticket][2].get("code")
+        return code
 
     def events(self, name: str = "ORDER_TRADE_UPDATE") -> list[tuple[int, Any]]:
         """Return user-stream events as (released, payload)."""
         return [
-            (now_ns, body["o"] if "o" in body else body)
+            (now_ns, body.get("o", body))
             for now_ns, stream, body in self.seen
             if stream == USER_STREAM and body["e"] == name
         ]

@@ -7,8 +7,18 @@ from hypothesis import strategies as st
 
 from tests.unit.practice.builders import BTC
 from tieout.adapters.venues.practice.account import Account
+from tieout.model.instruments import Instrument
 from tieout.model.money import money
 from tieout.model.orders import Side
+
+
+FINE = Instrument(
+    symbol="SHIB/USDT:USDT",
+    venue_symbol="SHIBUSDT",
+    tick_size=Decimal("0.000001"),
+    lot_size=Decimal("0.001"),
+)
+"""One tick of one lot is worth 10⁻⁹, finer than the venue rounds."""
 
 
 def a_fill(account: Account, side: Side, lots: int, price: int, fee: int = 0) -> int:
@@ -46,6 +56,15 @@ def test_a_split_is_rounded_half_up_at_eight_decimals_and_the_rest_stays_in_the_
     released = BTC.notional(1, 1000) - realised
     assert released == money("0.00000003")
     assert account.position(BTC.symbol).cost == money("0.00000007")
+
+
+def test_the_last_close_releases_a_cost_finer_than_the_rounding_whole() -> None:
+    account = Account(money(1000))
+    account.book_fill(FINE, Side.BUY, lots=3, price_ticks=1, fee=0, trade_id=1, time_ns=7)
+    account.book_fill(FINE, Side.SELL, lots=3, price_ticks=1, fee=0, trade_id=2, time_ns=8)
+
+    assert account.position(FINE.symbol).cost == 0
+    assert account.wallet == money(1000)
 
 
 def test_a_flip_closes_and_opens_at_the_fill_price() -> None:
@@ -98,19 +117,23 @@ def test_income_rows_have_ids_of_their_own() -> None:
         max_size=40,
     ),
     st.integers(1, 10**6),
+    st.sampled_from([BTC, FINE]),
 )
 def test_balance_and_open_profit_are_exact_after_any_fills(
-    fills: list[tuple[Side, int, int, int]], mark: int
+    fills: list[tuple[Side, int, int, int]], mark: int, instrument: Instrument
 ) -> None:
     start = money(Decimal("12345.67"))
     account = Account(start)
     cash = start
 
     for side, lots, price, fee in fills:
-        a_fill(account, side, lots, price, fee)
-        cash -= BTC.notional(side * lots, price) + fee
-    held = account.position(BTC.symbol).lots
+        account.book_fill(
+            instrument, side, lots=lots, price_ticks=price, fee=fee, trade_id=1, time_ns=7
+        )
+        cash -= instrument.notional(side * lots, price) + fee
+    held = account.position(instrument.symbol).lots
 
     assert account.wallet == start + sum(row.amount for row in account.income)
-    assert account.wallet + account.unrealised(BTC, mark) == cash + BTC.notional(held, mark)
+    worth = account.wallet + account.unrealised(instrument, mark)
+    assert worth == cash + instrument.notional(held, mark)
     assert held == sum(side * lots for side, lots, _, _ in fills)

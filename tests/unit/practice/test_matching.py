@@ -188,9 +188,7 @@ class TestOnTrades:
         assert outcomes == [filled(10, 1005, 200, TAKER)]
 
     def test_a_limit_without_an_earlier_print_rests(self) -> None:
-        assert on_trades(an_order(limit_ticks=1010), (200, 1005)) == [
-            filled(10, 1010, 200, MAKER)
-        ]
+        assert on_trades(an_order(limit_ticks=1010), (200, 1005)) == [filled(10, 1010, 200, MAKER)]
 
     def test_a_resting_limit_fills_at_its_own_price_when_traded_through(self) -> None:
         outcomes = on_trades(an_order(limit_ticks=900), (200, 900), (300, 899), last=1000)
@@ -239,9 +237,7 @@ class TestOnTrades:
 
 class TestOnBars:
     def test_a_market_order_before_a_bar_fills_at_its_open(self) -> None:
-        assert on_bars(an_order(), a_bar(1000, 1100, 900, 1050)) == [
-            filled(10, 1000, 1000, TAKER)
-        ]
+        assert on_bars(an_order(), a_bar(1000, 1100, 900, 1050)) == [filled(10, 1000, 1000, TAKER)]
 
     def test_an_order_arriving_at_the_open_is_before_the_bar(self) -> None:
         assert on_bars(an_order(active_ns=1000), a_bar(1000, 1100, 900, 1050)) == [
@@ -270,9 +266,7 @@ class TestOnBars:
         first = a_bar(1000, 1100, 950, 1050)
         second = a_bar(1050, 1100, 949, 1000, open_ns=2000)
 
-        assert on_bars(an_order(limit_ticks=950), first, second) == [
-            filled(10, 950, 3000, MAKER)
-        ]
+        assert on_bars(an_order(limit_ticks=950), first, second) == [filled(10, 950, 3000, MAKER)]
 
     def test_touch_is_enough_where_the_rule_says_so(self) -> None:
         outcomes = on_bars(

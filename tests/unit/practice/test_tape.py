@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,7 +32,8 @@ def test_an_interval_without_trades_has_no_candle() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 600), st.integers(1, 50), st.integers(1, 9)), min_size=1,
+        st.tuples(st.integers(0, 600), st.integers(1, 50), st.integers(1, 9)),
+        min_size=1,
         max_size=60,
     )
 )
@@ -135,5 +135,3 @@ def test_overlapping_bars_are_refused() -> None:
 
     with pytest.raises(DataError, match="overlap"):
         Tape(BTC, [bars(ROW), BarColumns(**columns)])
-
-

@@ -18,6 +18,7 @@ from tieout.adapters.venues.exchange.decode import (
     stream_bar,
     stream_trade,
 )
+from tieout.errors import VenueError
 from tieout.model.columns import interval_name
 from tieout.model.events import Bar, Trade
 
@@ -263,8 +264,8 @@ class MarketData:
     async def _filled(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, a new connection asks again
-            self._held = None
+        except VenueError as error:
+            # What is held stays held: the new connection asks for all of it first.
             self._broken(f"a gap could not be filled: {error}")
             return
         self.release()

@@ -29,7 +29,7 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.identity import client_order_id, decision_id_of
-from tieout.model.orders import OrderType, Side, TimeInForce
+from tieout.model.orders import OrderState, OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -181,14 +181,17 @@ class OrderDesk:
         return order
 
     def restore(self, known: KnownOrder, instrument: Instrument) -> TrackedOrder:
-        """Take an order of the journal; what is not final there has an unknown outcome."""
+        """Take an order of the journal; one without an answer there is still SENDING here."""
         order = self.add(known.place, instrument)
         order.filled_lots = known.filled_lots
         order.trade_ids.update(known.trade_ids)
         order.order_id = "" if order.order_type is OrderType.STOP_MARKET else known.venue_order_id
         order.algo_id = known.venue_order_id if order.is_conditional else ""
         order.is_accepted = bool(known.venue_order_id)
-        order.phase = OrderPhase.FINAL if known.state.is_final else OrderPhase.UNKNOWN
+        if known.state.is_final:
+            order.phase = OrderPhase.FINAL
+        elif known.state in (OrderState.ACCEPTED, OrderState.PARTLY_FILLED):
+            order.phase = OrderPhase.LIVE
         if order.order_id:
             self.by_order_id[order.order_id] = order
         return order

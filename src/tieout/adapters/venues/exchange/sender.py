@@ -184,6 +184,17 @@ class OrderSender:
 
     # -- unknown outcomes ---------------------------------------------------------------------
 
+    async def resume(self, orders: list[TrackedOrder]) -> None:
+        """Ask for every order whose answer a stopped process did not hear, all before returning.
+
+        What the venue does not show yet is asked for further in the background.
+        """
+        for order in orders:
+            self._desk.outcome_unknown(order, "the process stopped before the answer came")
+            await self._is_absent(order)
+            if order.phase is OrderPhase.UNKNOWN:
+                self._spawn(self.resolve(order))
+
     async def resolve(self, order: TrackedOrder) -> None:
         """Ask until there is evidence or a proof of absence."""
         horizon_ns = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tieout.adapters.venues.exchange.decode import Unreadable, lots_of, nanoseconds
 from tieout.adapters.venues.exchange.orders import FillRow
+from tieout.errors import VenueError
 
 if TYPE_CHECKING:
     import asyncio
@@ -44,6 +45,7 @@ class UserStream:
         spawn: Runs a coroutine beside the stream.
         funding_charged: Called when a funding payment was booked.
         key_expired: Called when the stream's key is no longer good.
+        broken: Called with a reason when only a new connection, and asking, can help.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class UserStream:
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         funding_charged: Callable[[], None],
         key_expired: Callable[[], None],
+        broken: Callable[[str], None],
     ) -> None:
         self._desk = desk
         self._sender = sender
         self._spawn = spawn
         self._funding_charged = funding_charged
         self._key_expired = key_expired
+        self._broken = broken
         self._instruments: dict[str, Instrument] = {}
         self.other = 0
 
@@ -160,12 +164,18 @@ class UserStream:
         )
 
     async def _identify(self, instrument: Instrument, body: Mapping[str, Any]) -> None:
-        order = await self._sender.introduce(instrument, str(body.get("i")))
-        if order is not None:
-            self._own_update(order, body)
+        try:
+            order = await self._sender.introduce(instrument, str(body.get("i")))
+            if order is not None:
+                self._own_update(order, body)
+        except VenueError as error:
+            self._broken(f"an order could not be identified: {error}")
 
     async def _ask(self, order: TrackedOrder) -> None:
-        await self._sender.refresh(order)
+        try:
+            await self._sender.refresh(order)
+        except VenueError as error:
+            self._broken(f"order {order.client_id} could not be asked for: {error}")
 
     # -- conditional orders -------------------------------------------------------------------
 

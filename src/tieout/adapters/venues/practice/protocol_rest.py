@@ -54,6 +54,7 @@ _WINDOW_MS: Final = 5000
 _WINDOW_MS_MAX: Final = 60_000
 _AHEAD_MS: Final = 1000
 _FAR_PRICE: Final = 10**9
+_DEPTH_LIMITS: Final = frozenset({5, 10, 20, 50, 100, 500, 1000})
 
 
 def required_access(
@@ -210,6 +211,9 @@ class Queries:
     def depth(self, parameters: Mapping[str, str]) -> object:
         """Return the synthetic book: one level on each side of the last price."""
         tape = self._tape(parameters)
+        limit = whole_number(parameters, "limit")
+        if limit is not None and limit not in _DEPTH_LIMITS:
+            raise Refusal(-4021, f"{limit} is not valid depth limit.")
         row = tape.last_row(self.engine.now_ns)
         bids: list[tuple[str, str]] = []
         asks: list[tuple[str, str]] = []

@@ -1,0 +1,294 @@
+"""Statistics of a reconciliation: rates, slippage, latency, equity, drawdown, Sharpe.
+
+These are statistics, so they are floats or exact fractions, and None where they are undefined. No
+money of the attribution depends on them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from tieout.model.events import Liquidity
+from tieout.model.orders import OrderType
+from tieout.reconcile.matching import match_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tieout.reconcile.records import RungRecord
+    from tieout.reconcile.valuation import Valuation
+
+__all__ = [
+    "EquityPoint",
+    "Metrics",
+    "Slippage",
+    "drawdown",
+    "equity_curve",
+    "measure",
+    "price_series",
+    "sharpe",
+    "slippage_of",
+]
+
+EquityPoint = tuple[int, int]
+"""(time in ns, equity in internal money units)."""
+
+_MICRO: Final = 1_000_000
+_DAY_NS: Final = 86_400_000_000_000
+_FEWEST_RETURNS: Final = 30
+_DAYS_A_YEAR: Final = 365
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How well live followed its twin; None where undefined.
+
+    Attributes:
+        signal_match_rate: Decisions both made ÷ decisions either made.
+        fill_rate: Live ÷ twin filled quantity over matched orders, each instrument weighed at
+            its final mark.
+        fill_rate_raw: The same over all orders.
+        average_slippage_bps: Σ side·(fill − decision price)·quantity ÷ Σ fill price·quantity of
+            live's fills; positive is worse.
+        pnl_divergence: |live − twin| ÷ |twin|.
+        latency_p99_ms: 99th percentile (nearest rank) of decision to first fill over orders
+            that took liquidity, and of decision to acceptance over those that rested.
+    """
+
+    signal_match_rate: Fraction | None
+    fill_rate: Fraction | None
+    fill_rate_raw: Fraction | None
+    average_slippage_bps: Fraction | None
+    pnl_divergence: Fraction | None
+    latency_p99_ms: Fraction | None
+
+
+class Slippage(msgspec.Struct, frozen=True, kw_only=True):
+    """What trading cost against the prices at decision, cumulated; positive is worse.
+
+    Attributes:
+        total: delay + half_spread + impact + missed, in internal money units.
+        delay: The market moved between decision and fill.
+        half_spread, impact: From the fill's own decomposition, where it has one.
+        missed: What the lots that never filled would have gained by the final mark.
+        notional: Σ fill price·quantity.
+    """
+
+    total: int
+    delay: int
+    half_spread: int
+    impact: int
+    missed: int
+    notional: int
+
+
+def measure(
+    twin: RungRecord,
+    live: RungRecord,
+    *,
+    twin_profit: int,
+    live_profit: int,
+    valuation: Valuation,
+) -> Metrics:
+    """Return the metrics of a live run beside its twin."""
+    match = match_orders(twin, live)
+    matched = set(match.matched)
+    slip = slippage_of(live, valuation)
+    shift = slip.delay + slip.half_spread + slip.impact
+    return Metrics(
+        signal_match_rate=_ratio(len(match.matched), match.union),
+        fill_rate=_ratio(
+            _filled(live, valuation, matched), _filled(twin, valuation, matched)
+        ),
+        fill_rate_raw=_ratio(_filled(live, valuation, None), _filled(twin, valuation, None)),
+        average_slippage_bps=_ratio(10_000 * shift, slip.notional),
+        pnl_divergence=_ratio(abs(live_profit - twin_profit), abs(twin_profit)),
+        latency_p99_ms=_latency_p99_ms(live),
+    )
+
+
+def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
+    """Return implementation shortfall of a run's orders, opened.
+
+    An order decided before any price was seen has no decision price and is left out.
+
+    Source: Perold (1988), implementation shortfall.
+    """
+    delay = half_spread = impact = missed = notional = 0
+    fills = record.fills_of()
+    for decision_id, order in record.orders.items():
+        decided = order.decision_price_ticks
+        if decided is None:
+            continue
+        unit = valuation.tick_value(order.instrument)
+        filled = 0
+        for fill in fills.get(decision_id, ()):
+            reference = fill.price_ticks if fill.reference_ticks is None else fill.reference_ticks
+            known = fill.reference_ticks is not None
+            spread = fill.half_spread_microticks * fill.lots * unit // _MICRO if known else 0
+            shift = fill.side * (fill.price_ticks - reference) * fill.lots * unit
+            delay += fill.side * (reference - decided) * fill.lots * unit
+            half_spread += spread
+            impact += shift - spread
+            notional += fill.lots * fill.price_ticks * unit
+            filled += fill.lots
+        if filled < order.lots:
+            missed += valuation.worth(
+                order.instrument, order.side * (order.lots - filled), decided
+            )
+    return Slippage(
+        total=delay + half_spread + impact + missed,
+        delay=delay,
+        half_spread=half_spread,
+        impact=impact,
+        missed=missed,
+        notional=notional,
+    )
+
+
+def price_series(
+    live: RungRecord, rungs: Sequence[RungRecord]
+) -> dict[str, list[tuple[int, int]]]:
+    """Return one series of (time, ticks) for each instrument, to value every rung alike.
+
+    These are the live journal's own market data; where it holds none, the prices that the rungs'
+    orders were decided at.
+    """
+    series = {symbol: list(rows) for symbol, rows in (live.prices or {}).items() if rows}
+    decided: dict[str, dict[int, int]] = {}
+    for record in rungs:
+        for order in record.orders.values():
+            if order.decision_price_ticks is not None:
+                rows = decided.setdefault(order.instrument, {})
+                rows[order.decided_at_ns] = order.decision_price_ticks
+    for symbol, times in decided.items():
+        series.setdefault(symbol, sorted(times.items()))
+    return series
+
+
+def equity_curve(
+    record: RungRecord,
+    valuation: Valuation,
+    series: Mapping[str, Sequence[tuple[int, int]]],
+    *,
+    end_ns: int,
+) -> list[EquityPoint]:
+    """Return equity at the start, at every price and booking, and at the end."""
+    lots = {symbol: held for symbol, (held, _) in record.start_positions.items() if held}
+    cash = record.cash - sum(cost for _, cost in record.start_positions.values())
+    marks = {**valuation.start}
+    events: list[tuple[int, int, int, str, int, int]] = [
+        (time_ns, 0, place, symbol, ticks, 0)
+        for symbol, rows in series.items()
+        for place, (time_ns, ticks) in enumerate(rows)
+        if record.started_ns < time_ns < end_ns
+    ]
+    events += [
+        (fill.arrival_time_ns, 1, place, fill.instrument, fill.price_ticks, 0)
+        for place, fill in enumerate(record.fills)
+    ]
+    events += [
+        (charge.arrival_time_ns, 2, place, charge.instrument, 0, charge.amount)
+        for place, charge in enumerate(record.funding)
+    ]
+    values = {symbol: valuation.tick_value(symbol) for symbol in valuation.instruments}
+
+    def equity() -> int:
+        return cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+
+    curve = [(record.started_ns, equity())]
+    for time_ns, kind, place, symbol, ticks, amount in sorted(events):
+        if kind == 0:
+            marks[symbol] = ticks
+        elif kind == 1:
+            fill = record.fills[place]
+            signed = fill.side * fill.lots
+            marks.setdefault(symbol, ticks)
+            lots[symbol] = lots.get(symbol, 0) + signed
+            cash -= signed * ticks * values[symbol] + fill.fee
+        else:
+            cash += amount
+        if curve[-1][0] == time_ns:
+            curve.pop()
+        curve.append((time_ns, equity()))
+    marks |= valuation.end
+    last_ns = max(end_ns, curve[-1][0])
+    if curve[-1][0] == last_ns and len(curve) > 1:
+        curve.pop()
+    curve.append((last_ns, equity()))
+    return curve
+
+
+def drawdown(curve: Sequence[EquityPoint]) -> tuple[int, Fraction | None]:
+    """Return the deepest fall from an earlier high: in money, and as a share of that high.
+
+    The share is the deepest share, which may be another fall than the deepest in money; it is None
+    where equity was never positive.
+    """
+    deepest, share = 0, None
+    high: int | None = None
+    for _, equity in curve:
+        high = equity if high is None else max(high, equity)
+        deepest = max(deepest, high - equity)
+        if high > 0:
+            fall = Fraction(high - equity, high)
+            share = fall if share is None else max(share, fall)
+    return deepest, share
+
+
+def sharpe(curve: Sequence[EquityPoint]) -> float | None:
+    """Return the yearly Sharpe ratio of UTC-day returns, risk-free rate 0, 365 days a year.
+
+    None with fewer than 30 daily returns, without any variation, or where equity was not positive:
+    a figure from less would be read as if it meant something.
+    """
+    closes: dict[int, int] = {}
+    for time_ns, equity in curve:
+        closes[time_ns // _DAY_NS] = equity
+    if not closes or min(closes.values()) <= 0:
+        return None
+    held = curve[0][1]
+    returns = []
+    for day in range(min(closes), max(closes) + 1):
+        close = closes.get(day, held)
+        returns.append(close / held - 1)
+        held = close
+    if len(returns) < _FEWEST_RETURNS:
+        return None
+    mean = sum(returns) / len(returns)
+    variance = sum((each - mean) ** 2 for each in returns) / (len(returns) - 1)
+    return mean / sqrt(variance) * sqrt(_DAYS_A_YEAR) if variance > 0 else None
+
+
+def _ratio(numerator: int, denominator: int) -> Fraction | None:
+    return Fraction(numerator, denominator) if denominator else None
+
+
+def _filled(record: RungRecord, valuation: Valuation, ids: set[str] | None) -> int:
+    return sum(
+        fill.lots * valuation.end_mark(fill.instrument) * valuation.tick_value(fill.instrument)
+        for fill in record.fills
+        if ids is None or fill.decision_id in ids
+    )
+
+
+def _latency_p99_ms(live: RungRecord) -> Fraction | None:
+    fills = live.fills_of()
+    waits = []
+    for decision_id, order in live.orders.items():
+        own = fills.get(decision_id, [])
+        took = bool(own) and own[0].liquidity == Liquidity.TAKER
+        if order.order_type == OrderType.MARKET or (
+            took and order.order_type == OrderType.LIMIT
+        ):
+            if own:
+                waits.append(own[0].arrival_time_ns - order.decided_at_ns)
+        elif decision_id in live.accepted:
+            waits.append(live.accepted[decision_id].arrival_time_ns - order.decided_at_ns)
+    if not waits:
+        return None
+    waits.sort()
+    return Fraction(waits[ceil(99 * len(waits) / 100) - 1], _MICRO)
