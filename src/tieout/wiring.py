@@ -9,7 +9,7 @@ replay     the run's recorded inputs      the run's recorded answers in memory
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib.metadata import version
 from itertools import chain
@@ -22,7 +22,14 @@ from tieout.adapters.clocks.wall import WallClock
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
-from tieout.adapters.venues.recorded import RecordedVenue
+from tieout.adapters.venues.recorded import (
+    AnsweredVenue,
+    ChargedCosts,
+    Costs,
+    LiveAnswers,
+    ModelledCosts,
+    RecordedVenue,
+)
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.errors import InputError, JournalDamaged
 from tieout.history import Store, bars_from_trades
@@ -39,10 +46,32 @@ from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.market import sources_digest
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
-from tieout.model.events import DataOpened, RunEnded, RunStarted
+from tieout.model.events import (
+    Bar,
+    CancelRejected,
+    ClockOffsetMeasured,
+    ClockReached,
+    ConnectionLost,
+    ConnectionRestored,
+    DataOpened,
+    Fill,
+    FundingCharged,
+    OrderAccepted,
+    OrderCancelled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderTriggered,
+    RunEnded,
+    RunStarted,
+    Trade,
+)
 from tieout.model.money import money, money_decimal
-from tieout.model.profiles import SimulationProfile
+from tieout.model.orders import PlaceOrder
+from tieout.model.profiles import FundingRule, SimulationProfile
 from tieout.model.profiles import profile as profile_named
+from tieout.model.statement import Statement
+from tieout.reconcile.attribution import Reconciliation, attribute
+from tieout.reconcile.records import RungRecord
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 
 if TYPE_CHECKING:
@@ -51,6 +80,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
+    from tieout.journal import Entry
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.ports import MarketRecord, Source, Venue
     from tieout.model.columns import MarketColumns
@@ -62,9 +92,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Replayed",
     "Result",
+    "VenueAccess",
     "backtest",
     "backtest_columns",
+    "ladder",
+    "live",
     "practice",
+    "reconcile",
     "replay",
     "run_facts",
     "run_summary",
@@ -122,6 +156,21 @@ class Result:
             "state_hash": self.state_hash,
             "failure": self.failure,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccess:
+    """How to reach an account at a venue.
+
+    Attributes:
+        url: REST address without a path.
+        key: API key.
+        secret: API secret; never shown.
+    """
+
+    url: str
+    key: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +341,120 @@ def replay(run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16) -> Replay
     )
 
 
+def live(
+    strategy: LoadedStrategy | type[Strategy],
+    *,
+    access: VenueAccess,
+    store: Path,
+    data: Sequence[str],
+    profile: str | SimulationProfile = "pessimistic-1",
+    limits: RiskLimits,
+    seed: int = 0,
+    runs: Runs,
+) -> Result:
+    """Trade at a venue; every order and what it rests on is in the journal before it leaves.
+
+    Args:
+        strategy: Class, or what `load_strategy` gave.
+        access: The venue.
+        store: Folder of the data store.
+        data: The history the run's twin will use; its instruments are the ones traded.
+        profile: Assumptions of the run's twin.
+        limits: Hard limits; the two notional ones must be set.
+        seed: Keys every random draw.
+        runs: Where the run is kept.
+
+    Raises:
+        InputError: Limits are missing, or the venue's rules contradict the data's.
+        VenueError: The venue cannot be reached or was lost.
+    """
+    if limits.order_notional_max is None or limits.position_notional_max is None:
+        raise InputError(
+            "live: set risk.order_notional_max and risk.position_notional_max in tieout.toml; "
+            "without hard limits nothing is sent"
+        )
+    loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
+    datasets = _datasets(Store(store), data)
+    manifest = _manifest(
+        "live",
+        loaded,
+        datasets,
+        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        cash=Decimal(0),
+        limits=limits,
+        seed=seed,
+        start_ns=None,
+        end_ns=None,
+    )
+    run = runs.create(
+        msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
+    )
+    try:
+        return _trade_live(run, loaded, access)
+    finally:
+        run.unlock()
+
+
+def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
+    """Run the rungs of a finished live run and return what each of them did.
+
+    0: the twin. 1: the strategy sees what live saw. 2: its orders get live's answers. 3: at the
+    costs the venue charged. 4: the live run itself.
+
+    Raises:
+        InputError: The run has not ended, or its strategy or data are gone.
+    """
+    manifest = run.manifest()
+    loaded = _same_strategy(manifest)
+    datasets = _same_data(Store(store), manifest)
+    recorded = list(JournalReader(RealDisk(), str(run.journal)))
+    started, ended = _period(run)
+    inputs = [each.record for each in recorded if each.kind is Kind.INPUT]
+    framing = (RunStarted, RunEnded)
+    seen = [each for each in inputs if isinstance(each, (*framing, *_SEEN))]
+    answers = _live_answers(recorded)
+    kept = _Rungs(manifest, loaded, datasets, started, ended)
+    quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
+    rungs = [
+        kept.run("twin", kept.history(), kept.simulated(manifest.profile)),
+        kept.run("seen", RecordedSource(seen), kept.simulated(manifest.profile)),
+    ]
+    for name in ("answered", "charged"):
+        simulated = kept.simulated(quiet)
+        costs: Costs = ChargedCosts(answers.funding)
+        if name == "answered":
+            costs = ModelledCosts(manifest.profile, kept.instruments, simulated)
+        venue = AnsweredVenue(
+            simulated,
+            answers,
+            costs,
+            profile=manifest.profile,
+            positions={symbol: lots for symbol, lots, _ in started.positions},
+            start_ns=started.arrival_time_ns,
+        )
+        rungs.append(kept.run(name, RecordedSource(seen), venue))
+    rungs.append(RungRecord.from_records("live", ((each.kind, each.record) for each in recorded)))
+    return rungs
+
+
+def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
+    """Explain a live run minus its twin, in money, order by order.
+
+    Raises:
+        InputError: The run is no live run, has not ended, or its strategy or data are gone.
+        InvariantViolated: The parts do not sum to the difference; this is our fault.
+    """
+    statement = run.read("statement.json", Statement)
+    manifest = run.manifest()
+    return attribute(
+        ladder(run, store=store),
+        statement,
+        run_id=run.run_id,
+        instruments=_by_symbol(manifest.instruments),
+        profile_used=manifest.profile,
+    )
+
+
 def backtest_columns(
     strategy: LoadedStrategy | type[Strategy],
     columns: Sequence[MarketColumns],
@@ -338,7 +501,7 @@ def backtest_columns(
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
     kernel.run(source, venue)
-    return _result("", kernel, journal, venue)
+    return _result("", kernel, journal, ambiguous_bars=venue.ambiguous_bars)
 
 
 def practice(
@@ -432,6 +595,165 @@ def run_facts(run: RunFolder) -> dict[str, Any]:
     return facts
 
 
+# -- how a live run and its rungs are put together ------------------------------------------------
+
+_SEEN = (Trade, Bar, ClockReached, ClockOffsetMeasured, ConnectionLost, ConnectionRestored)
+"""Inputs that are the market as the run saw it; the venue's answers are none."""
+
+
+def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> Result:
+    # The gateway's library is an extra that history does not need.
+    from tieout.adapters.venues import exchange  # noqa: PLC0415
+
+    manifest = run.manifest()
+    address = access.url.partition("://")[2]
+    settings = exchange.ExchangeSettings(
+        base_url=access.url,
+        ws_url=("wss" if access.url.startswith("https") else "ws") + f"://{address}/ws",
+        currency=manifest.instruments[0].currency,
+    )
+    credentials = exchange.Credentials(access.key, access.secret)
+    with exchange.ExchangeGateway(run.run_id, settings, credentials) as gateway:
+        rules = gateway.instruments([each.symbol for each in manifest.instruments])
+        _check_rules(manifest.instruments, rules)
+        manifest = msgspec.structs.replace(manifest, instruments=tuple(rules))
+        run.write("manifest.json", manifest)
+        journal = JournalWriter(RealDisk(), str(run.journal))
+        kernel = Kernel(
+            loaded,
+            instruments=_by_symbol(rules),
+            journal=journal,
+            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+            seed=manifest.seed,
+        )
+        asked = kernel.subscriptions
+        streams = [exchange.Subscription(symbol) for symbol in sorted(asked.trades)]
+        streams += [exchange.Subscription(symbol, length) for symbol, length in sorted(asked.bars)]
+        gateway.start(
+            streams,
+            warmup_bars=max((each.warm_up for each in asked.bars.values()), default=0),
+            bar_delay_ns=manifest.profile.bar_delay_ns,
+        )
+        run.write("snapshot.json", gateway.snapshot())
+        kernel.run(gateway, gateway)
+        journal.close()
+        started, ended = _period(run)
+        statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)
+        run.write("statement.json", statement)
+    result = _result(run.run_id, kernel, journal, ambiguous_bars=0)
+    run.write("result.json", result.facts())
+    return result
+
+
+def _check_rules(stored: Sequence[Instrument], rules: Sequence[Instrument]) -> None:
+    for ours, theirs in zip(stored, rules, strict=True):
+        one = (ours.tick_size, ours.lot_size, ours.multiplier)
+        other = (theirs.tick_size, theirs.lot_size, theirs.multiplier)
+        if one != other:
+            raise InputError(
+                f"{ours.symbol}: the venue's tick, lot and multiplier are {other}, the data's are "
+                f"{one}; import the data with the venue's"
+            )
+
+
+def _live_answers(recorded: Sequence[Entry]) -> LiveAnswers:
+    orders: dict[str, PlaceOrder] = {}
+    reports: dict[str, list[Report]] = {}
+    funding: list[FundingCharged] = []
+    for each in recorded:
+        record = each.record
+        if isinstance(record, PlaceOrder):
+            orders[record.decision_id] = record
+        elif isinstance(record, FundingCharged):
+            funding.append(record)
+        elif isinstance(record, _ANSWERS):
+            reports.setdefault(record.decision_id, []).append(record)
+    return LiveAnswers(orders=orders, reports=reports, funding=funding)
+
+
+_ANSWERS = (
+    OrderAccepted,
+    OrderRejected,
+    OrderTriggered,
+    Fill,
+    OrderCancelled,
+    CancelRejected,
+    OrderOutcomeUnknown,
+)
+
+
+class _Rungs:
+    """Runs the same strategy over one period again and again, with other ingredients."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        loaded: LoadedStrategy,
+        datasets: Sequence[Dataset],
+        started: RunStarted,
+        ended: RunEnded,
+    ) -> None:
+        self.instruments = _by_symbol(manifest.instruments)
+        self._manifest = manifest
+        self._loaded = loaded
+        self._datasets = datasets
+        self._started = started
+        self._ended = ended
+
+    def history(self) -> Source:
+        """Return the provider's history over the period."""
+        streams = _streams(
+            self._kernel(_Records()).subscriptions,
+            self._datasets,
+            self._manifest.profile,
+            self._started.arrival_time_ns,
+            self._ended.arrival_time_ns,
+        )
+        return HistorySource(self._started, self._ended, streams)
+
+    def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
+        """Return the simulated venue on the venue's market."""
+        return SimulatedVenue(
+            self.instruments,
+            profile,
+            _records(self.instruments, self._datasets, profile),
+            positions={symbol: lots for symbol, lots, _ in self._started.positions},
+        )
+
+    def run(self, name: str, source: Source, venue: Venue) -> RungRecord:
+        """Let the strategy decide again; return what it did."""
+        journal = _Records()
+        self._kernel(journal).run(source, venue)
+        return RungRecord.from_records(name, journal.records)
+
+    def _kernel(self, journal: _Records) -> Kernel:
+        return Kernel(
+            self._loaded,
+            instruments=self.instruments,
+            journal=journal,
+            limits=msgspec.json.decode(self._manifest.limits, type=RiskLimits),
+            seed=self._manifest.seed,
+        )
+
+
+class _Records:
+    """A journal in memory: what a rung did, for reconciliation to read."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[object, object]] = []
+
+    def input(self, event: Input) -> None:
+        """Keep an input."""
+        self.records.append((Kind.INPUT, event))
+
+    def decision(self, record: Any) -> None:  # noqa: ANN401 - every decision record
+        """Keep a decision."""
+        self.records.append((Kind.DECISION, record))
+
+    def commit(self) -> None:
+        """Nothing leaves a rung."""
+
+
 # -- how a run on history is put together ---------------------------------------------------------
 
 
@@ -472,7 +794,7 @@ def _run_on_history(
         )
         kernel.run(source, venue)
         journal.close()
-        result = _result(run.run_id, kernel, journal, venue)
+        result = _result(run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars)
         run.write("result.json", result.facts())
     finally:
         run.unlock()
@@ -843,7 +1165,9 @@ def _by_symbol(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
     return {each.symbol: each for each in instruments}
 
 
-def _result(run_id: str, kernel: Kernel, journal: JournalWriter, venue: SimulatedVenue) -> Result:
+def _result(
+    run_id: str, kernel: Kernel, journal: JournalWriter, *, ambiguous_bars: int
+) -> Result:
     marks = kernel.last_prices()
     ledger = kernel.ledger
     return Result(
@@ -858,7 +1182,7 @@ def _result(run_id: str, kernel: Kernel, journal: JournalWriter, venue: Simulate
         state_hash=kernel.state_hash(),
         decisions_hash=journal.decisions_chain,
         failure="" if kernel.failure is None else repr(kernel.failure),
-        ambiguous_bars=venue.ambiguous_bars,
+        ambiguous_bars=ambiguous_bars,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
-    for command in (new, import_, backtest, practice, replay, twin, show):
+    for command in (new, import_, backtest, practice, live, replay, twin, reconcile, show):
         app.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -190,6 +191,32 @@ def practice(
     )
 
 
+def live(
+    strategy: Strategy,
+    venue: Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")],
+    data: Data,
+    parameter: Set = [],  # noqa: B006
+    profile: Profile = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Trade at a venue; every order is in the journal before it leaves."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    result = wiring.live(
+        _load(strategy, parameter, project),
+        access=_access(venue, settings),
+        store=project / settings.data,
+        data=data,
+        profile=profile or settings.profile,
+        limits=settings.risk,
+        seed=settings.seed,
+        runs=_runs(project, settings),
+    )
+    _show_result(result, as_json=as_json)
+
+
 def replay(
     run: Run,
     verify: Annotated[
@@ -225,6 +252,25 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
             runs.find(run), store=project / settings.data, runs=runs, progress=progress
         )
     _show_result(result, as_json=as_json)
+
+
+def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Explain live minus twin, in money, order by order; exit 1 when there is a break."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    found = wiring.reconcile(_runs(project, settings).find(run), store=project / settings.data)
+    facts = found.facts()
+    if as_json:
+        _print_json(facts)
+    else:
+        _say(f"live {facts['live_pnl']}   twin {facts['twin_pnl']}   difference {facts['difference']}")
+        for step, amount in facts["steps"].items():
+            _say(f"  {step:<12} {amount:>16}")
+        for each in facts["breaks"]:
+            _say(f"  break {each['severity']} {each['kind']} {each['order']} {each['amount']}")
+    if facts["breaks"]:
+        raise typer.Exit(1)
 
 
 def show(
@@ -283,6 +329,29 @@ def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: 
     found = path if Path(path).is_file() or not inside.is_file() else str(inside)
     given = dict(_pair(each, "--set") for each in parameters)
     return load_strategy(found + separator + name, given)
+
+
+def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
+    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
+    from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
+
+    if venue.startswith(("http://", "https://")):
+        chosen = VenueSettings(url=venue)
+    elif venue in settings.venue:
+        chosen = settings.venue[venue]
+    else:
+        known = ", ".join(settings.venue) or "none"
+        raise InputError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
+    return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
+
+
+def _secret(value: str) -> str:
+    if not value.startswith("env:"):
+        return value
+    found = os.environ.get(value[4:])
+    if not found:
+        raise InputError(f"environment variable {value[4:]} is not set; it holds a venue key")
+    return found
 
 
 def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa: ANN401

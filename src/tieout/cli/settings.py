@@ -10,7 +10,21 @@ import msgspec
 from tieout.errors import SettingsError
 from tieout.kernel.risk import RiskLimits
 
-__all__ = ["ProjectSettings", "load_settings"]
+__all__ = ["ProjectSettings", "VenueSettings", "load_settings"]
+
+
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach a venue.
+
+    Attributes:
+        url: Address of its REST side.
+        key: API key; `env:NAME` reads it from the environment.
+        secret: API secret; `env:NAME` reads it from the environment.
+    """
+
+    url: str
+    key: str = "practice-key"
+    secret: str = "practice-secret"  # noqa: S105 - the practice venue's well-known pair
 
 
 class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,6 +38,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         cash: Starting cash of a backtest or paper run.
         seed: Keys every random draw.
         risk: Hard limits; live refuses to start without the two notional limits.
+        venue: Venues by name.
     """
 
     data: str = "data"
@@ -33,6 +48,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cash: Decimal = Decimal(100_000)
     seed: int = 0
     risk: RiskLimits = RiskLimits()
+    venue: dict[str, VenueSettings] = {}
 
 
 def load_settings(folder: Path) -> ProjectSettings:

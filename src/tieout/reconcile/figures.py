@@ -100,9 +100,7 @@ def measure(
     shift = slip.delay + slip.half_spread + slip.impact
     return Metrics(
         signal_match_rate=_ratio(len(match.matched), match.union),
-        fill_rate=_ratio(
-            _filled(live, valuation, matched), _filled(twin, valuation, matched)
-        ),
+        fill_rate=_ratio(_filled(live, valuation, matched), _filled(twin, valuation, matched)),
         fill_rate_raw=_ratio(_filled(live, valuation, None), _filled(twin, valuation, None)),
         average_slippage_bps=_ratio(10_000 * shift, slip.notional),
         pnl_divergence=_ratio(abs(live_profit - twin_profit), abs(twin_profit)),
@@ -136,9 +134,7 @@ def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
             notional += fill.lots * fill.price_ticks * unit
             filled += fill.lots
         if filled < order.lots:
-            missed += valuation.worth(
-                order.instrument, order.side * (order.lots - filled), decided
-            )
+            missed += valuation.worth(order.instrument, order.side * (order.lots - filled), decided)
     return Slippage(
         total=delay + half_spread + impact + missed,
         delay=delay,
@@ -149,9 +145,7 @@ def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
     )
 
 
-def price_series(
-    live: RungRecord, rungs: Sequence[RungRecord]
-) -> dict[str, list[tuple[int, int]]]:
+def price_series(live: RungRecord, rungs: Sequence[RungRecord]) -> dict[str, list[tuple[int, int]]]:
     """Return one series of (time, ticks) for each instrument, to value every rung alike.
 
     These are the live journal's own market data; where it holds none, the prices that the rungs'
@@ -281,9 +275,7 @@ def _latency_p99_ms(live: RungRecord) -> Fraction | None:
     for decision_id, order in live.orders.items():
         own = fills.get(decision_id, [])
         took = bool(own) and own[0].liquidity == Liquidity.TAKER
-        if order.order_type == OrderType.MARKET or (
-            took and order.order_type == OrderType.LIMIT
-        ):
+        if order.order_type == OrderType.MARKET or (took and order.order_type == OrderType.LIMIT):
             if own:
                 waits.append(own[0].arrival_time_ns - order.decided_at_ns)
         elif decision_id in live.accepted:

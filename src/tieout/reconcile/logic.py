@@ -1,8 +1,8 @@
 """The logic step: decisions the live run made otherwise than a sound run would have, and why.
 
-A sound run replays to itself, so both sides are equal and there is nothing here. Where they are not,
-the live journal says what happened before: the process was down, it came back without its state,
-or a person gave a command.
+A sound run replays to itself, so both sides are equal and there is nothing here. Where they are
+not, the live journal says what happened before: the process was down, it came back without its
+state, or a person gave a command.
 """
 
 from __future__ import annotations

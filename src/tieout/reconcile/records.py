@@ -125,13 +125,9 @@ class RungRecord:
             name=name,
             orders=_first(tables.of(PlaceOrder), lambda each: each.decision_id),
             fills=tuple(
-                _first(
-                    tables.of(Fill), lambda each: (each.decision_id, each.trade_id)
-                ).values()
+                _first(tables.of(Fill), lambda each: (each.decision_id, each.trade_id)).values()
             ),
-            funding=tuple(
-                _first(tables.of(FundingCharged), lambda each: each.charge_id).values()
-            ),
+            funding=tuple(_first(tables.of(FundingCharged), lambda each: each.charge_id).values()),
             start_marks=dict(start.marks),
             end_marks=dict(ends[-1].marks) if ends else {},
             start_positions={symbol: (lots, cost) for symbol, lots, cost in start.positions},
@@ -204,8 +200,8 @@ def _first(rows: Iterable[T], key: Callable[[T], Hashable]) -> dict[str, T]:
 
 def _gaps(lost: list[ConnectionLost], restored: list[ConnectionRestored]) -> tuple[Gap, ...]:
     waiting: dict[str, list[ConnectionRestored]] = defaultdict(list)
-    for back in restored:
-        waiting[back.stream].append(back)
+    for each_back in restored:
+        waiting[each_back.stream].append(each_back)
     found = []
     for each in lost:
         later = [b for b in waiting[each.stream] if b.arrival_time_ns >= each.arrival_time_ns]

@@ -21,7 +21,7 @@ from tieout.model.money import MONEY_UNIT, decimal_text, money, round_half_up
 from tieout.reconcile.rows import Evidence, Named, Row, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tieout.model.events import Fill
     from tieout.model.statement import (
@@ -51,6 +51,7 @@ class StatementOpening:
         live_profit: That change without what is named.
         fees: Commissions the venue took for this run's orders; positive is paid.
         funding: Funding the venue booked; positive is received.
+        trades: How many of the statement's trades are this run's, as far as can be told.
         rows: Every difference to the live journal.
         named: What moved the account and is not this run's doing.
         remarks: Lines that carry no money but do not agree, as evidence.
@@ -60,6 +61,7 @@ class StatementOpening:
     live_profit: int
     fees: int
     funding: int
+    trades: int
     rows: tuple[Row, ...]
     named: tuple[Named, ...]
     remarks: tuple[Evidence, ...]
@@ -100,6 +102,7 @@ def open_statement(
             amount for key, amount in tables.commissions.items() if key not in tables.foreign
         ),
         funding=sum(sum(money(r.amount) for r in each) for each in tables.funding.values()),
+        trades=len(tables.trades) - len(tables.foreign),
         rows=tuple(rows),
         named=named,
         remarks=tuple(remarks),
@@ -266,7 +269,7 @@ def _position_rows(symbol: str, tables: _Tables) -> Iterator[Row]:
     marks = tables.valuation
     shift_end = end - marks.end.get(symbol, 0) * unit
     shift_start = start - marks.start.get(symbol, 0) * unit
-    amount = own_lots * shift_end - theirs_at_start * shift_start
+    amount = -own_lots * shift_end - theirs_at_start * shift_start
     if amount:
         yield _row(
             "valuation",
@@ -465,9 +468,7 @@ def _row_evidence(row: StatementRow) -> Evidence:
     }
 
 
-def _refuse_other_currencies(
-    statement: Statement, live: RungRecord, valuation: Valuation
-) -> None:
+def _refuse_other_currencies(statement: Statement, live: RungRecord, valuation: Valuation) -> None:
     found: dict[str, str] = {
         f"instrument {symbol}": each.currency for symbol, each in valuation.instruments.items()
     }

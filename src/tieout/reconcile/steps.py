@@ -172,6 +172,7 @@ class OrderSide:
 
     @property
     def exists(self) -> bool:
+        """Whether the rung placed it, or at least saw it trade."""
         return self.order is not None or bool(self.fills)
 
     @property
@@ -183,10 +184,12 @@ class OrderSide:
 
     @property
     def filled_lots(self) -> int:
+        """Lots traded in all."""
         return sum(fill.lots for fill in self.fills)
 
     @property
     def time_ns(self) -> int:
+        """When it was decided; when it first traded where the decision is not known."""
         if self.order is not None:
             return self.order.decided_at_ns
         return self.fills[0].arrival_time_ns if self.fills else 0
@@ -213,9 +216,7 @@ class OrderSide:
         }
 
 
-def side_of(
-    record: RungRecord, decision_id: str, fills: Mapping[str, Sequence[Fill]]
-) -> OrderSide:
+def side_of(record: RungRecord, decision_id: str, fills: Mapping[str, Sequence[Fill]]) -> OrderSide:
     """Return one order as a rung has it."""
     return OrderSide(decision_id, record.orders.get(decision_id), fills.get(decision_id, ()))
 
@@ -311,9 +312,7 @@ def _matched(
         sign = 1 if above is None else -1
         for part, beyond in _cut(extra, at, asked_of_both):
             component = Component.MISSED if nothing_on_one_side else Component.PARTIAL
-            amounts[Component.SIZE if beyond else component] += sign * _slice_worth(
-                part, valuation
-            )
+            amounts[Component.SIZE if beyond else component] += sign * _slice_worth(part, valuation)
         at += extra.lots
     return amounts
 
@@ -396,9 +395,7 @@ def _funding_pieces(
             continue
         moved = {each.position_lots for each in (*ours, *theirs)}
         component = (
-            Component.FUNDING
-            if None in moved or len(moved) == 1
-            else Component.FUNDING_POSITION
+            Component.FUNDING if None in moved or len(moved) == 1 else Component.FUNDING_POSITION
         )
         yield Piece(
             component,
@@ -459,4 +456,3 @@ def _merged(rows: Iterator[Row]) -> list[Row]:
             )
         )
     return [row for row in joined.values() if row.amount] + apart
-

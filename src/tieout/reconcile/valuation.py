@@ -134,7 +134,6 @@ def _by_formula(record: RungRecord, valuation: Valuation) -> int:
         sum(valuation.fill_worth(fill) for fill in record.fills)
         + sum(charge.amount for charge in record.funding)
         + sum(
-            valuation.holding(symbol, lots)
-            for symbol, (lots, _) in record.start_positions.items()
+            valuation.holding(symbol, lots) for symbol, (lots, _) in record.start_positions.items()
         )
     )

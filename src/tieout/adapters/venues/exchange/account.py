@@ -19,7 +19,7 @@ from tieout.adapters.venues.exchange.decode import (
 from tieout.adapters.venues.exchange.orders import side_of
 from tieout.adapters.venues.exchange.outcomes import RequestFailed
 from tieout.adapters.venues.exchange.settings import AccountSnapshot
-from tieout.errors import SettingsError, VenueError
+from tieout.errors import ConnectionFailed, SettingsError, TieoutError, VenueError
 from tieout.model.events import FundingCharged
 from tieout.model.statement import Statement, StatementPosition, StatementRow, StatementTrade
 
@@ -54,8 +54,16 @@ async def instruments_of(
 
     Raises:
         SettingsError: The venue does not trade a symbol, or keeps it in another currency.
+        ConnectionFailed: The venue does not answer.
     """
-    markets = await client.load_markets()
+    try:
+        markets = await client.load_markets()
+    except TieoutError:
+        raise
+    except Exception as error:
+        raise ConnectionFailed(
+            f"the venue's rules cannot be loaded: {error}; is the venue up?"
+        ) from error
     found: list[Instrument] = []
     for symbol in symbols:
         market = markets.get(symbol)

@@ -358,6 +358,8 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
             await asyncio.wait({connected, failed}, return_when=asyncio.FIRST_COMPLETED)
             if not connected.done():
                 failed.result()
+            del stream.futures["dial"]
+            failed.cancel()
             return url
 
         async def drop(self, url: str) -> None:

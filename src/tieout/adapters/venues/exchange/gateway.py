@@ -100,6 +100,8 @@ class ExchangeGateway:
         self._outbox: deque[Coroutine[Any, Any, None]] = deque()
         self._commands: deque[tuple[str, str]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._arrived: list[tuple[bool, Mapping[str, Any]]] = []
+        self._cut: list[tuple[bool, str]] = []
         self._instruments: dict[str, Instrument] = {}
         self._start_snapshot: AccountSnapshot | None = None
         self._failure: BaseException | None = None
@@ -213,7 +215,7 @@ class ExchangeGateway:
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return None: reports come by `next`, in one order with everything else."""
         del limit_ns
-        return None  # noqa: RET501 - the port's answer, not the absence of one
+        return None
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return nothing: reports come by `next`."""
@@ -481,14 +483,17 @@ class ExchangeGateway:
             await time.settle()
             if self._outbox:
                 # Connections race; the venue must hold this request before the next one leaves.
-                await time.step(time.clock.now_ns())
-                await time.settle()
+                await self._step(time.clock.now_ns())
         while True:
             events = await self._ready(deadline_ns)
             if events:
                 return events
-            await time.step(deadline_ns)
-            await time.settle()
+            await self._step(deadline_ns)
+
+    async def _step(self, until_ns: int | None) -> None:
+        await self._time.step(until_ns)
+        self._deliver()
+        await self._time.settle()
 
     async def _wait_until(self, deadline_ns: int | None) -> list[Any]:
         """Gather while time runs by itself."""
@@ -547,14 +552,39 @@ class ExchangeGateway:
     # -- streams ------------------------------------------------------------------------------
 
     def _receive(self, url: str, message: Mapping[str, Any]) -> None:
-        """Route a raw message; one that cannot be read costs its stream the connection."""
+        """Take a raw message off the library; it must not see an error of ours."""
+        if self._is_lock_step:
+            # The messages of an instant overtake the word of what the instant is.
+            self._arrived.append((_is_users(url), message))
+        else:
+            self._route(message, is_users=_is_users(url))
+
+    def _closed_stream(self, url: str, reason: str) -> None:
+        if self._is_closed:
+            return
+        if self._is_lock_step:
+            self._cut.append((_is_users(url), reason))
+        else:
+            self._keeper(is_users=_is_users(url)).closed(reason)
+
+    def _deliver(self) -> None:
+        """Route what an instant brought: two sockets race, so the user's messages come first."""
+        arrived, self._arrived = self._arrived, []
+        for is_users, message in sorted(arrived, key=lambda pair: not pair[0]):
+            self._route(message, is_users=is_users)
+        cut, self._cut = self._cut, []
+        for is_users, reason in sorted(cut):
+            self._keeper(is_users=is_users).closed(reason)
+
+    def _route(self, message: Mapping[str, Any], *, is_users: bool) -> None:
+        """Hand a message on; one that cannot be read costs its stream the connection."""
         try:
-            if _is_users(url):
+            if is_users:
                 self._user.receive(message)
             else:
                 self._market.receive(message)
         except Unreadable as error:
-            self._keeper_of(url).broken(f"unreadable message: {error}")
+            self._keeper(is_users=is_users).broken(f"unreadable message: {error}")
         except Exception as error:  # noqa: BLE001 - the library would drop it; the run must stop
             self._fail(error)
         stamp = message.get("E")
@@ -562,11 +592,8 @@ class ExchangeGateway:
         if isinstance(stamp, int) and stamp * MILLISECOND > latest_ns:
             self._doubt_clock()
 
-    def _closed_stream(self, url: str, reason: str) -> None:
-        self._keeper_of(url).closed(reason)
-
-    def _keeper_of(self, url: str) -> StreamKeeper:
-        if self._user_keeper is not None and _is_users(url):
+    def _keeper(self, *, is_users: bool) -> StreamKeeper:
+        if self._user_keeper is not None and is_users:
             return self._user_keeper
         return self._market_keeper
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tieout.errors import InputError, InvariantViolated
+from tieout.errors import ConnectionFailed, InputError, InvariantViolated, TieoutError
 from tieout.model.events import ConnectionLost, ConnectionRestored
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ __all__ = ["StreamKeeper"]
 
 SECOND: Final = 1_000_000_000
 _FIRST_PAUSE_NS: Final = SECOND // 4
-_PAUSE_NS_MAX: Final = 30 * SECOND
+_PAUSE_NS_MAX: Final = 5 * SECOND
+"""The venue allows 300 connections in five minutes; two streams stay far below it."""
 
 
 class StreamKeeper:
@@ -63,8 +64,19 @@ class StreamKeeper:
         self._was_cut = False
 
     async def start(self) -> None:
-        """Open the stream for the first time; there is no gap to fill."""
-        self.url = await self._connect()
+        """Open the stream for the first time; there is no gap to fill.
+
+        Raises:
+            ConnectionFailed: It cannot be opened.
+        """
+        try:
+            self.url = await self._connect()
+        except TieoutError:
+            raise
+        except Exception as error:
+            raise ConnectionFailed(
+                f"the {self.name} stream cannot be opened: {error}; is the venue up?"
+            ) from error
         self.is_up = True
 
     def closed(self, reason: str) -> None:

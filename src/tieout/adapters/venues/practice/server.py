@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import signal
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -124,10 +125,13 @@ class PracticeServer:
             self._pacer = asyncio.create_task(self._clock.keep_pace())
 
     async def stop(self) -> None:
-        """Stop listening, cut everyone off and close the truth log."""
-        if self._pacer is not None:
+        """Stop listening, cut everyone off and close the truth log.
+
+        Raises:
+            Exception: Whatever ended the pacing of time before its end, if something did.
+        """
+        if self._pacer is not None and not self._pacer.done():
             self._pacer.cancel()
-            await asyncio.gather(self._pacer, return_exceptions=True)
         self._hub.close_all()
         for ticket, waiter in self._clock.waiting.items():
             if not waiter.done():
@@ -135,6 +139,9 @@ class PracticeServer:
         if self._runner is not None:
             await self._runner.cleanup()
         self._truth.close()
+        if self._pacer is not None:
+            with suppress(asyncio.CancelledError):
+                await self._pacer
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
         path = request.path
@@ -255,6 +262,8 @@ class PracticeServer:
         known.key = ""
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self.engine.is_down:
+            return _cut(request)
         if self.engine.refuses_streams:
             return web.Response(status=503)
         first_streams: list[str] = []
