@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
+    from tieout.adapters.venues.exchange import ExchangeGateway, ResumePoint, Subscription
     from tieout.history import Dataset
     from tieout.journal import Entry
     from tieout.kernel.context import Subscriptions
@@ -100,6 +101,7 @@ __all__ = [
     "practice",
     "reconcile",
     "replay",
+    "resume",
     "run_facts",
     "run_summary",
     "twin",
@@ -395,6 +397,33 @@ def live(
         run.unlock()
 
 
+def resume(run: RunFolder, *, access: VenueAccess, fresh: bool = False) -> Result:
+    """Go on with a live run whose process stopped.
+
+    The durable journal is folded to the state it leads to; the venue is asked what became of every
+    order under way and what was missed; only then the run goes on.
+
+    Args:
+        run: A live run.
+        access: The same venue.
+        fresh: Forget what the strategy knew. The log says so, and the tie-out shows its price.
+
+    Raises:
+        InputError: The run ended, never started, or its strategy has changed.
+        JournalDamaged: The durable part of the journal does not verify.
+        VenueError: The venue cannot be reached or was lost.
+    """
+    manifest = run.manifest()
+    if manifest.kind != "live" or not run.has("snapshot.json"):
+        raise InputError(f"run {run.run_id} is no live run that was started; start a new one")
+    loaded = _same_strategy(manifest)
+    run.lock()
+    try:
+        return _resume_live(run, loaded, access, fresh=fresh)
+    finally:
+        run.unlock()
+
+
 def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
     """Run the rungs of a finished live run and return what each of them did.
 
@@ -602,18 +631,8 @@ _SEEN = (Trade, Bar, ClockReached, ClockOffsetMeasured, ConnectionLost, Connecti
 
 
 def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> Result:
-    # The gateway's library is an extra that history does not need.
-    from tieout.adapters.venues import exchange  # noqa: PLC0415
-
     manifest = run.manifest()
-    address = access.url.partition("://")[2]
-    settings = exchange.ExchangeSettings(
-        base_url=access.url,
-        ws_url=("wss" if access.url.startswith("https") else "ws") + f"://{address}/ws",
-        currency=manifest.instruments[0].currency,
-    )
-    credentials = exchange.Credentials(access.key, access.secret)
-    with exchange.ExchangeGateway(run.run_id, settings, credentials) as gateway:
+    with _gateway(run, manifest, access) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
         _check_rules(manifest.instruments, rules)
         manifest = msgspec.structs.replace(manifest, instruments=tuple(rules))
@@ -626,20 +645,119 @@ def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> 
             limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
             seed=manifest.seed,
         )
-        asked = kernel.subscriptions
-        streams = [exchange.Subscription(symbol) for symbol in sorted(asked.trades)]
-        streams += [exchange.Subscription(symbol, length) for symbol, length in sorted(asked.bars)]
+        bars = kernel.subscriptions.bars.values()
         gateway.start(
-            streams,
-            warmup_bars=max((each.warm_up for each in asked.bars.values()), default=0),
+            _subscriptions(kernel),
+            warmup_bars=max((each.warm_up for each in bars), default=0),
             bar_delay_ns=manifest.profile.bar_delay_ns,
         )
         run.write("snapshot.json", gateway.snapshot())
-        kernel.run(gateway, gateway)
-        journal.close()
-        started, ended = _period(run)
-        statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)
-        run.write("statement.json", statement)
+        return _to_the_end(run, kernel, journal, gateway)
+
+
+def _resume_live(
+    run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, *, fresh: bool
+) -> Result:
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    manifest = run.manifest()
+    reader = JournalReader(RealDisk(), str(run.journal))
+    recorded = list(reader.inputs())
+    if not recorded:
+        raise InputError(f"run {run.run_id}: nothing is in its journal yet; start a new run")
+    if isinstance(recorded[-1], RunEnded):
+        raise InputError(f"run {run.run_id} has ended ({recorded[-1].reason}); start a new run")
+    journal = reader.recover()
+    folded = _DecisionsInMemory()
+    kernel = Kernel(
+        loaded,
+        instruments=_by_symbol(manifest.instruments),
+        journal=folded,
+        limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+        seed=manifest.seed,
+    )
+    kernel.run(RecordedSource(recorded), RecordedVenue())
+    if first_difference(reader.decisions(), folded.decisions) is not None:
+        raise JournalDamaged(
+            f"run {run.run_id}: its inputs lead to other decisions than it made; see "
+            "`tieout replay --verify`"
+        )
+    kernel.go_on(journal)
+    with _gateway(run, manifest, access) as gateway:
+        gateway.instruments([each.symbol for each in manifest.instruments])
+        gateway.start(
+            _subscriptions(kernel),
+            resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
+            start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
+        )
+        return _to_the_end(run, kernel, journal, gateway)
+
+
+def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> ResumePoint:
+    """Return how far the journal came, for the gateway to ask for the rest."""
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    bars: dict[tuple[str, int], int] = {}
+    trades: dict[str, int] = {}
+    for each in recorded:
+        if isinstance(each, Bar):
+            bars[each.instrument, each.interval_ns] = each.open_time_ns
+        elif isinstance(each, Trade):
+            trades[each.instrument] = each.trade_id
+    return exchange.ResumePoint(
+        down_since_ns=recorded[-1].arrival_time_ns,
+        state=state,
+        orders=tuple(
+            exchange.KnownOrder(
+                place=each.place,
+                state=each.state,
+                filled_lots=each.filled_lots,
+                venue_order_id=each.venue_order_id,
+                trade_ids=tuple(sorted(each.fills)),
+            )
+            for each in kernel.orders.by_id.values()
+        ),
+        charge_ids=tuple(
+            each.charge_id for each in recorded if isinstance(each, FundingCharged)
+        ),
+        last_bar_ns=bars,
+        last_trade_id=trades,
+    )
+
+
+def _gateway(run: RunFolder, manifest: Manifest, access: VenueAccess) -> ExchangeGateway:
+    # The gateway's library is an extra that history does not need.
+    from tieout.adapters.venues import exchange  # noqa: PLC0415
+
+    scheme, _, address = access.url.partition("://")
+    settings = exchange.ExchangeSettings(
+        base_url=access.url,
+        ws_url=f"{'wss' if scheme == 'https' else 'ws'}://{address}/ws",
+        currency=manifest.instruments[0].currency,
+    )
+    credentials = exchange.Credentials(access.key, access.secret)
+    return exchange.ExchangeGateway(run.run_id, settings, credentials)
+
+
+def _subscriptions(kernel: Kernel) -> list[Subscription]:
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    asked = kernel.subscriptions
+    return [
+        *(exchange.Subscription(symbol) for symbol in sorted(asked.trades)),
+        *(exchange.Subscription(symbol, length) for symbol, length in sorted(asked.bars)),
+    ]
+
+
+def _to_the_end(
+    run: RunFolder, kernel: Kernel, journal: JournalWriter, gateway: ExchangeGateway
+) -> Result:
+    """Run until the venue or the operator ends it, and keep the venue's statement."""
+    kernel.run(gateway, gateway)
+    journal.close()
+    started, ended = _period(run)
+    statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)
+    run.write("statement.json", statement)
     result = _result(run.run_id, kernel, journal, ambiguous_bars=0)
     run.write("result.json", result.facts())
     return result

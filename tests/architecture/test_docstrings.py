@@ -66,6 +66,8 @@ def attributes(made: ast.ClassDef) -> set[str]:
                 found.add(name)
             case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")]):
                 found.add(name)
+            case _:
+                pass
     return found
 
 

@@ -21,6 +21,8 @@ def offered(tree: ast.Module) -> list[str] | None:
             ):
                 names: list[str] = ast.literal_eval(value)
                 return names
+            case _:
+                pass
     return None
 
 

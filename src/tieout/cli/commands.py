@@ -192,11 +192,17 @@ def practice(
 
 
 def live(
-    strategy: Strategy,
-    venue: Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")],
-    data: Data,
+    strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
+    venue: Annotated[
+        str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")
+    ] = "practice",
+    data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with a run that stopped.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="With --resume: forget the strategy's state.")
+    ] = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -204,16 +210,23 @@ def live(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
-    result = wiring.live(
-        _load(strategy, parameter, project),
-        access=_access(venue, settings),
-        store=project / settings.data,
-        data=data,
-        profile=profile or settings.profile,
-        limits=settings.risk,
-        seed=settings.seed,
-        runs=_runs(project, settings),
-    )
+    runs = _runs(project, settings)
+    access = _access(venue, settings)
+    if resume is not None:
+        result = wiring.resume(runs.find(resume), access=access, fresh=fresh)
+    elif strategy is None:
+        raise InputError("live: give a strategy and --data, or --resume RUN")
+    else:
+        result = wiring.live(
+            _load(strategy, parameter, project),
+            access=access,
+            store=project / settings.data,
+            data=data,
+            profile=profile or settings.profile,
+            limits=settings.risk,
+            seed=settings.seed,
+            runs=runs,
+        )
     _show_result(result, as_json=as_json)
 
 

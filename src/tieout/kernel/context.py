@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import blake2b
@@ -11,6 +12,7 @@ import numpy as np
 
 from tieout.errors import InputError, OrderRefused
 from tieout.model.columns import interval_name, interval_ns
+from tieout.model.events import Bar
 from tieout.model.identity import decision_id
 from tieout.model.money import money_decimal
 from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, Side, TimeInForce
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from tieout.kernel.loop import Kernel
     from tieout.model.columns import BarColumns
-    from tieout.model.events import Bar
     from tieout.model.instruments import Instrument
     from tieout.strategy import BarStream
 
@@ -49,18 +50,31 @@ class BarSubscription:
         warm_up: Bars from before the start that are given first, flagged, to fill indicators.
         past: Batches and single bars seen, oldest first, at least `HISTORY_ROWS_MAX` rows of them
             once that many came.
+        rows: How many rows are kept.
     """
 
     instrument: str
     interval_ns: int
     warm_up: int = 0
     indicators: list[Indicator] = field(default_factory=list)
-    past: list[BarColumns | Bar] = field(default_factory=list)
+    past: deque[BarColumns | Bar] = field(default_factory=deque)
+    rows: int = 0
+
+    def remember(self, seen: BarColumns | Bar) -> None:
+        """Keep what was seen, and no more of the oldest than `history` can ask for."""
+        self.past.append(seen)
+        self.rows += _rows(seen)
+        while self.rows - _rows(self.past[0]) >= HISTORY_ROWS_MAX:
+            self.rows -= _rows(self.past.popleft())
 
     @property
     def name(self) -> str:
         """Interval as a person writes it."""
         return interval_name(self.interval_ns)
+
+
+def _rows(seen: BarColumns | Bar) -> int:
+    return 1 if isinstance(seen, Bar) else len(seen)
 
 
 @dataclass(slots=True)

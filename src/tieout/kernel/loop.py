@@ -124,6 +124,10 @@ class Kernel:
                     self._input(event)
         self._journal.commit()
 
+    def go_on(self, journal: JournalPort) -> None:
+        """Write to another journal from now on: a fold has ended and the run goes on."""
+        self._journal = journal
+
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
         arrival_ns = event.arrival_time_ns
@@ -323,6 +327,8 @@ class Kernel:
         self._context.store.update(event.store)
         self._started = True
         self._set_declared_timers()
+        # A run that was started must be known to have been, whatever happens next.
+        self._journal.commit()
 
     def _resume(self, event: RunResumed) -> None:
         if event.state == "fresh":
@@ -591,10 +597,7 @@ class Kernel:
         wanted = self.subscriptions.bars.get((seen.instrument, seen.interval_ns))  # type: ignore[union-attr]
         if wanted is None:
             return
-        past = wanted.past
-        past.append(seen)  # type: ignore[arg-type]
-        if len(past) > 2 * HISTORY_ROWS_MAX or (type(seen) is not Bar and len(past) > 8):
-            del past[: -HISTORY_ROWS_MAX if type(seen) is Bar else -4]
+        wanted.remember(seen)  # type: ignore[arg-type]
 
 
 class _Cursor:

@@ -269,7 +269,7 @@ def _position_rows(symbol: str, tables: _Tables) -> Iterator[Row]:
     marks = tables.valuation
     shift_end = end - marks.end.get(symbol, 0) * unit
     shift_start = start - marks.start.get(symbol, 0) * unit
-    amount = -own_lots * shift_end - theirs_at_start * shift_start
+    amount = own_lots * shift_end - theirs_at_start * shift_start
     if amount:
         yield _row(
             "valuation",

@@ -61,7 +61,7 @@ def load_strategy(
         path, made = "", given
     source = Path(path) if path else _file_of(made)
     loaded = LoadedStrategy(
-        path=str(path),
+        path=str(source.resolve()) if path and source else "",
         name=made.__name__,
         code_hash=sha256(source.read_bytes()).hexdigest() if source else "",
         made=made,

@@ -324,6 +324,24 @@ def test_history_gives_the_last_bars_seen_across_chunks_and_events() -> None:
     assert results[0] == results[1] == results[2]
 
 
+def test_history_reaches_back_over_many_small_batches() -> None:
+    class Historian(Strategy):
+        def on_start(self, context: Any) -> None:
+            self.stream = context.bars(SYMBOL, "1m")
+
+        def on_bar(self, context: Any, bar: Any) -> None:
+            self.last = [each.close_ticks for each in context.history(self.stream, 25)]
+
+    columns = bars(list(range(400, 440)))
+    historian = Historian()
+    run(
+        lambda: historian,
+        *(MarketBatch(columns.rows(row, row + 1), stored=True) for row in range(40)),
+    )
+
+    assert historian.last == list(range(415, 440))
+
+
 def test_a_timer_between_two_bars_of_a_chunk_sees_the_bars_before_it() -> None:
     class Clocked(Strategy):
         def on_start(self, context: Any) -> None:

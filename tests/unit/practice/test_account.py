@@ -11,7 +11,6 @@ from tieout.model.instruments import Instrument
 from tieout.model.money import money
 from tieout.model.orders import Side
 
-
 FINE = Instrument(
     symbol="SHIB/USDT:USDT",
     venue_symbol="SHIBUSDT",

@@ -93,6 +93,24 @@ class TestTimes:
         assert desk.answers[cancel][2]["status"] == "CANCELED"
         assert [event["x"] for _, event in desk.events()] == ["NEW", "CANCELED"]
 
+    def test_a_print_at_the_time_a_cancel_arrives_still_fills(self) -> None:
+        desk = flat((0.5, 1000_00), (1.021, 900_00), (2, 900_00))
+        desk.order(price="9500", newClientOrderId="a")
+        desk.run(1)
+        cancel = desk.cancel(origClientOrderId="a")
+        desk.run()
+
+        assert desk.code(cancel) == -2011
+        assert desk.states()[-1] == ("TRADE", "FILLED", "9500.0")
+
+    def test_an_event_gives_its_volume_once_however_many_orders_came(self) -> None:
+        desk = flat((1, 1000_00, 20), (2, 1000_00, 20), participation=Decimal("0.1"))
+        for _ in range(3):
+            desk.order()
+        desk.run(1.5)
+
+        assert [fill.lots for fill in desk.engine.fills] == [2, 2, 2]
+
     def test_public_messages_come_after_own_ones_and_candles_after_trades(self) -> None:
         desk = flat(
             (1, 1000),
@@ -323,6 +341,20 @@ class TestBars:
 
         assert desk.code(cancel) == -2011
         assert desk.states()[-1] == ("TRADE", "FILLED", "9500.0")
+
+    def test_a_cancel_that_arrives_at_the_open_wins(self) -> None:
+        desk = a_desk(
+            bars((1000_00, 1100_00, 900_00, 1050_00, 50), (1050_00, 1060_00, 900_00, 1010_00, 50)),
+            start_ns=START - SECOND,
+            **QUIET,
+        )
+        desk.run(0.5)
+        desk.order(price="9010", newClientOrderId="a")
+        desk.run(59.979)
+        cancel = desk.cancel(origClientOrderId="a")
+        desk.run()
+
+        assert desk.answers[cancel][2]["status"] == "CANCELED"
 
     def test_a_gap_between_bars_is_waited_out(self) -> None:
         desk = a_desk(
@@ -555,6 +587,36 @@ class TestFaults:
         assert [now_ns for now_ns, _ in desk.others] == [START + 3 * SECOND]
 
 
+class TestSeveralInstruments:
+    def test_each_has_its_market_and_all_share_the_account(self) -> None:
+        ether = Instrument(
+            symbol="ETH/USDT:USDT",
+            venue_symbol="ETHUSDT",
+            tick_size=Decimal("0.01"),
+            lot_size=Decimal("0.01"),
+        )
+        desk = a_desk(
+            trades((1, 1000_00), (2, 1010_00)),
+            trades((1.5, 3000_00), (2.5, 3100_00), symbol=ether.symbol),
+            instruments=(BTC, ether),
+            funding_interval_ns=2 * SECOND,
+            slippage_bps=Decimal(0),
+        )
+        desk.order(newClientOrderId="b")
+        desk.order("SELL", symbol="ETHUSDT", quantity="0.5", newClientOrderId="e")
+        desk.run()
+
+        filled = [(event["c"], event["L"]) for _, event in desk.events() if event["x"] == "TRADE"]
+        assert filled == [("b", "10000.0"), ("e", "3000.00")]
+        charged = [
+            (row.symbol, row.amount)
+            for row in desk.engine.account.income
+            if row.kind == "FUNDING_FEE"
+        ]
+        # 10 lots at 10 000.0 and −50 lots at 3 000.00, at a rate of 10⁻⁴.
+        assert charged == [("BTCUSDT", -money("0.01")), ("ETHUSDT", money("0.15"))]
+
+
 class TestFeeds:
     def test_a_candle_published_after_subscribing_is_seen_and_one_before_is_not(self) -> None:
         desk = a_desk(STEADY, **QUIET)
@@ -568,6 +630,14 @@ class TestFeeds:
 
         assert [desk.after(now_ns) for now_ns, _, _ in desk.seen] == [60_200]
         assert late.seen == []
+
+    def test_a_print_on_its_way_when_somebody_subscribes_is_seen(self) -> None:
+        desk = flat((1, 1000), (2, 1001))
+        desk.run(1.005)
+        desk.engine.subscribe("btcusdt@trade")
+        desk.run(1.5)
+
+        assert [(desk.after(now_ns), body["t"]) for now_ns, _, body in desk.seen] == [(1010, 1)]
 
     def test_running_candles_come_only_where_something_traded(self) -> None:
         desk = flat((1, 1000), (3, 1001), (9, 1002), kline_update_ms=500)

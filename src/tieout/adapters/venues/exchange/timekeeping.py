@@ -100,7 +100,8 @@ class Timekeeper:
         clock.move_to(told.now_ns)
         if not self.traffic.has_seen(told):
             try:
-                await asyncio.wait_for(self.traffic.seen(told), _DELIVERY_S_MAX)
+                async with asyncio.timeout(_DELIVERY_S_MAX):
+                    await self.traffic.seen(told)
             except TimeoutError as error:
                 raise ConnectionFailed(
                     f"the venue says it sent {told.messages} messages, {told.answers} answers and "

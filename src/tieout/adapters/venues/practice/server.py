@@ -37,7 +37,6 @@ from tieout.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
 
     from tieout.adapters.venues.practice.config import PracticeConfig
     from tieout.adapters.venues.practice.engine import Answer
@@ -320,12 +319,7 @@ class ThreadedServer:
             raise
         return self.server
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result()
         finally:
