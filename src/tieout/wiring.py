@@ -717,9 +717,7 @@ def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> R
             )
             for each in kernel.orders.by_id.values()
         ),
-        charge_ids=tuple(
-            each.charge_id for each in recorded if isinstance(each, FundingCharged)
-        ),
+        charge_ids=tuple(each.charge_id for each in recorded if isinstance(each, FundingCharged)),
         last_bar_ns=bars,
         last_trade_id=trades,
     )
@@ -1283,9 +1281,7 @@ def _by_symbol(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
     return {each.symbol: each for each in instruments}
 
 
-def _result(
-    run_id: str, kernel: Kernel, journal: JournalWriter, *, ambiguous_bars: int
-) -> Result:
+def _result(run_id: str, kernel: Kernel, journal: JournalWriter, *, ambiguous_bars: int) -> Result:
     marks = kernel.last_prices()
     ledger = kernel.ledger
     return Result(

@@ -263,7 +263,7 @@ def test_runs_are_found_by_unique_prefix_and_locked_while_written(project: Path)
         runs.find(run.run_id).lock()
     run.unlock()
     run.unlock()
-    with pytest.raises(InputError, match="has no statement.json"):
+    with pytest.raises(InputError, match=r"has no statement\.json"):
         run.read("statement.json", dict)
     (run.path / "bad.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):

@@ -20,7 +20,6 @@ from tests.support.live_world import LIMITS, PROFILE, START_NS, a_market
 from tests.support.worlds import ES
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
-from tieout.history import Store
 from tieout.journal import JournalReader
 from tieout.model.events import Fill, RunResumed
 from tieout.wiring import reconcile, replay

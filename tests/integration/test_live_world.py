@@ -57,9 +57,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "buy_the_dip.py",
     ],
 )
-def test_without_faults_live_and_twin_are_the_same_to_the_cent(
-    world: Path, strategy: str
-) -> None:
+def test_without_faults_live_and_twin_are_the_same_to_the_cent(world: Path, strategy: str) -> None:
     run = a_live_run(world, example(strategy))
 
     facts = reconciled(world, run)

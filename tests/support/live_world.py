@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 START_NS = T0 + 3600 * SECOND
 PROFILE = profile("practice-1")
-LIMITS = RiskLimits(
-    order_notional_max=Decimal(10**7), position_notional_max=Decimal(10**7)
-)
+LIMITS = RiskLimits(order_notional_max=Decimal(10**7), position_notional_max=Decimal(10**7))
 
 
 def a_market(

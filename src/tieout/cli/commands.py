@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import Runs
     from tieout.cli.settings import ProjectSettings
 
-__all__ = ["register"]
+__all__ = [
+    "backtest",
+    "import_",
+    "live",
+    "new",
+    "practice",
+    "reconcile",
+    "register",
+    "replay",
+    "show",
+    "twin",
+    "utc",
+]
 
 Strategy = Annotated[str, typer.Argument(help="file.py or file.py:Class")]
 Run = Annotated[str, typer.Argument(help="A run's id, a unique prefix of it, or `last`.")]
@@ -36,15 +48,27 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
-    for command in (new, import_, backtest, practice, live, replay, twin, reconcile, show):
+    from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
+
+    @app.command(name="new")
+    def new_command(
+        folder: Annotated[Path, typer.Argument(help="Folder to make.")], as_json: AsJson = False
+    ) -> None:
+        """Make a project folder with settings and two strategies to start from."""
+        made = new(folder, quiet=as_json)
+        if as_json:
+            _print_json({"folder": str(folder), "files": made})
+
+    for command in (demo, import_, backtest, practice, live, replay, twin, reconcile, show):
         app.command(name=command.__name__.rstrip("_"))(command)
 
 
-def new(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    as_json: AsJson = False,
-) -> None:
-    """Make a project folder with settings and two strategies to start from."""
+def new(folder: Path, *, quiet: bool) -> list[str]:
+    """Make a project folder; return the files made.
+
+    Raises:
+        InputError: The folder holds something already.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: the folder is not empty; choose another name")
     templates = Path(__file__).parent.parent / "templates"
@@ -56,11 +80,10 @@ def new(
     for name in ("data", "runs", "reports"):
         (folder / name).mkdir()
     made = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
-    if as_json:
-        _print_json({"folder": str(folder), "files": made})
-    else:
+    if not quiet:
         _say(f"Made {folder}: {', '.join(made)}")
         _say(f"Next: cd {folder} && tieout import es-trades")
+    return made
 
 
 def import_(
@@ -164,7 +187,7 @@ def practice(
     as_json: AsJson = False,
 ) -> None:
     """Serve a practice exchange on loopback, fed by history, with faults by script."""
-    from tieout import wiring
+    from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
 
@@ -270,6 +293,7 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
 def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     """Explain live minus twin, in money, order by order; exit 1 when there is a break."""
     from tieout import wiring  # noqa: PLC0415 - heavy
+    from tieout.cli.show import show_reconciliation  # noqa: PLC0415 - beside the demo
 
     settings = _settings(project)
     found = wiring.reconcile(_runs(project, settings).find(run), store=project / settings.data)
@@ -277,11 +301,7 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     if as_json:
         _print_json(facts)
     else:
-        _say(f"live {facts['live_pnl']}   twin {facts['twin_pnl']}   difference {facts['difference']}")
-        for step, amount in facts["steps"].items():
-            _say(f"  {step:<12} {amount:>16}")
-        for each in facts["breaks"]:
-            _say(f"  break {each['severity']} {each['kind']} {each['order']} {each['amount']}")
+        show_reconciliation(facts)
     if facts["breaks"]:
         raise typer.Exit(1)
 

@@ -19,7 +19,7 @@ from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
-from tieout.kernel.context import HISTORY_ROWS_MAX, KernelContext, Wish
+from tieout.kernel.context import KernelContext, Wish
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch
 from tieout.kernel.risk import RiskGate, RiskLimits

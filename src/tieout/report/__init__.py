@@ -1,0 +1,1 @@
+"""Figures, tables and HTML; reads results, decides nothing."""

@@ -83,9 +83,7 @@ async def instruments_of(
 
 async def mark_of(client: ExchangeClient, instrument: Instrument) -> Decimal:
     """Return the venue's mark price now."""
-    answer = await client.call(
-        "fapiPublic", "GET", "premiumIndex", symbol=instrument.venue_symbol
-    )
+    answer = await client.call("fapiPublic", "GET", "premiumIndex", symbol=instrument.venue_symbol)
     if not isinstance(answer, dict):
         raise Unreadable(f"premiumIndex: the venue answered {str(answer)[:200]!r}")
     return decimal(answer.get("markPrice"))
@@ -338,9 +336,7 @@ class Funding:
     async def collect(self) -> int:
         """Tell every payment not told before, and return how many there were."""
         now_ms = self._clock.now_ns() // MILLISECOND
-        rows = await income_rows(
-            self._client, self._since_ms, now_ms, incomeType="FUNDING_FEE"
-        )
+        rows = await income_rows(self._client, self._since_ms, now_ms, incomeType="FUNDING_FEE")
         told = 0
         for row in rows:
             instrument = self._instruments.get(str(row.get("symbol")))

@@ -165,9 +165,7 @@ def make_client(
     return typed
 
 
-def replaced_addresses(
-    addresses: Mapping[str, Any], base_url: str, ws_url: str
-) -> dict[str, Any]:
+def replaced_addresses(addresses: Mapping[str, Any], base_url: str, ws_url: str) -> dict[str, Any]:
     """Return the library's tree of addresses with every leaf on our venue."""
     return {
         name: (

@@ -449,15 +449,11 @@ class ExchangeGateway:
             await self._market.warm_up(warmup_bars, until_ns=resume.down_since_ns)
         self._market.go_on_from(resume)
         await self._market.catch_up()
-        return RunResumed(
-            arrival_time_ns=0, down_since_ns=resume.down_since_ns, state=resume.state
-        )
+        return RunResumed(arrival_time_ns=0, down_since_ns=resume.down_since_ns, state=resume.state)
 
     def _know_everything_until(self, time_ns: int, charge_ids: Sequence[str]) -> None:
         self._sender.known_until(time_ns)
-        self._funding.start(
-            self._instruments.values(), since_ns=time_ns, charge_ids=charge_ids
-        )
+        self._funding.start(self._instruments.values(), since_ns=time_ns, charge_ids=charge_ids)
 
     def _start_background(self) -> None:
         if not self._is_lock_step:

@@ -210,9 +210,7 @@ class MarketData:
         stream.last_id = trade.trade_id
         self._outlet.put(trade)
 
-    def _bar(
-        self, stream: _BarStream, row: BarRow, revision: int, *, warm_up: bool = False
-    ) -> Bar:
+    def _bar(self, stream: _BarStream, row: BarRow, revision: int, *, warm_up: bool = False) -> Bar:
         """Return the event of a closed bar and remember it."""
         stream.seen[row.open_ns] = (row, revision)
         if len(stream.seen) > _BARS_KEPT:
@@ -360,9 +358,7 @@ class MarketData:
         while len(rows) < count:
             # One more than asked for: the last row may still be running.
             limit = min(count - len(rows) + 1, _KLINES_MAX)
-            page = await self._kline_page(
-                stream, endTime=end_ns // MILLISECOND, limit=limit
-            )
+            page = await self._kline_page(stream, endTime=end_ns // MILLISECOND, limit=limit)
             known_ns = rows[0].open_ns if rows else until_ns
             fresh = [
                 row
@@ -422,5 +418,3 @@ def _list(answer: object, what: str) -> list[Any]:
     if not isinstance(answer, list):
         raise Unreadable(f"{what}: the venue answered {str(answer)[:200]!r} and not a list")
     return answer
-
-

@@ -127,6 +127,4 @@ class StreamKeeper:
         return True
 
     def _announce(self, backfilled: int, now_ns: int) -> ConnectionRestored:
-        return ConnectionRestored(
-            stream=self.name, backfilled=backfilled, arrival_time_ns=now_ns
-        )
+        return ConnectionRestored(stream=self.name, backfilled=backfilled, arrival_time_ns=now_ns)
