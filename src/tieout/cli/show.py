@@ -23,9 +23,7 @@ def show_reconciliation(facts: dict[str, Any]) -> None:
         mark = ("+" if amount > 0 else "-") * bar
         lines.append(f"  {name:<14}{facts['steps'][name]:>18}  {mark}")
         parts = facts.get(f"{name}_parts", {})
-        lines += [
-            f"    {part:<12}{text:>18}" for part, text in parts.items() if Decimal(text) != 0
-        ]
+        lines += [f"    {part:<12}{text:>18}" for part, text in parts.items() if Decimal(text) != 0]
     lines.append(f"{'live':<16}{facts['live_pnl']:>18} {currency}")
     lines.append(f"{'difference':<16}{facts['difference']:>18} {currency}")
     metrics = facts["metrics"]
@@ -35,8 +33,8 @@ def show_reconciliation(facts: dict[str, Any]) -> None:
     lines.append("")
     lines.append(f"{len(breaks)} breaks" if breaks else "no break")
     for each in breaks[:_BREAKS_SHOWN]:
-        amount = "" if each["amount"] is None else each["amount"]
-        lines.append(f"  {each['severity']:<8}{each['kind']:<20}{amount:>14}  {each['order']}")
+        shown = each["amount"] or ""
+        lines.append(f"  {each['severity']:<8}{each['kind']:<20}{shown:>14}  {each['order']}")
     if len(breaks) > _BREAKS_SHOWN:
         lines.append(f"  ... and {len(breaks) - _BREAKS_SHOWN} more; --json shows all")
     sys.stdout.write("\n".join(lines) + "\n")

@@ -32,7 +32,11 @@ class DataChain:
 
     def extend(self, columns: MarketColumns, start: int, stop: int) -> None:
         """Take rows [start, stop)."""
-        rows = columns.rows(start, stop)
+        # Compiled words wrap silently; interpreted ones would warn of it.
+        with np.errstate(over="ignore"):
+            self._extend(columns.rows(start, stop))
+
+    def _extend(self, rows: MarketColumns) -> None:
         if isinstance(rows, TradeColumns):
             extend_trades(
                 self._state,

@@ -171,11 +171,6 @@ class MatchingCore:
         """Bars that could have filled both a stop and a limit."""
         return self._view[at.AMBIGUOUS]
 
-    def adopt(self, signed_lots: int) -> None:
-        """Count a fill that came about elsewhere; funding falls on the position it leads to."""
-        self._view[at.POSITION] += signed_lots
-        self._view[at.SCANNED] = self._view[at.CURSOR]
-
     # -- market -------------------------------------------------------------------------------
 
     @property

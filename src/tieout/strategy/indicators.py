@@ -57,6 +57,7 @@ class Ema:
 
     Args:
         window: At least 1; `ready` after that many bars.
+        tick: Size of one tick.
     """
 
     __slots__ = ("_mean_ticks", "_seen", "_tick", "_weight", "_window", "ready", "value")

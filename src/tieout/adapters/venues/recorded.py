@@ -37,8 +37,10 @@ __all__ = [
     "ChargedCosts",
     "Costs",
     "LiveAnswers",
+    "Market",
     "ModelledCosts",
     "RecordedVenue",
+    "SimulatedMarket",
     "modelled_fee",
 ]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.exchange.settings import ExchangeSettings
     from tieout.model.instruments import Instrument
 
-__all__ = ["Account", "Funding", "instruments_of", "mark_of"]
+__all__ = ["Account", "Funding", "income_rows", "instruments_of", "mark_of"]
 
 _PAGE: Final = 1_000
 _WEEK_MS: Final = 7 * 24 * 3_600_000

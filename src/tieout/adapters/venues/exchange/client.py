@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
     from tieout.adapters.venues.exchange.traffic import ClientHooks
 
-__all__ = ["ExchangeClient", "current_request", "is_loopback", "make_client"]
+__all__ = [
+    "ExchangeClient",
+    "MillisecondClock",
+    "current_request",
+    "is_loopback",
+    "make_client",
+    "refuse_leaks",
+    "replaced_addresses",
+]
 
 _FUTURES_PREFIX = "https://fapi.binance.com/"
 """The library knows the futures error codes only under this address."""

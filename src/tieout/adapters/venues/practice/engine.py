@@ -90,6 +90,7 @@ __all__ = [
     "Audience",
     "Cut",
     "Engine",
+    "Rank",
     "Release",
     "StreamMessage",
     "StreamsClosed",

@@ -1,0 +1,123 @@
+"""The matching core refuses what it cannot compute exactly, and remembers what it saw."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from tests.support.worlds import MINUTE, T0, bars, trades
+from tieout.errors import DataError, SettingsError
+from tieout.market import MatchingCore, ReportKind, sources_digest
+from tieout.model.profiles import FillLevel, FundingRule, profile
+
+NAIVE = profile("zero-latency")
+
+
+def a_core(**changes: object) -> MatchingCore:
+    return MatchingCore(msgspec.structs.replace(NAIVE, **changes))
+
+
+def place(core: MatchingCore, *, number: int = 0, lots: int = 1, at_ns: int = T0) -> None:
+    core.place(
+        number,
+        arrival_ns=at_ns,
+        side=1,
+        kind=1,
+        lots=lots,
+        limit_ticks=0,
+        stop_ticks=0,
+        at_once=False,
+    )
+
+
+def test_prices_that_are_none_are_named_with_their_row() -> None:
+    with pytest.raises(DataError, match="not positive") as refused:
+        a_core().give(trades([400, 0]))
+    assert refused.value.row == 2
+
+
+def test_prices_beyond_exact_arithmetic_are_refused_when_they_matter() -> None:
+    core = a_core()
+    core.give(trades([400, 1 << 60]))
+    core.commit(T0 + MINUTE)
+    place(core, at_ns=T0 + MINUTE)
+    later = trades([1 << 60], start_ns=T0 + MINUTE)
+    core.give(later)
+    with pytest.raises(DataError, match="too high for exact arithmetic"):
+        core.commit(T0 + 2 * MINUTE)
+
+
+@pytest.mark.parametrize("value", [Decimal("0.00001"), Decimal(20_000)])
+def test_shifts_that_cannot_be_computed_exactly_are_refused(value: Decimal) -> None:
+    with pytest.raises(SettingsError, match="four decimals"):
+        a_core(slippage_bps=value)
+
+
+def test_many_orders_and_reports_grow_the_arrays() -> None:
+    core = a_core()
+    core.give(trades([400] * 3))
+    for number in range(100):
+        place(core, number=number)
+    for number in range(100, 150):
+        core.cancel(number - 50, arrival_ns=T0)
+
+    found = core.commit(T0 + MINUTE)
+
+    fills = [each for each in found if each.kind == ReportKind.FILL]
+    cancels = [each for each in found if each.kind == ReportKind.CANCEL]
+    assert (len(fills), len(cancels)) == (50, 50)
+    assert core.position_lots == 50
+
+
+def test_the_price_at_a_time_is_the_last_print_or_the_bars_open_inside_it() -> None:
+    core = a_core()
+    assert core.price_at(T0) is None
+    core.give(trades([400, 401]))
+    assert core.price_at(T0) is None
+    assert core.price_at(T0 + 1_500_000_000) == 400
+    assert core.price_at(T0 + MINUTE) == 401
+
+    on_bars = a_core()
+    on_bars.give(bars([400, 404]))
+    assert on_bars.price_at(T0 + MINUTE + 1) == 400
+    assert on_bars.price_at(T0 + 2 * MINUTE) == 404
+
+
+def test_a_position_at_the_start_pays_funding() -> None:
+    chosen = msgspec.structs.replace(
+        NAIVE, funding_rule=FundingRule.SIGNED, funding_interval_ns=MINUTE
+    )
+    core = MatchingCore(chosen, position_lots=3)
+    core.give(trades([400] * 130))
+
+    found = core.commit(T0 + 3 * MINUTE)
+
+    assert [each.kind for each in found] == [ReportKind.FUNDING] * 2
+    assert [each.lots for each in found] == [3, 3]
+
+
+def test_ambiguous_bars_are_counted() -> None:
+    core = a_core(fill_level=FillLevel.NAIVE)
+    for number, (side, kind, limit, stop) in enumerate([(-1, 2, 405, 0), (-1, 3, 0, 395)]):
+        core.place(
+            number,
+            arrival_ns=T0 - 1,
+            side=side,
+            kind=kind,
+            lots=1,
+            limit_ticks=limit,
+            stop_ticks=stop,
+            at_once=False,
+        )
+    wide = bars([400, 400])
+    wide.high_ticks[1], wide.low_ticks[1] = 410, 390
+    core.give(wide)
+    core.commit(T0 + 5 * MINUTE)
+    assert core.ambiguous_bars == 1
+
+
+def test_the_digest_of_the_compiled_sources_is_stable_within_a_process() -> None:
+    assert sources_digest() == sources_digest()
+    assert len(sources_digest()) == 64
