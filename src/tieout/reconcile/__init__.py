@@ -1,17 +1,13 @@
 """Explains live minus twin from journals and the venue's statement; never runs a market."""
 
-from tieout.reconcile.attribution import (
-    OrderLine,
-    OrderOnRung,
-    Reconciliation,
-    RungFigures,
-    attribute,
-)
+from tieout.reconcile.attribution import Reconciliation, RungFigures, attribute
 from tieout.reconcile.breaks import Break, Severity
 from tieout.reconcile.figures import (
+    METRIC_LIMITS,
     EquityPoint,
     Metrics,
     Slippage,
+    alerts,
     drawdown,
     equity_curve,
     price_series,
@@ -28,13 +24,16 @@ from tieout.reconcile.matching import (
     match_fills,
     match_orders,
 )
+from tieout.reconcile.orders import OrderLine, OrderOnRung
 from tieout.reconcile.records import Downtime, Gap, RungRecord
 from tieout.reconcile.rows import PARTS, Named, Row, Step
 from tieout.reconcile.statement import StatementOpening, open_statement
 from tieout.reconcile.steps import open_step
+from tieout.reconcile.summary import RoundTrip, RunSummary, round_trips, summarise
 from tieout.reconcile.valuation import Valuation, profit
 
 __all__ = [
+    "METRIC_LIMITS",
     "PARTS",
     "Break",
     "Discrepancy",
@@ -49,8 +48,10 @@ __all__ = [
     "OrderMatch",
     "OrderOnRung",
     "Reconciliation",
+    "RoundTrip",
     "Row",
     "RunComparison",
+    "RunSummary",
     "RungFigures",
     "RungRecord",
     "Severity",
@@ -58,6 +59,7 @@ __all__ = [
     "StatementOpening",
     "Step",
     "Valuation",
+    "alerts",
     "attribute",
     "compare_runs",
     "drawdown",
@@ -68,6 +70,8 @@ __all__ = [
     "open_step",
     "price_series",
     "profit",
+    "round_trips",
     "sharpe",
     "slippage_of",
+    "summarise",
 ]

@@ -12,7 +12,6 @@ step sum to the difference of the two ledgers is therefore a proof and not a def
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -20,8 +19,8 @@ import msgspec
 
 from tieout.errors import InputError, InvariantViolated
 from tieout.model.money import MONEY_DIGITS, decimal_text
-from tieout.model.orders import OrderType, Side
 from tieout.reconcile.breaks import Break, find_breaks
+from tieout.reconcile.facts import facts_of
 from tieout.reconcile.figures import (
     EquityPoint,
     Metrics,
@@ -34,20 +33,20 @@ from tieout.reconcile.figures import (
     slippage_of,
 )
 from tieout.reconcile.logic import ModelBand, model_band, open_logic
+from tieout.reconcile.orders import OrderLine, order_lines
 from tieout.reconcile.rows import PARTS, Named, Row, Step
 from tieout.reconcile.statement import open_statement
 from tieout.reconcile.steps import open_step
 from tieout.reconcile.valuation import Valuation, profit
 
 if TYPE_CHECKING:
-    from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.statement import Statement
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.statement import StatementOpening
 
-__all__ = ["OrderLine", "OrderOnRung", "Reconciliation", "RungFigures", "attribute"]
+__all__ = ["Reconciliation", "RungFigures", "attribute"]
 
 RUNG_NAMES: Final = (
     "twin",
@@ -59,7 +58,6 @@ RUNG_NAMES: Final = (
 )
 _LIVE: Final = 4
 _STATEMENT: Final = 5
-_PRICE_DIGITS: Final = 10
 
 
 class RungFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,40 +87,6 @@ class RungFigures(msgspec.Struct, frozen=True, kw_only=True):
     drawdown: int | None
     drawdown_share: Fraction | None
     sharpe: float | None
-
-
-class OrderOnRung(msgspec.Struct, frozen=True, kw_only=True):
-    """What one order did on one rung; `average_price` is in currency, rounded for reading."""
-
-    rung: int
-    filled_lots: int
-    average_price: Decimal | None
-    fee: int
-
-
-class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One order over all rungs.
-
-    Attributes:
-        rungs: Only the rungs that have the order.
-        steps: What the order did to each step, in internal money units.
-        matched: Whether both the twin and live placed it.
-    """
-
-    decision_id: str
-    instrument: str
-    side: int
-    order_type: int
-    origin: str
-    decided_at_ns: int
-    matched: bool
-    rungs: tuple[OrderOnRung, ...]
-    steps: Mapping[Step, int]
-
-    @property
-    def amount(self) -> int:
-        """What the order adds to live minus twin."""
-        return sum(self.steps.values())
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,51 +185,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 
     def facts(self) -> dict[str, object]:
         """Return everything as JSON: amounts are exact decimal texts, statistics are numbers."""
-        return {
-            "run": self.run_id,
-            "currency": self.currency,
-            "live_pnl": decimal_text(self.live_pnl),
-            "twin_pnl": decimal_text(self.twin_pnl),
-            "difference": decimal_text(self.difference),
-            "steps": {str(step): decimal_text(amount) for step, amount in self.steps.items()},
-            **{
-                f"{step}_parts": {
-                    part: decimal_text(amount) for part, amount in self.parts(step).items()
-                }
-                for step in Step
-            },
-            "metrics": {
-                name: _number(value) for name, value in msgspec.structs.asdict(self.metrics).items()
-            },
-            "slippage": {
-                name: decimal_text(value)
-                for name, value in msgspec.structs.asdict(self.slippage).items()
-            },
-            "breaks": [_break_facts(each) for each in self.breaks],
-            "rungs": [_rung_facts(each) for each in self.rungs],
-            "account_change": (
-                None if self.account_change is None else decimal_text(self.account_change)
-            ),
-            "named": [
-                {
-                    "kind": each.kind,
-                    "amount": decimal_text(each.amount),
-                    "evidence": each.evidence,
-                }
-                for each in self.named
-            ],
-            "model_error_band": {
-                "orders": self.model_band.orders,
-                "measured_on": self.model_band.measured_on,
-                "low": _amount(self.model_band.low),
-                "high": _amount(self.model_band.high),
-            },
-            "orders": [_order_facts(each) for each in self.orders],
-            "rows": [_row_facts(each) for each in self.rows],
-            "has_statement": self.has_statement,
-            "profile": self.profile,
-            "notes": list(self.notes),
-        }
+        return facts_of(self)
 
 
 def attribute(
@@ -315,7 +235,7 @@ def attribute(
         rungs=_rung_figures(rungs, profits, curves, opening),
         rows=rows,
         named=() if opening is None else opening.named,
-        orders=_order_lines(rungs, rows, valuation),
+        orders=order_lines(rungs, rows, valuation),
         metrics=measure(
             twin, live, twin_profit=profits[0], live_profit=live_pnl, valuation=valuation
         ),
@@ -484,60 +404,6 @@ def _simulated_share(
     return Fraction(simulated, turnover) if turnover else None
 
 
-def _order_lines(
-    rungs: Sequence[RungRecord], rows: Sequence[Row], valuation: Valuation
-) -> tuple[OrderLine, ...]:
-    amounts: dict[str, dict[Step, int]] = {}
-    for row in rows:
-        if row.decision_id:
-            of_order = amounts.setdefault(row.decision_id, dict.fromkeys(Step, 0))
-            of_order[row.step] += row.amount
-    fills = [record.fills_of() for record in rungs]
-    lines = []
-    ids = dict.fromkeys((*(each for record in rungs for each in record.orders), *amounts))
-    for decision_id in ids:
-        orders = [record.orders.get(decision_id) for record in rungs]
-        first = next((order for order in reversed(orders) if order is not None), None)
-        filled = [each.get(decision_id, []) for each in fills]
-        known = next((each[0] for each in reversed(filled) if each), None)
-        lines.append(
-            OrderLine(
-                decision_id=decision_id,
-                instrument=first.instrument if first else (known.instrument if known else ""),
-                side=first.side if first else (known.side if known else 0),
-                order_type=first.order_type if first else 0,
-                origin=first.origin if first else "",
-                decided_at_ns=(
-                    first.decided_at_ns if first else (known.arrival_time_ns if known else 0)
-                ),
-                matched=orders[0] is not None and orders[_LIVE] is not None,
-                rungs=tuple(
-                    _order_on_rung(number, own, valuation)
-                    for number, (order, own) in enumerate(zip(orders, filled, strict=True))
-                    if order is not None or own
-                ),
-                steps=amounts.get(decision_id, dict.fromkeys(Step, 0)),
-            )
-        )
-    return tuple(sorted(lines, key=lambda line: (line.decided_at_ns, line.decision_id)))
-
-
-def _order_on_rung(number: int, fills: Sequence[Fill], valuation: Valuation) -> OrderOnRung:
-    lots = sum(fill.lots for fill in fills)
-    average = None
-    if lots:
-        ticks = sum(fill.lots * fill.price_ticks for fill in fills)
-        size = valuation.instrument(fills[0].instrument).tick_size
-        with localcontext(prec=40):
-            average = round(ticks * size / lots, _PRICE_DIGITS).normalize()
-    return OrderOnRung(
-        rung=number,
-        filled_lots=lots,
-        average_price=average,
-        fee=sum(fill.fee for fill in fills),
-    )
-
-
 def _currency(instruments: Mapping[str, Instrument]) -> str:
     currencies = {each.currency for each in instruments.values()}
     if len(currencies) > 1:
@@ -560,73 +426,3 @@ def _notes(opening: StatementOpening | None) -> tuple[str, ...]:
             "can be said about money that the journal does not know."
         )
     return tuple(notes)
-
-
-def _number(value: Fraction | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _amount(units: int | None) -> str | None:
-    return None if units is None else decimal_text(units)
-
-
-def _break_facts(each: Break) -> dict[str, object]:
-    return {
-        "kind": each.kind,
-        "severity": each.severity.name,
-        "order": each.order,
-        "amount": _amount(each.amount),
-        "evidence": each.evidence,
-    }
-
-
-def _rung_facts(each: RungFigures) -> dict[str, object]:
-    return {
-        "rung": each.rung,
-        "name": each.name,
-        "profit": decimal_text(each.profit),
-        "gross": decimal_text(each.gross),
-        "fees": decimal_text(each.fees),
-        "funding": decimal_text(each.funding),
-        "orders": each.orders,
-        "fills": each.fills,
-        "simulated_share": _number(each.simulated_share),
-        "drawdown": _amount(each.drawdown),
-        "drawdown_share": _number(each.drawdown_share),
-        "sharpe": each.sharpe,
-    }
-
-
-def _order_facts(line: OrderLine) -> dict[str, object]:
-    return {
-        "decision_id": line.decision_id,
-        "instrument": line.instrument,
-        "side": Side(line.side).name.lower() if line.side else "",
-        "order_type": OrderType(line.order_type).name.lower() if line.order_type else "",
-        "origin": line.origin,
-        "decided_at_ns": line.decided_at_ns,
-        "matched": line.matched,
-        "rungs": [
-            {
-                "rung": each.rung,
-                "filled_lots": each.filled_lots,
-                "average_price": (
-                    None if each.average_price is None else f"{each.average_price:f}"
-                ),
-                "fee": decimal_text(each.fee),
-            }
-            for each in line.rungs
-        ],
-        "steps": {str(step): decimal_text(amount) for step, amount in line.steps.items()},
-        "amount": decimal_text(line.amount),
-    }
-
-
-def _row_facts(row: Row) -> dict[str, object]:
-    return {
-        "step": str(row.step),
-        "part": row.part,
-        "order": row.decision_id,
-        "amount": decimal_text(row.amount),
-        "evidence": row.evidence,
-    }

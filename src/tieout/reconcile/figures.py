@@ -6,6 +6,7 @@ money of the attribution depends on them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Final
@@ -17,15 +18,17 @@ from tieout.model.orders import OrderType
 from tieout.reconcile.matching import match_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.valuation import Valuation
 
 __all__ = [
+    "METRIC_LIMITS",
     "EquityPoint",
     "Metrics",
     "Slippage",
+    "alerts",
     "drawdown",
     "equity_curve",
     "measure",
@@ -64,6 +67,26 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     average_slippage_bps: Fraction | None
     pnl_divergence: Fraction | None
     latency_p99_ms: Fraction | None
+
+
+METRIC_LIMITS: Final[Mapping[str, tuple[str, Fraction]]] = {
+    "signal_match_rate": ("least", Fraction(95, 100)),
+    "fill_rate": ("least", Fraction(90, 100)),
+    "average_slippage_bps": ("most", Fraction(10)),
+    "pnl_divergence": ("most", Fraction(20, 100)),
+    "latency_p99_ms": ("most", Fraction(500)),
+}
+"""What each metric should be at `least` or at `most`; beyond it is an alert."""
+
+
+def alerts(metrics: Metrics) -> tuple[str, ...]:
+    """Return the names of the metrics beyond their limit; an undefined one never is."""
+    beyond = []
+    for name, (bound, limit) in METRIC_LIMITS.items():
+        value: Fraction | None = getattr(metrics, name)
+        if value is not None and (value < limit if bound == "least" else value > limit):
+            beyond.append(name)
+    return tuple(beyond)
 
 
 class Slippage(msgspec.Struct, frozen=True, kw_only=True):

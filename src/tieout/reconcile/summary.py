@@ -1,0 +1,243 @@
+"""One run on its own: its equity, its round trips, and the figures a person asks for first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tieout.errors import InputError
+from tieout.reconcile.figures import (
+    EquityPoint,
+    Slippage,
+    drawdown,
+    equity_curve,
+    price_series,
+    sharpe,
+    slippage_of,
+)
+from tieout.reconcile.valuation import Valuation, profit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tieout.model.events import Fill
+    from tieout.model.instruments import Instrument
+    from tieout.reconcile.records import RungRecord
+
+__all__ = ["RoundTrip", "RunSummary", "round_trips", "summarise"]
+
+
+class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
+    """From flat to flat in one instrument.
+
+    Attributes:
+        side: +1 for a long, −1 for a short.
+        opened_ns, closed_ns: When we knew; `closed_ns` is None while it is open.
+        lots: Lots entered in all.
+        entry_ticks, exit_ticks: Averages; an open remainder leaves at the final mark.
+        fees: Positive is paid.
+        profit: After fees, without funding, in internal money units.
+    """
+
+    instrument: str
+    side: int
+    opened_ns: int
+    closed_ns: int | None
+    lots: int
+    entry_ticks: Fraction
+    exit_ticks: Fraction
+    fees: int
+    profit: int
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run did; amounts are internal money units, and None means undefined.
+
+    Attributes:
+        profit: From the start marks to the final marks, after fees and funding.
+        gain: Profit as a share of the equity at the start.
+        turnover: Σ lots·price of all fills.
+        win_rate: Closed round trips with a profit ÷ closed round trips.
+        profit_factor: Their profits ÷ their losses.
+        exposure: Share of the time in which any position was held.
+    """
+
+    currency: str
+    started_ns: int
+    ended_ns: int
+    start_equity: int
+    end_equity: int
+    profit: int
+    gain: Fraction | None
+    fees: int
+    funding: int
+    turnover: int
+    drawdown: int
+    drawdown_share: Fraction | None
+    sharpe: float | None
+    orders: int
+    denied: int
+    rejected: int
+    fills: int
+    trips: tuple[RoundTrip, ...]
+    win_rate: Fraction | None
+    profit_factor: Fraction | None
+    exposure: Fraction | None
+    slippage: Slippage
+    equity: tuple[EquityPoint, ...]
+
+
+def summarise(
+    record: RungRecord,
+    instruments: Mapping[str, Instrument],
+    *,
+    equity: Sequence[EquityPoint] | None = None,
+) -> RunSummary:
+    """Return the figures of one run at its own marks.
+
+    Args:
+        record: An ended run.
+        instruments: Everything it traded, by symbol.
+        equity: Its curve, where the caller knows more prices than the journal holds.
+
+    Raises:
+        InputError: The run has not ended.
+    """
+    if record.ended_ns is None:
+        raise InputError(f"{record.name}: the run has not ended; stop or resume it first")
+    valuation = Valuation(instruments, record.start_marks, record.end_marks)
+    curve = list(equity or ()) or equity_curve(
+        record, valuation, price_series(record, [record]), end_ns=record.ended_ns
+    )
+    trips = tuple(round_trips(record, valuation))
+    closed = [trip.profit for trip in trips if trip.closed_ns is not None]
+    won, lost = sum(each for each in closed if each > 0), -sum(each for each in closed if each < 0)
+    earned = profit(record, valuation)
+    start = curve[0][1]
+    fallen, share = drawdown(curve)
+    return RunSummary(
+        currency=next((each.currency for each in instruments.values()), ""),
+        started_ns=record.started_ns,
+        ended_ns=record.ended_ns,
+        start_equity=start,
+        end_equity=start + earned,
+        profit=earned,
+        gain=Fraction(earned, start) if start > 0 else None,
+        fees=sum(fill.fee for fill in record.fills),
+        funding=sum(charge.amount for charge in record.funding),
+        turnover=sum(
+            fill.lots * fill.price_ticks * valuation.tick_value(fill.instrument)
+            for fill in record.fills
+        ),
+        drawdown=fallen,
+        drawdown_share=share,
+        sharpe=sharpe(curve),
+        orders=len(record.orders),
+        denied=len(record.denied),
+        rejected=len(record.rejected),
+        fills=len(record.fills),
+        trips=trips,
+        win_rate=Fraction(sum(each > 0 for each in closed), len(closed)) if closed else None,
+        profit_factor=Fraction(won, lost) if lost else None,
+        exposure=_exposure(record),
+        slippage=slippage_of(record, valuation),
+        equity=tuple(curve),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Lots of one fill, with their share of its fee; `signed_lots` has the side."""
+
+    time_ns: int
+    signed_lots: int
+    price_ticks: int
+    fee: int
+
+
+def round_trips(record: RungRecord, valuation: Valuation) -> list[RoundTrip]:
+    """Return the run's round trips, by the time they were opened.
+
+    A fill that turns a position around ends one trip and begins the next. A position held at
+    the start is entered at its start mark.
+    """
+    trips: list[RoundTrip] = []
+    symbols = dict.fromkeys((*record.start_positions, *(fill.instrument for fill in record.fills)))
+    for symbol in symbols:
+        open_parts: list[_Part] = []
+        held = record.start_positions.get(symbol, (0, 0))[0]
+        if held:
+            open_parts.append(_Part(record.started_ns, held, valuation.start_mark(symbol), 0))
+        for fill in record.fills:
+            if fill.instrument != symbol:
+                continue
+            for part in _split(fill, held):
+                open_parts.append(part)
+                held += part.signed_lots
+                if held == 0:
+                    trips.append(_trip(symbol, open_parts, part.time_ns, valuation))
+                    open_parts = []
+        if open_parts:
+            trips.append(_trip(symbol, open_parts, None, valuation))
+    return sorted(trips, key=lambda trip: trip.opened_ns)
+
+
+def _split(fill: Fill, held: int) -> Iterator[_Part]:
+    whole = _Part(fill.arrival_time_ns, fill.side * fill.lots, fill.price_ticks, fill.fee)
+    if held * fill.side >= 0 or fill.lots <= abs(held):
+        yield whole
+        return
+    closing = abs(held)
+    fee = fill.fee * closing // fill.lots
+    yield replace(whole, signed_lots=fill.side * closing, fee=fee)
+    yield replace(whole, signed_lots=fill.side * (fill.lots - closing), fee=fill.fee - fee)
+
+
+def _trip(
+    symbol: str, parts: Sequence[_Part], closed_ns: int | None, valuation: Valuation
+) -> RoundTrip:
+    side = 1 if parts[0].signed_lots > 0 else -1
+    remainder = sum(part.signed_lots for part in parts)
+    entered = [part for part in parts if part.signed_lots * side > 0]
+    left = [part for part in parts if part.signed_lots * side < 0]
+    if remainder:
+        left.append(_Part(0, -remainder, valuation.end_mark(symbol), 0))
+    fees = sum(part.fee for part in parts)
+    gross = -sum(part.signed_lots * part.price_ticks for part in (*entered, *left))
+    return RoundTrip(
+        instrument=symbol,
+        side=side,
+        opened_ns=parts[0].time_ns,
+        closed_ns=closed_ns,
+        lots=sum(abs(part.signed_lots) for part in entered),
+        entry_ticks=_average(entered),
+        exit_ticks=_average(left),
+        fees=fees,
+        profit=gross * valuation.tick_value(symbol) - fees,
+    )
+
+
+def _average(parts: Sequence[_Part]) -> Fraction:
+    return Fraction(
+        sum(part.signed_lots * part.price_ticks for part in parts),
+        sum(part.signed_lots for part in parts),
+    )
+
+
+def _exposure(record: RungRecord) -> Fraction | None:
+    assert record.ended_ns is not None, record.name
+    length = record.ended_ns - record.started_ns
+    if length <= 0:
+        return None
+    held = {symbol: lots for symbol, (lots, _) in record.start_positions.items()}
+    since, in_market = record.started_ns, 0
+    for fill in record.fills:
+        until = min(max(fill.arrival_time_ns, since), record.ended_ns)
+        in_market += (until - since) * any(held.values())
+        since = until
+        held[fill.instrument] = held.get(fill.instrument, 0) + fill.side * fill.lots
+    in_market += (record.ended_ns - since) * any(held.values())
+    return Fraction(in_market, length)
