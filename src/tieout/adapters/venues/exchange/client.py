@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from tieout.adapters.venues.exchange.decode import Unreadable
 from tieout.adapters.venues.exchange.outcomes import RequestFailed, RequestRecord
 from tieout.adapters.venues.exchange.rates import RequestKind
 from tieout.errors import SettingsError, TieoutError, VenueError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from tieout.adapters.venues.exchange.traffic import ClientHooks
 
@@ -27,6 +29,7 @@ __all__ = [
     "ExchangeClient",
     "MillisecondClock",
     "current_request",
+    "import_library",
     "is_loopback",
     "make_client",
     "refuse_leaks",
@@ -136,16 +139,9 @@ def make_client(
         SettingsError: The extra is not installed; or the venue is on this machine and some address
             of the library would still lead elsewhere.
     """
-    try:
-        from ccxt.pro import binanceusdm  # noqa: PLC0415 - heavy, and an extra
-    except ImportError as error:
-        raise SettingsError(
-            "trading at an exchange needs ccxt; install it with: pip install 'tieout[live]'"
-        ) from error
-
     rehearsal = is_loopback(base_url)
     streaming = {"keepAlive": 0, "compress": 0} if rehearsal else {}
-    client = _subclass(binanceusdm)(
+    client = _subclass(import_library())(
         {
             "apiKey": key,
             "secret": secret,
@@ -171,6 +167,21 @@ def make_client(
         refuse_leaks(client.urls["api"], hostname=client.hostname or "")
     typed: ExchangeClient = client
     return typed
+
+
+def import_library() -> Any:
+    """Import the client library, which takes seconds, and return its class.
+
+    Raises:
+        SettingsError: The extra is not installed.
+    """
+    try:
+        from ccxt.pro import binanceusdm  # noqa: PLC0415 - heavy, and an extra
+    except ImportError as error:
+        raise SettingsError(
+            "trading at an exchange needs ccxt; install it with: pip install 'tieout[live]'"
+        ) from error
+    return binanceusdm
 
 
 def replaced_addresses(addresses: Mapping[str, Any], base_url: str, ws_url: str) -> dict[str, Any]:
@@ -345,7 +356,23 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
 
         def client(self, url: str) -> Any:
             self._refuse_stranger(url)
-            return super().client(url)
+            stream = super().client(url)
+            if not hasattr(stream, "tieout_ended"):
+                stream.tieout_ended = False
+                stream.handle_text_or_binary_message = partial(
+                    self._decode, stream, stream.handle_text_or_binary_message
+                )
+            return stream
+
+        def _decode(self, stream: Any, decode: Callable[[Any], None], frame: Any) -> None:
+            try:
+                decode(frame)
+            except Exception as error:  # noqa: BLE001 - it would end the library's receive loop
+                self._garbled(stream, f"{type(error).__name__}: {error}", frame)
+
+        def _garbled(self, stream: Any, why: str, frame: Any) -> None:
+            self.tieout_hooks.traffic.message_seen()
+            self.tieout_hooks.on_message(stream.url, Unreadable(f"{why}: {str(frame)[:200]!r}"))
 
         async def subscribe(self, category: str, streams: list[str]) -> str:
             url: str = self.get_ws_url("linear", category)
@@ -375,7 +402,10 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
                 await stream.close()
 
         def handle_message(self, client: Any, message: Any) -> None:
-            if not isinstance(message, dict) or ("id" in message and "e" not in message):
+            if not isinstance(message, dict):
+                self._garbled(client, "not an object", message)
+                return
+            if "id" in message and "e" not in message:
                 self._acknowledge(client, message)
                 return
             self.tieout_hooks.traffic.message_seen()
@@ -392,7 +422,7 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
             self._ended(client, f"closed with code {error}")
 
         def _ended(self, client: Any, reason: str) -> None:
-            if getattr(client, "tieout_ended", False) or not client.isConnected:
+            if client.tieout_ended or not client.isConnected:
                 return
             client.tieout_ended = True
             if self.clients.get(client.url) is client:
@@ -401,8 +431,6 @@ def _subclass(library_class: Any) -> Any:  # noqa: C901 - a class in a function
             self.tieout_hooks.on_closed(client.url, reason)
 
         def _acknowledge(self, client: Any, message: Any) -> None:
-            if not isinstance(message, dict):
-                return
             number = str(message["id"])
             if message.get("error") is None:
                 client.resolve(message, number)

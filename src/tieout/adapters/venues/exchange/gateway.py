@@ -19,7 +19,7 @@ import msgspec
 
 from tieout.adapters.clocks import LockStepClock, RunningClock
 from tieout.adapters.venues.exchange.account import Account, Funding, instruments_of, mark_of
-from tieout.adapters.venues.exchange.client import make_client
+from tieout.adapters.venues.exchange.client import import_library, make_client
 from tieout.adapters.venues.exchange.decode import MILLISECOND, Unreadable, money_units
 from tieout.adapters.venues.exchange.inbox import Inbox, Outlet
 from tieout.adapters.venues.exchange.market import MarketData
@@ -100,7 +100,7 @@ class ExchangeGateway:
         self._outbox: deque[Coroutine[Any, Any, None]] = deque()
         self._commands: deque[tuple[str, str]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._arrived: list[tuple[bool, Mapping[str, Any]]] = []
+        self._arrived: list[tuple[bool, Mapping[str, Any] | Unreadable]] = []
         self._cut: list[tuple[bool, str]] = []
         self._instruments: dict[str, Instrument] = {}
         self._start_snapshot: AccountSnapshot | None = None
@@ -298,6 +298,8 @@ class ExchangeGateway:
         from aiohttp import ClientSession  # noqa: PLC0415 - of an extra
 
         settings = self._settings
+        # It takes seconds, and a paced venue's time runs from hello on.
+        import_library()
         self._session = ClientSession()
         self._time = await Timekeeper.open(self._session, settings.ws_url)
         clock = self._time.clock
@@ -395,6 +397,7 @@ class ExchangeGateway:
         if resume is None:
             first = await self._first_input(started)
             await self._market.warm_up(warmup_bars, until_ns=clock.now_ns() - bar_delay_ns)
+            await self._market.mark_start()
             self._know_everything_until(clock.now_ns(), ())
         else:
             first = await self._catch_up_after(resume, warmup_bars)
@@ -547,7 +550,7 @@ class ExchangeGateway:
 
     # -- streams ------------------------------------------------------------------------------
 
-    def _receive(self, url: str, message: Mapping[str, Any]) -> None:
+    def _receive(self, url: str, message: Mapping[str, Any] | Unreadable) -> None:
         """Take a raw message off the library; it must not see an error of ours."""
         if self._is_lock_step:
             # The messages of an instant overtake the word of what the instant is.
@@ -572,8 +575,11 @@ class ExchangeGateway:
         for is_users, reason in sorted(cut):
             self._keeper(is_users=is_users).closed(reason)
 
-    def _route(self, message: Mapping[str, Any], *, is_users: bool) -> None:
+    def _route(self, message: Mapping[str, Any] | Unreadable, *, is_users: bool) -> None:
         """Hand a message on; one that cannot be read costs its stream the connection."""
+        if isinstance(message, Unreadable):
+            self._keeper(is_users=is_users).broken(f"unreadable message: {message}")
+            return
         try:
             if is_users:
                 self._user.receive(message)
@@ -581,8 +587,10 @@ class ExchangeGateway:
                 self._market.receive(message)
         except Unreadable as error:
             self._keeper(is_users=is_users).broken(f"unreadable message: {error}")
+            return
         except Exception as error:  # noqa: BLE001 - the library would drop it; the run must stop
             self._fail(error)
+            return
         stamp = message.get("E")
         latest_ns = self._time.clock.now_ns() + self._time.doubt_ns
         if isinstance(stamp, int) and stamp * MILLISECOND > latest_ns:

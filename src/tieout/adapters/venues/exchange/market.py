@@ -78,8 +78,16 @@ class _BarStream:
 class _TradeStream:
     instrument: Instrument
     last_id: int | None = None
+    # The newest there was at the start: what lies between it and the first message was missed. It
+    # is no `last_id`, since the stream may still bring trades that the history has already.
+    start_id: int | None = None
     asked_until_id: int = 0
     fruitless: int = 0
+
+    @property
+    def known_id(self) -> int | None:
+        """The id behind which trades are asked for; None when nothing is known."""
+        return self.start_id if self.last_id is None else self.last_id
 
 
 class MarketData:
@@ -245,7 +253,7 @@ class MarketData:
 
     @staticmethod
     def _skips_trades(stream: _TradeStream, trade_id: int) -> bool:
-        last_id = stream.last_id
+        last_id = stream.known_id
         return (
             last_id is not None
             and trade_id > last_id + 1
@@ -298,6 +306,20 @@ class MarketData:
         for bar in _by_close(given):
             self._outlet.put(bar)
 
+    async def mark_start(self) -> None:
+        """Note where each trade stream stands, so that a gap before its first message is seen."""
+        for stream in self._trades.values():
+            answer = await self._client.call(
+                "fapiPublic",
+                "GET",
+                "aggTrades",
+                symbol=stream.instrument.venue_symbol,
+                limit=1,
+            )
+            rows = _list(answer, "aggTrades")
+            if rows:
+                stream.start_id = rest_trade(stream.instrument, rows[-1], 0).trade_id
+
     def go_on_from(self, point: ResumePoint) -> None:
         """Set each stream behind the last row that the journal has."""
         for stream in self._bars.values():
@@ -319,7 +341,7 @@ class MarketData:
         for bar in _by_close(missed):
             self._outlet.put(bar)
         for trades in self._trades.values():
-            if trades.last_id is not None:
+            if trades.known_id is not None:
                 async for trade in self._agg_trades(trades):
                     self._give_trade(trades, trade)
 
@@ -389,7 +411,7 @@ class MarketData:
 
     async def _agg_trades(self, stream: _TradeStream) -> AsyncIterator[Trade]:
         """Yield the trades after the last one seen."""
-        next_id = (stream.last_id or 0) + 1
+        next_id = (stream.known_id or 0) + 1
         while True:
             answer = await self._client.call(
                 "fapiPublic",

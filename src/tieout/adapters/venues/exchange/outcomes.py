@@ -8,10 +8,11 @@ Source: Binance USD-M futures, error codes and "general information" (HTTP retur
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
-from tieout.errors import VenueError
+from tieout.errors import TieoutError, VenueError
 
 __all__ = [
     "NOT_FOUND_CODES",
@@ -48,8 +49,7 @@ class RequestFailed(VenueError):
     def __init__(self, what: str, record: RequestRecord, cause: Exception) -> None:
         self.record = record
         status = "no answer" if record.status is None else f"status {record.status}"
-        words = record.text or str(cause) or type(cause).__name__
-        super().__init__(f"{what}: {status}: {words[:300]}")
+        super().__init__(f"{what}: {status}: {_words(record, cause)}")
 
     @property
     def is_not_found(self) -> bool:
@@ -71,6 +71,8 @@ class Unknown:
 
     detail: str
 
+
+_ADDRESS: Final = re.compile(r"\S+://\S+")
 
 NOT_FOUND_CODES: Final = frozenset({-2011, -2013})
 """Codes that say no open order, or no order at all, has this id."""
@@ -126,7 +128,7 @@ def create_outcome(record: RequestRecord, error: Exception) -> Refused | Unknown
         record: What happened to the request.
         error: What the client library raised.
     """
-    detail = record.text or str(error) or type(error).__name__
+    detail = _words(record, error)
     if not record.sent:
         return Refused("not_sent", detail)
     if record.unreachable:
@@ -146,3 +148,12 @@ def _coded(code: int, detail: str) -> Refused | Unknown:
     if code in _REFUSED_CODES or any(code in each for each in _REFUSED_RANGES):
         return Refused(_REASONS.get(code, f"venue_{-code}"), detail)
     return Unknown(detail)
+
+
+def _words(record: RequestRecord, error: Exception) -> str:
+    """Return what was said, without addresses: they carry signatures, and ports that change."""
+    if record.text:
+        return record.text
+    if error.__cause__ is not None and not isinstance(error, TieoutError):
+        return f"{type(error).__name__} ({type(error.__cause__).__name__})"
+    return _ADDRESS.sub("…", str(error))[:300] or type(error).__name__

@@ -105,12 +105,13 @@ class OrderSender:
         watch = self._spawn(self._watch_answer(order))
         try:
             answer = await self._client.create_order(*request)
+            row = _placed(answer.get("info"))
         except Exception as error:  # noqa: BLE001 - an unlisted error leaves the outcome unknown
             watch.cancel()
             self._create_failed(order, record, error)
         else:
             watch.cancel()
-            self._create_answered(order, answer["info"])
+            self._create_answered(order, row)
 
     def _request_of(
         self, order: TrackedOrder, place: PlaceOrder
@@ -530,6 +531,14 @@ class OrderSender:
             if error.is_not_found:
                 return None
             raise
+
+
+def _placed(row: object) -> Mapping[str, Any]:
+    """Return the answer to a create when it names an order; anything else tells nothing."""
+    if isinstance(row, dict) and ("orderId" in row or "algoId" in row):
+        _updated_ns(row)
+        return row
+    raise Unreadable(f"the venue answered {str(row)[:200]!r}, which names no order")
 
 
 def _plain(number: object) -> str:

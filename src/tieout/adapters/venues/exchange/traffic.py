@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tieout.adapters.clocks import Advanced, Turns
+    from tieout.adapters.venues.exchange.decode import Unreadable
     from tieout.adapters.venues.exchange.rates import RateLimiter
 
 __all__ = ["ClientHooks", "Traffic"]
@@ -87,7 +88,7 @@ class Traffic:
             self._waiter.set_result(None)
 
 
-def _ignore_message(url: str, message: Mapping[str, Any]) -> None:
+def _ignore_message(url: str, message: Mapping[str, Any] | Unreadable) -> None:
     del url, message
 
 
@@ -102,11 +103,14 @@ class ClientHooks:
     Attributes:
         traffic: Counts.
         limiter: Admits requests; None for no limit.
-        on_message: Gets every raw stream message with the address it came from; must not raise.
+        on_message: Gets every raw stream message with the address it came from, or what stands
+            for one that is no message at all; must not raise.
         on_closed: Hears of every connection lost after it was made.
     """
 
     traffic: Traffic
     limiter: RateLimiter | None = None
-    on_message: Callable[[str, Mapping[str, Any]], None] = field(default=_ignore_message)
+    on_message: Callable[[str, Mapping[str, Any] | Unreadable], None] = field(
+        default=_ignore_message
+    )
     on_closed: Callable[[str, str], None] = field(default=_ignore_close)

@@ -90,7 +90,7 @@ class UserStream:
                 self._key_expired()
             case kind:
                 # Not in `_QUIET` either: a kind of event younger than this code.
-                self.other += kind not in _QUIET
+                self.other += str(kind) not in _QUIET
 
     # -- orders -------------------------------------------------------------------------------
 
