@@ -1,14 +1,17 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
 from tieout.history.bars import bars_from_trades
-from tieout.history.importer import import_file
+from tieout.history.dataset import Dataset, DatasetMeta
+from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.samples import SAMPLES, Sample, import_sample
-from tieout.history.store import Dataset, DatasetMeta, Store
+from tieout.history.store import Store
 
 __all__ = [
+    "FIELDS",
     "SAMPLES",
     "Dataset",
     "DatasetMeta",
+    "Progress",
     "Sample",
     "Store",
     "bars_from_trades",

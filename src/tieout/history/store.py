@@ -1,83 +1,35 @@
-"""The data store: fingerprinted Parquet data sets, written whole or not at all.
-
-    data/NAME/meta.json       what it is, where it is from, its fingerprint
-    data/NAME/part.parquet    int64 columns, delta-packed
-
-    trades: venue_time_ns, price_ticks, quantity_lots, aggressor, trade_id
-    bars:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots
-
-The fingerprint is the SHA-256 over the content, column by column, whatever the chunks were.
-"""
+"""The data store: a folder of fingerprinted data sets, each written whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from hashlib import sha256
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.model.columns import BarColumns, TradeColumns
-from tieout.model.instruments import Instrument
+from tieout.history._defects import Defects
+from tieout.history._rules import BarRules, ShownValue, TradeRules
+from tieout.history._writer import DatasetWriter
+from tieout.history.dataset import COLUMNS, Dataset, DatasetMeta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import BarColumns, TradeColumns
+    from tieout.model.instruments import Instrument
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["BAR_COLUMNS", "TRADE_COLUMNS", "Dataset", "DatasetMeta", "Store"]
+__all__ = ["Store"]
 
-TRADE_COLUMNS = ("venue_time_ns", "price_ticks", "quantity_lots", "aggressor", "trade_id")
-BAR_COLUMNS = (
-    "open_time_ns",
-    "close_time_ns",
-    "open_ticks",
-    "high_ticks",
-    "low_ticks",
-    "close_ticks",
-    "volume_lots",
-)
-_BATCH_ROWS = 131_072
-_GROUP_ROWS = 1 << 18
-
-
-class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a data set is.
-
-    Attributes:
-        name: Name in the store.
-        kind: `trades` or `bars`.
-        instrument: With the tick and lot that its integers count.
-        interval_ns: Length of a bar; 0 for trades.
-        rows: How many.
-        first_time_ns, last_time_ns: Venue times of the first and last row (bars: their closes).
-        fingerprint: SHA-256 of the content.
-        source: Where it came from, in words.
-        time_rule: How its stamps were read, in words.
-        defects: Rows set aside, by kind.
-    """
-
-    name: str
-    kind: str
-    instrument: Instrument
-    interval_ns: int
-    rows: int
-    first_time_ns: int
-    last_time_ns: int
-    fingerprint: str
-    source: str
-    time_rule: str
-    defects: dict[str, int] = {}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_GIVEN = "as given in nanoseconds, UTC"
+_COLUMN_OF = {"quantity": "quantity_lots", "volume": "volume_lots", "id": "trade_id"}
 
 
 class Store:
@@ -94,7 +46,11 @@ class Store:
         """Return the names of all data sets, sorted."""
         if not self.path.is_dir():
             return []
-        return sorted(each.name for each in self.path.iterdir() if (each / "meta.json").is_file())
+        return sorted(
+            each.name
+            for each in self.path.iterdir()
+            if _NAME.fullmatch(each.name) and (each / "meta.json").is_file()
+        )
 
     def dataset(self, name: str) -> Dataset:
         """Return a data set.
@@ -102,15 +58,28 @@ class Store:
         Raises:
             InputError: There is none of this name, or its description is damaged.
         """
-        if name not in self.names():
+        file = self.path / name / "meta.json"
+        if not _NAME.fullmatch(name) or not file.is_file():
             known = ", ".join(self.names()) or "none"
             raise InputError(f"{self.path}: no data set {name!r}; there are: {known}")
-        file = self.path / name / "meta.json"
         try:
             meta = msgspec.json.decode(file.read_bytes(), type=DatasetMeta)
-        except msgspec.DecodeError as error:
-            raise DataError(str(error), file=str(file), remedy="Import the data again.") from error
+        except (msgspec.DecodeError, OSError) as error:
+            raise DataError(
+                f"the description is damaged ({error})",
+                file=str(file),
+                remedy="Delete its folder. Import the data again.",
+            ) from error
         return Dataset(self.path / name, meta)
+
+    def verify(self, name: str) -> None:
+        """Read a data set whole and compare its fingerprint.
+
+        Raises:
+            InputError: There is none of this name.
+            DataError: Its content is not what was imported.
+        """
+        self.dataset(name).verify()
 
     def write(
         self,
@@ -121,210 +90,163 @@ class Store:
         *,
         interval_ns: int = 0,
         source: str,
-        time_rule: str,
-        defects: Mapping[str, int] | None = None,
+        time_rule: str = _GIVEN,
     ) -> Dataset:
-        """Write a data set from chunks in order of time; on any error nothing is left behind.
+        """Write a data set from its stored columns by name, in order of time; on an error nothing.
 
         Raises:
-            InputError: The name is taken or not allowed.
-            DataError: There is no row at all.
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            DataError: A row cannot be right, or there is none.
         """
-        self._free(name)
-        half = self.path / f".{name}.{os.getpid()}.part"
-        half.mkdir(parents=True)
-        try:
-            meta = self._write_into(
-                half,
-                chunks,
-                DatasetMeta(
-                    name=name,
-                    kind=kind,
-                    instrument=instrument,
-                    interval_ns=interval_ns,
-                    rows=0,
-                    first_time_ns=0,
-                    last_time_ns=0,
-                    fingerprint="",
-                    source=source,
-                    time_rule=time_rule,
-                ),
-                defects,
-            )
-            half.rename(self.path / name)
-        except BaseException:
-            shutil.rmtree(half, ignore_errors=True)
-            raise
-        return Dataset(self.path / name, meta)
+        rules = TradeRules() if kind == "trades" else BarRules(interval_ns)
+        with self.writer(name, kind, instrument, interval_ns=interval_ns, source=source) as writer:
+            _append_judged(writer, chunks, rules)
+            return writer.finish(time_rule=time_rule)
 
-    def _free(self, name: str) -> None:
-        if not name or not all(letter.isalnum() or letter in "-_." for letter in name):
-            raise InputError(f"data set name {name!r}: use letters, digits, '-', '_' and '.'")
-        if name.startswith("."):
-            raise InputError(f"data set name {name!r} must not begin with a dot")
+    def write_trades(
+        self,
+        name: str,
+        instrument: Instrument,
+        chunks: Iterable[TradeColumns],
+        *,
+        source: str,
+        time_rule: str = _GIVEN,
+    ) -> Dataset:
+        """Write trades from columns in order of venue time; arrival times are not stored.
+
+        Raises:
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            DataError: A row cannot be right, or there is none.
+        """
+        stored = (_stored_trades(each, instrument) for each in chunks)
+        return self.write(name, "trades", instrument, stored, source=source, time_rule=time_rule)
+
+    def write_bars(
+        self,
+        name: str,
+        instrument: Instrument,
+        interval_ns: int,
+        chunks: Iterable[BarColumns],
+        *,
+        source: str,
+        time_rule: str = _GIVEN,
+    ) -> Dataset:
+        """Write bars from columns in order of time; arrival times and warm-up are not stored.
+
+        Raises:
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            DataError: A row cannot be right, a bar has another length, or there is none.
+        """
+        stored = (_stored_bars(each, instrument, interval_ns, source) for each in chunks)
+        return self.write(
+            name,
+            "bars",
+            instrument,
+            stored,
+            interval_ns=interval_ns,
+            source=source,
+            time_rule=time_rule,
+        )
+
+    def writer(
+        self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
+    ) -> DatasetWriter:
+        """Return a writer for rows that are judged already; use it in a `with` block.
+
+        Raises:
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+        """
+        if kind not in COLUMNS or (interval_ns > 0) != (kind == "bars"):
+            raise InputError(
+                f"{name}: kind {kind!r} with interval {interval_ns} ns; allowed: trades with 0, "
+                "bars with a positive one"
+            )
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"data set name {name!r}: use up to 100 of a-z, A-Z, 0-9, '_', '-' and '.', and "
+                "begin with a letter, a digit or '_'"
+            )
         if (self.path / name).exists():
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
-
-    def _write_into(
-        self,
-        folder: Path,
-        chunks: Iterable[Chunk],
-        meta: DatasetMeta,
-        defects: Mapping[str, int] | None,
-    ) -> DatasetMeta:
-        columns = TRADE_COLUMNS if meta.kind == "trades" else BAR_COLUMNS
-        time_column = "venue_time_ns" if meta.kind == "trades" else "close_time_ns"
-        schema = pa.schema([(column, pa.int64()) for column in columns])
-        digests = {column: sha256() for column in columns}
-        rows, first, last = 0, 0, 0
-        with pq.ParquetWriter(
-            folder / "part.parquet",
-            schema,
-            compression="none",
-            use_dictionary=False,
-            column_encoding=dict.fromkeys(columns, "DELTA_BINARY_PACKED"),
-        ) as writer:
-            for chunk in chunks:
-                arrays = [np.ascontiguousarray(chunk[column], np.int64) for column in columns]
-                if not len(arrays[0]):
-                    continue
-                for column, array in zip(columns, arrays, strict=True):
-                    digests[column].update(array.astype("<i8", copy=False).tobytes())
-                first = first if rows else int(chunk[time_column][0])
-                last = int(chunk[time_column][-1])
-                rows += len(arrays[0])
-                writer.write_table(pa.table(arrays, schema=schema), row_group_size=_GROUP_ROWS)
-        if not rows:
-            raise DataError("there is no row in it", file=meta.source, remedy="Give another file.")
-        made = msgspec.structs.replace(
-            meta,
-            rows=rows,
-            first_time_ns=first,
-            last_time_ns=last,
-            fingerprint=_fingerprint(meta, {c: d.digest() for c, d in digests.items()}),
-            defects=dict(defects or {}),
-        )
-        (folder / "meta.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2))
-        for file in folder.iterdir():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-        return made
-
-
-class Dataset:
-    """A stored data set, read in order of time with memory that does not grow."""
-
-    def __init__(self, path: Path, meta: DatasetMeta) -> None:
-        self.path = path
-        self.meta = meta
-
-    def batches(
-        self,
-        *,
-        delay_ns: int,
-        start_ns: int | None = None,
-        end_ns: int | None = None,
-        rows: int = _BATCH_ROWS,
-    ) -> Iterator[MarketColumns]:
-        """Yield columns in order.
-
-        Args:
-            delay_ns: Arrival minus trade time, or minus the close of a bar.
-            start_ns: Rows whose arrival is earlier are left out.
-            end_ns: Rows whose arrival is later are left out.
-            rows: Most rows a batch.
-
-        Raises:
-            DataError: The file is damaged.
-        """
-        time_column = "venue_time_ns" if self.meta.kind == "trades" else "close_time_ns"
-        for chunk in self._chunks(rows):
-            arrival = chunk[time_column] + delay_ns
-            low = 0 if start_ns is None else int(np.searchsorted(arrival, start_ns, "left"))
-            high = (
-                len(arrival) if end_ns is None else int(np.searchsorted(arrival, end_ns, "right"))
-            )
-            if low < high:
-                yield self._columns(chunk, arrival).rows(low, high)
-            if high < len(arrival):
-                return
-
-    def verify(self) -> None:
-        """Read everything and compare the fingerprint.
-
-        Raises:
-            DataError: The content is not what was imported.
-        """
-        columns = TRADE_COLUMNS if self.meta.kind == "trades" else BAR_COLUMNS
-        digests = {column: sha256() for column in columns}
-        for chunk in self._chunks(_BATCH_ROWS):
-            for column in columns:
-                digests[column].update(chunk[column].astype("<i8", copy=False).tobytes())
-        found = _fingerprint(self.meta, {c: d.digest() for c, d in digests.items()})
-        if found != self.meta.fingerprint:
-            raise DataError(
-                "the content is not what was imported",
-                file=str(self.path),
-                value=found[:16],
-                limit=self.meta.fingerprint[:16],
-                remedy="Import the data again.",
-            )
-
-    def _chunks(self, rows: int) -> Iterator[dict[str, NDArray[np.int64]]]:
-        part = self.path / "part.parquet"
-        try:
-            with pq.ParquetFile(part) as file:
-                for batch in file.iter_batches(batch_size=rows, use_threads=False):
-                    yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"cannot be read ({error})", file=str(part), remedy="Import the data again."
-            ) from error
-
-    def _columns(
-        self, chunk: dict[str, NDArray[np.int64]], arrival: NDArray[np.int64]
-    ) -> MarketColumns:
-        symbol = self.meta.instrument.symbol
-        if self.meta.kind == "trades":
-            return TradeColumns(
-                symbol,
-                chunk["venue_time_ns"],
-                arrival,
-                chunk["price_ticks"],
-                chunk["quantity_lots"],
-                chunk["aggressor"].astype(np.int8),
-                chunk["trade_id"],
-            )
-        return BarColumns(
-            symbol,
-            self.meta.interval_ns,
-            chunk["open_time_ns"],
-            chunk["close_time_ns"],
-            arrival,
-            chunk["open_ticks"],
-            chunk["high_ticks"],
-            chunk["low_ticks"],
-            chunk["close_ticks"],
-            chunk["volume_lots"],
-            np.zeros(len(arrival), np.int64),
-            np.zeros(len(arrival), np.bool_),
+        return DatasetWriter(
+            self.path, name, kind, instrument, interval_ns=interval_ns, source=source
         )
 
 
-def _fingerprint(meta: DatasetMeta, digests: Mapping[str, bytes]) -> str:
-    """Hash what the data is, apart from how it is stored and what it is called."""
-    instrument = meta.instrument
-    whole = sha256(b"tieout data 1")
-    for word in (
-        meta.kind,
-        str(meta.interval_ns),
-        instrument.symbol,
-        str(instrument.tick_size.normalize()),
-        str(instrument.lot_size.normalize()),
-    ):
-        whole.update(word.encode() + b"\0")
-    for column, digest in sorted(digests.items()):
-        whole.update(column.encode() + b"\0" + digest)
-    return whole.hexdigest()
+def _append_judged(
+    writer: DatasetWriter, chunks: Iterable[Chunk], rules: TradeRules | BarRules
+) -> None:
+    """Judge rows by the importers' rules and write them."""
+    done = 0
+    for each in chunks:
+        chunk = {name: np.asarray(each[name], np.int64) for name in writer.columns}
+        count = len(chunk[writer.columns[0]])
+        rows = np.arange(done + 1, done + count + 1, dtype=np.int64)
+        defects = Defects(writer.source, rows, set_aside=False)
+        shown = _shown_in(chunk)
+        if "aggressor" in chunk:
+            sides = chunk["aggressor"]
+            defects.mark(
+                abs(sides) > 1,
+                "no side",
+                lambda row, sides=sides: str(sides[row]),  # type: ignore[misc]
+                limit="-1, 0, 1",
+            )
+        else:
+            _mark_lengths(chunk, writer.interval_ns, defects)
+        rules.judge(chunk, shown, defects)
+        defects.settle()
+        writer.append(chunk)
+        done += count
+    rules.finish(writer.source)
+
+
+def _mark_lengths(chunk: Chunk, interval_ns: int, defects: Defects) -> None:
+    lengths = chunk["close_time_ns"] - chunk["open_time_ns"]
+    defects.mark(
+        lengths != interval_ns,
+        "the bar has another length than its interval",
+        lambda row: f"{lengths[row]} ns",
+        limit=f"{interval_ns} ns",
+    )
+
+
+def _stored_trades(columns: TradeColumns, instrument: Instrument) -> Chunk:
+    _check_belongs(columns.instrument, 0, instrument, 0)
+    return {name: getattr(columns, name) for name in COLUMNS["trades"]}
+
+
+def _stored_bars(
+    columns: BarColumns, instrument: Instrument, interval_ns: int, source: str
+) -> Chunk:
+    _check_belongs(columns.instrument, columns.interval_ns, instrument, interval_ns)
+    if columns.revision.any():
+        row = int(np.argmax(columns.revision != 0))
+        raise DataError(
+            f"the bar that closes at {columns.close_time_ns[row]} ns is a revision",
+            file=source,
+            value=str(columns.revision[row]),
+            limit="one version of each bar",
+            remedy="Give the last version of each bar as revision 0.",
+        )
+    return {name: getattr(columns, name) for name in COLUMNS["bars"]}
+
+
+def _check_belongs(symbol: str, length_ns: int, instrument: Instrument, interval_ns: int) -> None:
+    if (symbol, length_ns) != (instrument.symbol, interval_ns):
+        raise InputError(
+            f"columns of {symbol}, {length_ns} ns do not belong to a data set of "
+            f"{instrument.symbol}, {interval_ns} ns (0: trades)"
+        )
+
+
+def _shown_in(chunk: Chunk) -> ShownValue:
+    def shown(field: str, row: int) -> str:
+        if field == "time":
+            field = "open_time_ns" if "open_time_ns" in chunk else "venue_time_ns"
+            return str(chunk[field][row])
+        return str(chunk[_COLUMN_OF.get(field, f"{field}_ticks")][row])
+
+    return shown

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieout.errors import DataError
+from tieout.errors import DataError, InputError
 from tieout.kernel.ports import Inputs, MarketBatch
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import DataOpened, RunEnded, RunStarted, SourceRank
@@ -39,6 +40,10 @@ class Stream:
     _row: int = field(default=0, init=False)
     _last_ns: int = field(default=0, init=False)
 
+    def begin(self, start_ns: int) -> None:
+        """Say when the run starts; no row may arrive earlier."""
+        self._last_ns = start_ns
+
     def head_ns(self) -> int | None:
         """Return the arrival of the next row, or None at the end."""
         while self._chunk is None or self._row >= len(self._chunk):
@@ -51,29 +56,32 @@ class Stream:
 
     @property
     def rank(self) -> int:
-        """Which of two streams comes first at one arrival."""
-        return int(SourceRank.TRADE if type(self._chunk) is TradeColumns else SourceRank.BAR)
+        """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
+        return int(SourceRank.TRADE if isinstance(self._chunk, TradeColumns) else SourceRank.BAR)
 
-    def take(self, until_ns: int, *, inclusive: bool) -> MarketColumns:
-        """Return the rows of the present chunk up to an arrival; at least the next one is due."""
+    def take(self, before_ns: int) -> MarketColumns:
+        """Return the rows of the present chunk that arrive before a time; the next one does."""
         assert self._chunk is not None, self.name
-        # Times are whole: "up to t" is "before t + 1".
-        bound_ns = until_ns + inclusive
-        stop = int(np.searchsorted(self._chunk.arrival_time_ns, bound_ns, "left"))
-        taken = self._chunk.rows(self._row, max(stop, self._row + 1))
-        self._row += len(taken)
+        stop = int(np.searchsorted(self._chunk.arrival_time_ns, before_ns, "left"))
+        assert stop > self._row, (self.name, before_ns)
+        taken = self._chunk.rows(self._row, stop)
+        self._row = stop
         return taken
 
     def _check(self, chunk: MarketColumns) -> None:
         arrivals = chunk.arrival_time_ns
-        steps = np.diff(arrivals)
         if not len(arrivals):
             return
-        if arrivals[0] < self._last_ns or (len(steps) and steps.min() < 0):
+        backwards = np.flatnonzero(arrivals[1:] < arrivals[:-1])
+        if arrivals[0] < self._last_ns or len(backwards):
+            row = 0 if arrivals[0] < self._last_ns else int(backwards[0]) + 1
+            before = self._last_ns if row == 0 else int(arrivals[row - 1])
             raise DataError(
-                "arrival times go backwards",
+                "the arrival goes backwards, or lies before the start",
                 file=self.name,
-                remedy="Sort the data by time, or import it again.",
+                value=f"{arrivals[row]} ns after {before} ns",
+                limit="arrivals that never decrease",
+                remedy="Sort the data by time and give it from the start of the run on.",
             )
         self._last_ns = int(arrivals[-1])
 
@@ -88,6 +96,9 @@ class HistorySource:
         ended: The last input; rows that arrive later are not given.
         streams: What the strategy asked for.
         progress: Called with time done and time in total, in seconds.
+
+    Raises:
+        InputError: The end lies before the start, or a warm-up bar is not over at the start.
     """
 
     def __init__(
@@ -98,9 +109,24 @@ class HistorySource:
         *,
         progress: Callable[[float, float | None], None] | None = None,
     ) -> None:
+        if ended.arrival_time_ns < started.arrival_time_ns:
+            raise InputError(
+                f"the run ends ({ended.arrival_time_ns} ns) before it starts "
+                f"({started.arrival_time_ns} ns)"
+            )
         self._started = started
         self._ended = ended
         self._streams = list(streams)
+        for each in self._streams:
+            each.begin(started.arrival_time_ns)
+            if (
+                each.warm_up is not None
+                and (each.warm_up.close_time_ns > started.arrival_time_ns).any()
+            ):
+                raise InputError(
+                    f"{each.name}: a warm-up bar closes after the start of the run "
+                    f"({started.arrival_time_ns} ns); give it with the rows from the start on"
+                )
         self._progress = progress
         self._steps = self._all()
 
@@ -119,26 +145,27 @@ class HistorySource:
 
     def _merged(self) -> Iterator[MarketBatch]:
         start, end = self._started.arrival_time_ns, self._ended.arrival_time_ns
-        while True:
-            heads = [
-                (head, stream.rank, place, stream)
-                for place, stream in enumerate(self._streams)
-                if (head := stream.head_ns()) is not None and head <= end
-            ]
-            if not heads:
-                return
-            heads.sort(key=lambda each: each[:3])
-            _, rank, place, stream = heads[0]
-            if len(heads) == 1:
-                columns = stream.take(end, inclusive=True)
-            else:
-                other_ns, other_rank, other_place, _ = heads[1]
-                first = (rank, place) < (other_rank, other_place)
-                columns = stream.take(min(other_ns, end), inclusive=first or other_ns > end)
+        # The next row of each stream as (arrival, rank, place), earliest first. A batch is what
+        # one stream has before the next row of any other.
+        heads: list[tuple[int, int, int]] = []
+        for place, stream in enumerate(self._streams):
+            head = stream.head_ns()
+            if head is not None and head <= end:
+                heads.append((head, stream.rank, place))
+        heapify(heads)
+        while heads:
+            _, rank, place = heads[0]
+            stream = self._streams[place]
+            columns = stream.take(_before(heads, end))
             if self._progress:
                 done = int(columns.arrival_time_ns[-1]) - start
                 self._progress(done / 1e9, (end - start) / 1e9)
             yield MarketBatch(columns, stored=True)
+            head = stream.head_ns()
+            if head is not None and head <= end:
+                heapreplace(heads, (head, rank, place))
+            else:
+                heappop(heads)
 
 
 class HistoryMarket:
@@ -154,6 +181,15 @@ class HistoryMarket:
     def fetch(self, until_ns: int) -> MarketColumns | None:  # noqa: ARG002
         """Return the next chunk; it may reach beyond the time asked for."""
         return next(self._columns, None)
+
+
+def _before(heads: list[tuple[int, int, int]], end_ns: int) -> int:
+    """Return the arrival before which all rows of the first stream come before all others'."""
+    if len(heads) == 1:
+        return end_ns + 1
+    # In a heap the second is one of the first's two children.
+    second = min(heads[1:3])
+    return second[0] + 1 if heads[0][1:] < second[1:] else second[0]
 
 
 def _warming(bars: BarColumns, started: RunStarted) -> BarColumns:

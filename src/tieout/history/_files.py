@@ -1,0 +1,275 @@
+"""CSV and Parquet files of others as a stream of tables, or a refusal that names file and row."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from tieout.errors import DataError, InputError
+from tieout.history._defects import SetAside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["LINE_BYTES_MAX", "Part", "Progress", "parts"]
+
+Progress = Callable[[float, float | None], None]
+"""Called with work done and in total, in one unit; the total is None when it is not known."""
+
+LINE_BYTES_MAX: Final = 1 << 20
+"""A longer line is refused before anything tries to hold it in memory."""
+
+_BLOCK_BYTES = 1 << 23
+_BATCH_ROWS = 131_072
+_READ_FAILURES = (OSError, EOFError, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a file, in order.
+
+    Attributes:
+        table: Columns by name; of a CSV file all are text.
+        rows: (n,) one-based data row of each.
+        ragged: Rows before or between these that have too few or too many values.
+    """
+
+    table: Any
+    rows: NDArray[np.int64]
+    ragged: tuple[SetAside, ...] = ()
+
+
+def parts(path: Path, *, set_aside: bool, progress: Progress | None = None) -> Iterator[Part]:
+    """Yield a file piece by piece; how large a piece is does not matter to what is in it.
+
+    Args:
+        path: CSV with a header row (`.gz` too), or Parquet, told by its first bytes.
+        set_aside: Whether a row with a wrong number of values is left out and named, or refused.
+        progress: Called with bytes or rows done.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+        DataError: It is not a regular file of its kind.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file; check the path")
+    if path.is_dir():
+        raise InputError(f"{path}: this is a folder; name a file in it")
+    if not path.is_file():
+        raise InputError(f"{path}: this is a pipe or a device; name a file")
+    try:
+        with path.open("rb") as opened:
+            start = opened.read(4)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+    if not start:
+        raise DataError("the file is empty", file=str(path), remedy="Give another file.")
+    if start == b"PAR1" or path.suffix.lower() in {".parquet", ".pq"}:
+        return _parquet_parts(path, progress)
+    return _csv_parts(path, progress, set_aside=set_aside)
+
+
+def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
+    done = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            total = file.metadata.num_rows
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
+                yield Part(pa.Table.from_batches([batch]), rows)
+                done += batch.num_rows
+                if progress:
+                    progress(done, total)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"is no whole Parquet file ({_first_line(error)})",
+            file=str(path),
+            row=done + 1 if done else None,
+            remedy="It may be cut off; fetch it again.",
+        ) from error
+
+
+def _csv_parts(path: Path, progress: Progress | None, *, set_aside: bool) -> Iterator[Part]:
+    header = _checked_header(path)
+    delimiter = _delimiter(header)
+    names = _header_names(path, header, delimiter)
+    ragged = _Ragged(path, set_aside=set_aside)
+    size = path.stat().st_size
+    done = 0
+    try:
+        with path.open("rb") as raw:
+            source = pa.CompressedInputStream(raw, "gzip") if _is_gzip(path) else raw
+            reader = pacsv.open_csv(
+                source,
+                read_options=pacsv.ReadOptions(
+                    block_size=_BLOCK_BYTES, use_threads=False, column_names=names, skip_rows=1
+                ),
+                parse_options=pacsv.ParseOptions(
+                    delimiter=delimiter, invalid_row_handler=ragged.seen
+                ),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
+            for batch in reader:
+                rows = ragged.rows_after(done, batch.num_rows)
+                done += batch.num_rows
+                if not len(rows):
+                    continue
+                yield Part(pa.Table.from_batches([batch]), rows, ragged.take_before(int(rows[-1])))
+                if progress:
+                    progress(raw.tell(), size)
+            if done and (rest := ragged.take_before(None)):
+                none = pa.table({name: pa.array([], pa.string()) for name in names})
+                yield Part(none, np.empty(0, np.int64), rest)
+    except (pa.ArrowException, *_READ_FAILURES) as error:
+        ragged.refuse_first()
+        row = _first_row_not_utf8(path)
+        if row is not None:
+            raise DataError(
+                "is not UTF-8", file=str(path), row=row, remedy="Save the file as UTF-8."
+            ) from error
+        raise DataError(
+            f"is no regular CSV ({_first_line(error)})",
+            file=str(path),
+            remedy="It may be cut off; fetch it again.",
+        ) from error
+
+
+class _Ragged:
+    """Hears of rows with too few or too many values, and numbers the others around them."""
+
+    def __init__(self, path: Path, *, set_aside: bool) -> None:
+        self._path = path
+        self._set_aside = set_aside
+        self._rows: list[int] = []
+        self._new: list[SetAside] = []
+
+    def seen(self, row: Any) -> str:  # noqa: ANN401 - pyarrow has no types
+        """Answer the reader's question what to do with an irregular row."""
+        # The header counts as the reader's first row.
+        number = row.number - 1
+        values = f"{row.actual_columns} of {row.expected_columns}: {row.text[:60]}"
+        self._rows.append(number)
+        self._new.append(SetAside(number, "the row has a wrong number of values", values))
+        return "skip" if self._set_aside else "error"
+
+    def rows_after(self, done: int, count: int) -> NDArray[np.int64]:
+        """Return the data rows of the next regular rows, after `done` regular ones."""
+        regular = np.arange(done + 1, done + count + 1, dtype=np.int64)
+        skipped = np.asarray(self._rows, np.int64)
+        ahead = skipped - np.arange(len(skipped))
+        return regular + np.searchsorted(ahead, regular, "right")
+
+    def take_before(self, row: int | None) -> tuple[SetAside, ...]:
+        """Return what was skipped before a row (None: at all) and not taken before.
+
+        The reader looks ahead: it tells of rows whose neighbours it has not given yet.
+        """
+        taken = tuple(each for each in self._new if row is None or each.row < row)
+        self._new = self._new[len(taken) :]
+        return taken
+
+    def refuse_first(self) -> None:
+        """Raise if an irregular row is what stopped the reader."""
+        if self._new and not self._set_aside:
+            first = self._new[0]
+            raise DataError(
+                first.problem,
+                file=str(self._path),
+                row=first.row,
+                value=first.value,
+                remedy="Mend the row, or leave such rows out with --set-aside.",
+            )
+
+
+def _checked_header(path: Path) -> bytes:
+    """Return the first line; refuse a line beyond all reason wherever it is."""
+    row, since_newline = 0, 0
+    header: bytes | None = None
+    try:
+        with _opened(path) as opened:
+            while block := opened.read(LINE_BYTES_MAX):
+                first = block.find(b"\n")
+                if since_newline + (len(block) if first < 0 else first) > LINE_BYTES_MAX:
+                    raise DataError(
+                        "the line is too long",
+                        file=str(path),
+                        row=row or None,
+                        limit=f"{LINE_BYTES_MAX:,} bytes",
+                        remedy="Is it a CSV file, with lines that end in a newline?",
+                    )
+                if header is None:
+                    header = block.partition(b"\n")[0]
+                last = block.rfind(b"\n")
+                row += block.count(b"\n")
+                since_newline = since_newline + len(block) if last < 0 else len(block) - last - 1
+    except _READ_FAILURES as error:
+        raise DataError(
+            f"cannot be read ({_first_line(error)})",
+            file=str(path),
+            remedy="It may be cut off; fetch it again.",
+        ) from error
+    return (header or b"").rstrip(b"\r")
+
+
+def _header_names(path: Path, header: bytes, delimiter: str) -> list[str]:
+    try:
+        text = header.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the header is not UTF-8 ({error.reason})",
+            file=str(path),
+            remedy="Save the file as UTF-8.",
+        ) from error
+    names = [each.strip().strip('"').strip() for each in text.split(delimiter)]
+    if len(set(names)) < len(names):
+        raise DataError(
+            "the header names a column twice",
+            file=str(path),
+            value=text[:200],
+            remedy="Rename one of them.",
+        )
+    return names
+
+
+def _delimiter(header: bytes) -> str:
+    return max((b",", b";", b"\t", b"|"), key=header.count).decode()
+
+
+def _first_row_not_utf8(path: Path) -> int | None:
+    row = 0
+    try:
+        with _opened(path) as opened:
+            for line in opened:
+                try:
+                    line.decode()
+                except UnicodeDecodeError:
+                    return row
+                row += bool(line.strip())
+    except _READ_FAILURES:
+        return None
+    return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    return cast("BinaryIO", gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as opened:
+        return opened.read(2) == b"\x1f\x8b"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,204 @@
+"""What stored trades and bars must satisfy, one row and from row to row, across chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tieout.errors import DataError
+from tieout.model.columns import interval_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from tieout.history._defects import Defects
+
+    Int64s = NDArray[np.int64]
+    Chunk = Mapping[str, Int64s]
+
+__all__ = ["BarRules", "ShownValue", "TradeRules"]
+
+_HOUR_NS = 3_600_000_000_000
+_ORDER = "is the order of the columns right? Map them with --column, or use --set-aside."
+_INTERVAL_ROWS_MIN = 10
+
+
+class ShownValue(Protocol):
+    """Gives the value of a field in a row of the present chunk, as the file has it."""
+
+    def __call__(self, field: str, row: int) -> str:
+        """Return it as text."""
+
+
+class TradeRules:
+    """Judges chunks of trades in order; remembers the last one kept."""
+
+    def __init__(self) -> None:
+        self._last_ns = _NEVER
+        self._last_id = _NEVER
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark what cannot be right: prices, quantities, times and ids."""
+        for field, column in (("price", "price_ticks"), ("quantity", "quantity_lots")):
+            defects.mark(
+                chunk[column] <= 0,
+                f"{field} is not positive",
+                lambda row, field=field: shown(field, row),  # type: ignore[misc]
+                limit="above 0",
+            )
+        when, ids = chunk["venue_time_ns"], chunk["trade_id"]
+        defects.mark(
+            when < _highest_before(when, defects.kept, self._last_ns),
+            "the time goes backwards",
+            lambda row: shown("time", row),
+            limit="ascending times",
+        )
+        self._last_ns = _last(when, defects.kept, self._last_ns)
+        before = _highest_before(ids, defects.kept, self._last_id)
+        remedy = "If they are no running numbers, do not take them: --column id=-."
+        defects.mark(ids == before, "the trade was there already", lambda row: shown("id", row))
+        defects.mark(
+            ids < before, "trade ids do not ascend", lambda row: shown("id", row), remedy=remedy
+        )
+        self._last_id = _last(ids, defects.kept, self._last_id)
+
+    def finish(self, file: str) -> None:
+        """Nothing is known of trades at their end that was not known before."""
+
+
+class BarRules:
+    """Judges chunks of bars in order; remembers the last one kept.
+
+    Args:
+        interval_ns: Length of a bar.
+    """
+
+    def __init__(self, interval_ns: int) -> None:
+        self._interval_ns = interval_ns
+        self._last_ns = _NEVER
+        self._first_ns: int | None = None
+        self._rows = 0
+        self._shortest_ns: int | None = None
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark what cannot be right: prices, volume and times."""
+        high, low = chunk["high_ticks"], chunk["low_ticks"]
+        for field in ("open", "high", "low", "close"):
+            defects.mark(
+                chunk[f"{field}_ticks"] <= 0,
+                f"{field} is not positive",
+                lambda row, field=field: shown(field, row),  # type: ignore[misc]
+                limit="above 0",
+            )
+        defects.mark(
+            high < low,
+            "high is below low",
+            lambda row: f"high {shown('high', row)}, low {shown('low', row)}",
+            limit="low to high",
+            remedy=f"High below low: {_ORDER}",
+        )
+        for field in ("open", "close"):
+            ticks = chunk[f"{field}_ticks"]
+            defects.mark(
+                (ticks > high) | (ticks < low),
+                f"{field} lies outside of low and high",
+                lambda row, field=field: (  # type: ignore[misc]
+                    f"{field} {shown(field, row)}, low {shown('low', row)}, "
+                    f"high {shown('high', row)}"
+                ),
+                limit="low to high",
+                remedy=f"An impossible bar: {_ORDER}",
+            )
+        defects.mark(
+            chunk["volume_lots"] < 0,
+            "volume is negative",
+            lambda row: shown("volume", row),
+            limit="0 or more",
+        )
+        self._judge_times(chunk["open_time_ns"], shown, defects)
+
+    def finish(self, file: str) -> None:
+        """Refuse data whose bars are longer than they are said to be.
+
+        Raises:
+            DataError: No two bars are closer together than two intervals. A bar taken for
+                shorter than it is would be known before it is over.
+        """
+        shortest = self._shortest_ns
+        if self._rows < _INTERVAL_ROWS_MIN or shortest is None:
+            return
+        if shortest >= 2 * self._interval_ns:
+            raise DataError(
+                f"no two bars are as close as {_length(self._interval_ns)}",
+                file=file,
+                value=f"the closest are {_length(shortest)} apart",
+                limit="some bars that follow each other",
+                remedy=f"Say how long a bar is: --interval {_length(shortest)}?",
+            )
+
+    def _judge_times(self, opened: Int64s, shown: ShownValue, defects: Defects) -> None:
+        kept = defects.kept
+        if self._first_ns is None and kept.any():
+            self._first_ns = int(opened[np.argmax(kept)])
+        grid_ns = min(self._interval_ns, _HOUR_NS)
+        if self._first_ns is not None:
+            defects.mark(
+                (opened - self._first_ns) % grid_ns != 0,
+                f"the stamp is not a whole interval of {_length(grid_ns)} from the first one",
+                lambda row: shown("time", row),
+            )
+        before = _highest_before(opened, kept, self._last_ns)
+        defects.mark(opened == before, "the time was there already", lambda row: shown("time", row))
+        defects.mark(
+            opened < before,
+            "the time goes backwards",
+            lambda row: shown("time", row),
+            limit="ascending times",
+            remedy="Sort the file by time, oldest first.",
+        )
+        # What was marked just now no longer counts as the bar before; what overlaps does, so that
+        # the verdict is the same wherever a chunk ends.
+        before = _highest_before(opened, kept, self._last_ns)
+        distance = np.where(before == _NEVER, self._interval_ns, opened - before)
+        self._note_distances(opened[kept])
+        self._last_ns = _last(opened, kept, self._last_ns)
+        defects.mark(
+            distance < self._interval_ns,
+            "the bar begins before the last one ends",
+            lambda row: shown("time", row),
+            limit=f"bars of {_length(self._interval_ns)}",
+            remedy="Is the interval right? Say it with --interval.",
+        )
+
+    def _note_distances(self, opened: Int64s) -> None:
+        if not len(opened):
+            return
+        if self._rows:
+            opened = np.concatenate(([self._last_ns], opened))
+            self._rows -= 1
+        self._rows += len(opened)
+        if len(opened) > 1:
+            shortest = int(np.diff(opened).min())
+            known = self._shortest_ns
+            self._shortest_ns = shortest if known is None else min(known, shortest)
+
+
+_NEVER = int(np.iinfo(np.int64).min)
+"""Stands for "nothing before" in a row of times or ids."""
+
+
+def _highest_before(values: Int64s, kept: NDArray[np.bool_], last: int) -> Int64s:
+    """Return, for each row, the highest value of a kept row before it."""
+    candidates = np.concatenate(([last], np.where(kept, values, _NEVER)[:-1]))
+    return np.maximum.accumulate(candidates)
+
+
+def _last(values: Int64s, kept: NDArray[np.bool_], last: int) -> int:
+    return int(values[kept][-1]) if kept.any() else last
+
+
+def _length(length_ns: int) -> str:
+    return f"{length_ns} ns" if length_ns % 1_000_000_000 else interval_name(length_ns)

@@ -1,0 +1,253 @@
+"""A stored data set: what it is, how it is laid out on disk, and how it is read.
+
+data/NAME/meta.json        what it is, where it is from, its fingerprint
+data/NAME/part.parquet     int64 columns, delta-packed, in row groups of at most 2^18
+data/NAME/set_aside.csv    rows of the source that were left out; only where there are some
+
+trades: venue_time_ns, price_ticks, quantity_lots, aggressor, trade_id
+bars:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots
+
+The fingerprint is the SHA-256 over the content, column by column, whatever the chunks were.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tieout.errors import DataError, InputError
+from tieout.model.columns import BarColumns, TradeColumns
+from tieout.model.instruments import Instrument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tieout.model.columns import MarketColumns
+
+    Int64s = NDArray[np.int64]
+
+__all__ = ["COLUMNS", "TIME_COLUMN", "Dataset", "DatasetMeta", "Fingerprint"]
+
+COLUMNS: Final = {
+    "trades": ("venue_time_ns", "price_ticks", "quantity_lots", "aggressor", "trade_id"),
+    "bars": (
+        "open_time_ns",
+        "close_time_ns",
+        "open_ticks",
+        "high_ticks",
+        "low_ticks",
+        "close_ticks",
+        "volume_lots",
+    ),
+}
+"""Stored columns by kind."""
+
+TIME_COLUMN: Final = {"trades": "venue_time_ns", "bars": "close_time_ns"}
+"""The column that a row's arrival follows from, by kind."""
+
+_BATCH_ROWS = 131_072
+
+
+class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a data set is.
+
+    Attributes:
+        name: Name in the store.
+        kind: `trades` or `bars`.
+        instrument: With the tick and lot that its integers count.
+        interval_ns: Length of a bar; 0 for trades.
+        rows: How many.
+        first_time_ns, last_time_ns: Venue times of the first and last row (bars: their closes).
+        fingerprint: SHA-256 of the content.
+        source: Where it came from, in words.
+        time_rule: How its stamps were read, in words.
+        defects: Rows set aside or values rounded, by kind.
+    """
+
+    name: str
+    kind: str
+    instrument: Instrument
+    interval_ns: int
+    rows: int
+    first_time_ns: int
+    last_time_ns: int
+    fingerprint: str
+    source: str
+    time_rule: str
+    defects: dict[str, int] = {}
+
+
+class Fingerprint:
+    """Sums up rows as they come; where chunks begin and end does not matter.
+
+    Args:
+        kind: `trades` or `bars`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._digests = {column: sha256() for column in COLUMNS[kind]}
+
+    def add(self, chunk: Mapping[str, Int64s]) -> None:
+        """Add rows."""
+        for column, digest in self._digests.items():
+            digest.update(np.ascontiguousarray(chunk[column], "<i8").data)
+
+    def text(self, instrument: Instrument, interval_ns: int) -> str:
+        """Return the sum of what the data is, apart from how it is stored and what it is called.
+
+        Rules such as the smallest order belong to the venue and not to the data.
+        """
+        whole = sha256(b"tieout data 1")
+        for word in (
+            self._kind,
+            str(interval_ns),
+            instrument.symbol,
+            str(instrument.tick_size.normalize()),
+            str(instrument.lot_size.normalize()),
+            str(instrument.multiplier.normalize()),
+            instrument.currency,
+        ):
+            whole.update(word.encode() + b"\0")
+        for column, digest in sorted(self._digests.items()):
+            whole.update(column.encode() + b"\0" + digest.digest())
+        return whole.hexdigest()
+
+
+class Dataset:
+    """A stored data set, read in order of time with memory that does not grow.
+
+    Args:
+        path: Its folder.
+        meta: What its description says.
+    """
+
+    def __init__(self, path: Path, meta: DatasetMeta) -> None:
+        self.path = path
+        self.meta = meta
+
+    def batches(
+        self,
+        *,
+        delay_ns: int,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        rows: int = _BATCH_ROWS,
+    ) -> Iterator[MarketColumns]:
+        """Yield columns in order.
+
+        Args:
+            delay_ns: Arrival minus trade time, or minus the close of a bar; not negative.
+            start_ns: Rows whose arrival is earlier are left out.
+            end_ns: Rows whose arrival is later are left out.
+            rows: Most rows a batch.
+
+        Raises:
+            InputError: Delay or rows are out of range.
+            DataError: The file is damaged.
+        """
+        if delay_ns < 0 or rows < 1:
+            raise InputError(
+                f"{self.meta.name}: delay_ns {delay_ns} must be 0 or more, rows {rows} 1 or more"
+            )
+        return self._batches(delay_ns, start_ns, end_ns, rows)
+
+    def verify(self) -> None:
+        """Read everything and compare the fingerprint.
+
+        Raises:
+            DataError: The content is not what was imported.
+        """
+        fingerprint = Fingerprint(self.meta.kind)
+        count = 0
+        for chunk in self._chunks(_BATCH_ROWS, None, None):
+            fingerprint.add(chunk)
+            count += len(chunk[TIME_COLUMN[self.meta.kind]])
+        found = fingerprint.text(self.meta.instrument, self.meta.interval_ns)
+        if (found, count) != (self.meta.fingerprint, self.meta.rows):
+            raise DataError(
+                "the content is not what was imported",
+                file=str(self.path),
+                value=f"{count:,} rows, {found[:16]}",
+                limit=f"{self.meta.rows:,} rows, {self.meta.fingerprint[:16]}",
+                remedy="Import the data again.",
+            )
+
+    def _batches(
+        self, delay_ns: int, start_ns: int | None, end_ns: int | None, rows: int
+    ) -> Iterator[MarketColumns]:
+        first_ns = None if start_ns is None else start_ns - delay_ns
+        last_ns = None if end_ns is None else end_ns - delay_ns
+        for chunk in self._chunks(rows, first_ns, last_ns):
+            when = chunk[TIME_COLUMN[self.meta.kind]]
+            low = 0 if first_ns is None else int(np.searchsorted(when, first_ns, "left"))
+            high = len(when) if last_ns is None else int(np.searchsorted(when, last_ns, "right"))
+            if low < high:
+                yield self._columns(chunk, when + delay_ns).rows(low, high)
+            if high < len(when):
+                return
+
+    def _chunks(
+        self, rows: int, first_ns: int | None, last_ns: int | None
+    ) -> Iterator[dict[str, Int64s]]:
+        """Yield stored columns, leaving out row groups that lie wholly before or after."""
+        part = self.path / "part.parquet"
+        try:
+            with pq.ParquetFile(part) as file:
+                groups = self._groups(file, first_ns, last_ns)
+                for batch in file.iter_batches(
+                    batch_size=rows, row_groups=groups, use_threads=False
+                ):
+                    yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise DataError(
+                f"cannot be read ({str(error)[:200]})",
+                file=str(part),
+                remedy="Import the data again.",
+            ) from error
+
+    def _groups(self, file: pq.ParquetFile, first_ns: int | None, last_ns: int | None) -> list[int]:
+        place = file.schema_arrow.get_field_index(TIME_COLUMN[self.meta.kind])
+        found = []
+        for group in range(file.metadata.num_row_groups):
+            times = file.metadata.row_group(group).column(place).statistics
+            before = first_ns is not None and times is not None and times.max < first_ns
+            after = last_ns is not None and times is not None and times.min > last_ns
+            if not before and not after:
+                found.append(group)
+        return found
+
+    def _columns(self, chunk: dict[str, Int64s], arrival: Int64s) -> MarketColumns:
+        symbol = self.meta.instrument.symbol
+        if self.meta.kind == "trades":
+            return TradeColumns(
+                symbol,
+                chunk["venue_time_ns"],
+                arrival,
+                chunk["price_ticks"],
+                chunk["quantity_lots"],
+                chunk["aggressor"].astype(np.int8),
+                chunk["trade_id"],
+            )
+        return BarColumns(
+            symbol,
+            self.meta.interval_ns,
+            chunk["open_time_ns"],
+            chunk["close_time_ns"],
+            arrival,
+            chunk["open_ticks"],
+            chunk["high_ticks"],
+            chunk["low_ticks"],
+            chunk["close_ticks"],
+            chunk["volume_lots"],
+            np.zeros(len(arrival), np.int64),
+            np.zeros(len(arrival), np.bool_),
+        )
