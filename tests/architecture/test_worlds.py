@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.tree import modules
 
-MAY_NAME_WORLDS = ("wiring.py", "cli/", "reconcile/", "report/")
+MAY_NAME_WORLDS = ("wiring/", "cli/", "reconcile/", "report/")
 """The two sides of a comparison have names; what runs has not."""
 
 WORLDS = {"live", "paper", "shadow", "backtest", "backtesting", "replay", "twin"}

@@ -1,0 +1,227 @@
+"""Runs on stored history: backtests and twins."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tieout.adapters.clocks.wall import WallClock
+from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
+from tieout.adapters.storage.disk import RealDisk
+from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.errors import InputError
+from tieout.history import Store
+from tieout.journal import (
+    JournalWriter,
+)
+from tieout.kernel.loop import Kernel
+from tieout.kernel.risk import RiskLimits
+from tieout.model.events import (
+    RunEnded,
+    RunStarted,
+)
+from tieout.model.money import money
+from tieout.model.profiles import SimulationProfile
+from tieout.model.profiles import profile as profile_named
+from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.journals import Nowhere
+from tieout.wiring.manifests import (
+    by_symbol,
+    datasets_of,
+    manifest_of,
+    period_of,
+    same_data,
+    same_strategy,
+)
+from tieout.wiring.markets import (
+    bounds_of,
+    finest_of,
+    market_records,
+    sliced,
+    stream_name,
+    streams_of,
+)
+from tieout.wiring.results import Result, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tieout.adapters.storage.runs import RunFolder, Runs
+    from tieout.history import Dataset
+    from tieout.journal.manifest import Manifest
+    from tieout.kernel.ports import MarketRecord
+    from tieout.model.columns import MarketColumns
+    from tieout.model.instruments import Instrument
+
+    Progress = Callable[[float, float | None], None]
+
+__all__ = ["backtest", "backtest_columns", "run_on_history", "twin"]
+
+
+def backtest(
+    strategy: LoadedStrategy | type[Strategy],
+    *,
+    store: Path,
+    data: Sequence[str],
+    profile: str | SimulationProfile = "pessimistic-1",
+    cash: Decimal = Decimal(100_000),
+    limits: RiskLimits | None = None,
+    seed: int = 0,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+    runs: Runs,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a strategy over stored history on the simulated venue, and keep the run.
+
+    Args:
+        strategy: Class, or what `load_strategy` gave.
+        store: Folder of the data store.
+        data: Names of data sets; bars that are not stored are made from trades.
+        profile: Assumptions.
+        cash: Starting cash.
+        limits: Hard limits.
+        seed: Keys every random draw.
+        start_ns: First arrival time; the data's own start when None.
+        end_ns: Last arrival time; the data's own end when None.
+        runs: Where the run is kept.
+        progress: Called with seconds of history done and in total.
+
+    Raises:
+        InputError: Data, settings or strategy do not fit together.
+    """
+    loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
+    datasets = datasets_of(Store(store), data)
+    manifest = manifest_of(
+        "backtest",
+        loaded,
+        datasets,
+        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        cash=cash,
+        limits=limits or RiskLimits(),
+        seed=seed,
+        start_ns=start_ns,
+        end_ns=end_ns,
+    )
+    return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
+
+
+def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None = None) -> Result:
+    """Backtest a run's manifest over the same period, from the run's first start.
+
+    It reads the provider's history by fingerprint and never the run's own recordings.
+
+    Raises:
+        InputError: Strategy or data are no longer what the run used.
+    """
+    manifest = run.manifest()
+    loaded = same_strategy(manifest)
+    datasets = same_data(Store(store), manifest)
+    started, ended = period_of(run)
+    twin_manifest = msgspec.structs.replace(
+        manifest,
+        kind="twin",
+        of_run=run.run_id,
+        start_ns=started.arrival_time_ns,
+        end_ns=ended.arrival_time_ns,
+    )
+    return run_on_history(
+        twin_manifest, loaded, datasets, runs=runs, started=started, progress=progress
+    )
+
+
+def backtest_columns(
+    strategy: LoadedStrategy | type[Strategy],
+    columns: Sequence[MarketColumns],
+    *,
+    instruments: Sequence[Instrument],
+    profile: str | SimulationProfile = "pessimistic-1",
+    cash: Decimal = Decimal(100_000),
+    limits: RiskLimits | None = None,
+    seed: int = 0,
+    chunk_rows: int = 131_072,
+) -> Result:
+    """Run a strategy over columns in memory, without a store and without keeping the run.
+
+    Each stream of columns is both what the strategy may see and, the finest of an instrument,
+    what its orders are matched on. The journal is kept in memory.
+
+    Args:
+        strategy: Class, or what `load_strategy` gave.
+        columns: Whole streams in order of arrival, arrival times set.
+        instruments: Every instrument of the columns.
+        profile: Assumptions about fills; the arrival times are the columns' own.
+        cash: Starting cash.
+        limits: Hard limits.
+        seed: Keys every random draw.
+        chunk_rows: Rows given at a time; the result does not depend on it.
+
+    Raises:
+        InputError: Columns and instruments do not fit together.
+    """
+    if not columns or not all(len(each) for each in columns):
+        raise InputError("backtest: give at least one stream, and none without rows")
+    loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
+    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    journal = JournalWriter(Nowhere(), "memory", durable=False)
+    known = by_symbol(instruments)
+    kernel = Kernel(loaded, instruments=known, journal=journal, limits=limits, seed=seed)
+    records: dict[str, MarketRecord] = {
+        symbol: HistoryMarket(sliced(finest_of(symbol, columns), chunk_rows)) for symbol in known
+    }
+    streams = [Stream(stream_name(each), sliced(each, chunk_rows)) for each in columns]
+    start = min(int(each.arrival_time_ns[0]) for each in columns)
+    end = max(int(each.arrival_time_ns[-1]) for each in columns)
+    venue = SimulatedVenue(known, chosen, records)
+    started = RunStarted(arrival_time_ns=start, cash=money(cash))
+    source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
+    kernel.run(source, venue)
+    return result_of("", kernel, journal, ambiguous_bars=venue.ambiguous_bars)
+
+
+def run_on_history(
+    manifest: Manifest,
+    loaded: LoadedStrategy,
+    datasets: Sequence[Dataset],
+    *,
+    runs: Runs,
+    started: RunStarted | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run over stored data on the simulated venue, and keep the run."""
+    instruments = by_symbol(manifest.instruments)
+    start_ns, end_ns = bounds_of(manifest, datasets)
+    run = runs.create(manifest, now_ns=WallClock().now_ns())
+    try:
+        journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
+        kernel = Kernel(
+            loaded,
+            instruments=instruments,
+            journal=journal,
+            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+            seed=manifest.seed,
+        )
+        begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
+        streams = streams_of(kernel.subscriptions, datasets, manifest.profile, start_ns, end_ns)
+        source = HistorySource(
+            begun,
+            RunEnded(arrival_time_ns=end_ns, reason="end of period"),
+            streams,
+            progress=progress,
+        )
+        venue = SimulatedVenue(
+            instruments,
+            manifest.profile,
+            market_records(instruments, datasets, manifest.profile),
+            positions={symbol: lots for symbol, lots, _ in begun.positions},
+        )
+        kernel.run(source, venue)
+        journal.close()
+        result = result_of(run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars)
+        run.write("result.json", result.facts())
+    finally:
+        run.unlock()
+    return result

@@ -1,0 +1,183 @@
+"""Manifests: made before a run, read back for its twin, its replay and its rungs."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tieout.adapters.storage.disk import RealDisk
+from tieout.errors import InputError, JournalDamaged
+from tieout.journal import (
+    JournalReader,
+)
+from tieout.journal.manifest import DataUse, Manifest
+from tieout.market import sources_digest
+from tieout.model.events import (
+    RunEnded,
+    RunStarted,
+)
+from tieout.strategy import LoadedStrategy, load_strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
+
+    from tieout.adapters.storage.runs import RunFolder
+    from tieout.history import Dataset, Store
+    from tieout.kernel.risk import RiskLimits
+    from tieout.model.instruments import Instrument
+    from tieout.model.profiles import SimulationProfile
+
+
+__all__ = [
+    "by_symbol",
+    "datasets_of",
+    "find_dataset",
+    "manifest_of",
+    "period_of",
+    "same_data",
+    "same_strategy",
+    "strategy_of",
+]
+
+
+def manifest_of(
+    kind: str,
+    loaded: LoadedStrategy,
+    datasets: Sequence[Dataset],
+    *,
+    profile: SimulationProfile,
+    cash: Decimal,
+    limits: RiskLimits,
+    seed: int,
+    start_ns: int | None,
+    end_ns: int | None,
+) -> Manifest:
+    """Write down everything that a run's result depends on.
+
+    Raises:
+        InputError: Two data sets of one instrument have another tick or lot.
+    """
+    instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
+    for each in datasets:
+        if each.meta.instrument != instruments[each.meta.instrument.symbol]:
+            raise InputError(
+                f"{each.meta.name}: {each.meta.instrument.symbol} has another tick or lot in "
+                "another data set of this run; import them with the same"
+            )
+    return Manifest(
+        kind=kind,
+        strategy_path=loaded.path,
+        strategy_name=loaded.name,
+        strategy_hash=loaded.code_hash,
+        parameters=msgspec.json.encode(loaded.all_parameters()).decode(),
+        instruments=tuple(instruments.values()),
+        data=tuple(
+            DataUse(
+                name=each.meta.name,
+                fingerprint=each.meta.fingerprint,
+                kind=each.meta.kind,
+                instrument=each.meta.instrument.symbol,
+                interval_ns=each.meta.interval_ns,
+            )
+            for each in datasets
+        ),
+        profile=profile,
+        limits=msgspec.json.encode(limits).decode(),
+        cash=cash,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        seed=seed,
+        code=sources_digest(),
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("tieout", "numpy", "numba")},
+        },
+    )
+
+
+def strategy_of(manifest: Manifest) -> LoadedStrategy:
+    """Load a run's strategy with the parameters it had, as its file is now.
+
+    Raises:
+        InputError: The run's strategy has no file.
+    """
+    if not manifest.strategy_path:
+        raise InputError(
+            "the run's strategy was handed over in Python and has no file; run it from a file"
+        )
+    parameters = msgspec.json.decode(manifest.parameters, type=dict[str, Any])
+    return load_strategy(f"{manifest.strategy_path}:{manifest.strategy_name}", parameters)
+
+
+def same_strategy(manifest: Manifest) -> LoadedStrategy:
+    """Load a run's strategy.
+
+    Raises:
+        InputError: Its file has changed since.
+    """
+    loaded = strategy_of(manifest)
+    if loaded.code_hash != manifest.strategy_hash:
+        raise InputError(
+            f"{manifest.strategy_path} has changed since the run; a twin needs the same code, "
+            "restore it or run again"
+        )
+    return loaded
+
+
+def same_data(store: Store, manifest: Manifest) -> list[Dataset]:
+    """Return the data sets a run used, found by fingerprint."""
+    stored = {each.meta.fingerprint: each for each in map(store.dataset, store.names())}
+    missing = [each.name for each in manifest.data if each.fingerprint not in stored]
+    if missing:
+        raise InputError(
+            f"{store.path}: the data the run used is not there any more ({', '.join(missing)}); "
+            "import it again"
+        )
+    return [stored[each.fingerprint] for each in manifest.data]
+
+
+def datasets_of(store: Store, names: Sequence[str]) -> list[Dataset]:
+    """Return data sets by name.
+
+    Raises:
+        InputError: None is named, or one is not there.
+    """
+    if not names:
+        raise InputError(f"name a data set with --data; there are: {', '.join(store.names())}")
+    return [store.dataset(name) for name in names]
+
+
+def find_dataset(
+    datasets: Sequence[Dataset], symbol: str, kind: str, interval: int = 0
+) -> Dataset | None:
+    """Return the data set of an instrument, kind and interval, or None."""
+    for each in datasets:
+        meta = each.meta
+        if (meta.instrument.symbol, meta.kind, meta.interval_ns) == (symbol, kind, interval):
+            return each
+    return None
+
+
+def by_symbol(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
+    """Return instruments by their symbol."""
+    return {each.symbol: each for each in instruments}
+
+
+def period_of(run: RunFolder) -> tuple[RunStarted, RunEnded]:
+    """Return a run's first and last input.
+
+    Raises:
+        InputError: The run did not end.
+        JournalDamaged: It does not begin with a start.
+    """
+    reader = JournalReader(RealDisk(), str(run.journal))
+    found = [each for each in reader.inputs() if isinstance(each, RunStarted | RunEnded)]
+    if len(found) < 2 or not isinstance(found[-1], RunEnded):
+        raise InputError(f"run {run.run_id} did not end; resume it, or run it again")
+    if not isinstance(found[0], RunStarted):
+        raise JournalDamaged(f"run {run.run_id}: the journal does not begin with a start")
+    return found[0], found[-1]

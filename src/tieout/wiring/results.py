@@ -1,0 +1,148 @@
+"""What a run or a replay came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tieout.model.money import money_decimal
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from tieout.journal import (
+        Difference,
+        JournalWriter,
+    )
+    from tieout.kernel.loop import Kernel
+
+
+__all__ = ["Replayed", "Result", "in_words", "result_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        run_id: Empty for a run that was not kept.
+        fills: How many.
+        orders: How many left.
+        denied: How many wishes the risk gate refused.
+        profit: Realised and open profit at the final marks, less fees, plus funding.
+        fees, funding: Paid and received.
+        equity: At the final marks.
+        state_hash: Of the kernel at the end.
+        decisions_hash: Chained hash of all decisions.
+        failure: What the strategy raised; empty when it did not.
+        ambiguous_bars: Bars in which a stop and a limit could have filled; the stop was taken.
+    """
+
+    run_id: str
+    fills: int
+    orders: int
+    denied: int
+    profit: Decimal
+    fees: Decimal
+    funding: Decimal
+    equity: Decimal
+    state_hash: str
+    decisions_hash: str
+    failure: str
+    ambiguous_bars: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON or a table."""
+        return {
+            "run": self.run_id,
+            "profit": str(self.profit),
+            "fees": str(self.fees),
+            "funding": str(self.funding),
+            "equity": str(self.equity),
+            "orders": self.orders,
+            "fills": self.fills,
+            "denied": self.denied,
+            "ambiguous_bars": self.ambiguous_bars,
+            "decisions_hash": self.decisions_hash,
+            "state_hash": self.state_hash,
+            "failure": self.failure,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay found.
+
+    Attributes:
+        decisions: How many the replay made.
+        difference: The first decision that differs, or None.
+        after: The input that came before it, in words.
+        code_changed: Whether the strategy's file is another than the run's.
+    """
+
+    decisions: int
+    difference: Difference | None
+    after: str
+    code_changed: bool
+
+    @property
+    def identical(self) -> bool:
+        """Whether the decision streams are the same, byte for byte."""
+        return self.difference is None
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything as plain values for JSON."""
+        facts: dict[str, Any] = {
+            "identical": self.identical,
+            "decisions": self.decisions,
+            "code_changed": self.code_changed,
+        }
+        if self.difference is not None:
+            facts["difference"] = {
+                "index": self.difference.index,
+                "recorded": in_words(self.difference.recorded),
+                "replayed": in_words(self.difference.replayed),
+                "after": self.after,
+            }
+        return facts
+
+    def text(self) -> str:
+        """Return the finding as a person reads it."""
+        changed = " (the strategy's file has changed since)" if self.code_changed else ""
+        if self.difference is None:
+            return f"identical: {self.decisions} decisions, byte for byte{changed}"
+        return (
+            f"decision {self.difference.index} differs{changed}\n"
+            f"  recorded: {in_words(self.difference.recorded) or 'nothing more'}\n"
+            f"  replayed: {in_words(self.difference.replayed) or 'nothing more'}\n"
+            f"  after:    {self.after}"
+        )
+
+
+def result_of(
+    run_id: str, kernel: Kernel, journal: JournalWriter, *, ambiguous_bars: int
+) -> Result:
+    """Read a run's figures off its kernel at the last prices seen."""
+    marks = kernel.last_prices()
+    ledger = kernel.ledger
+    return Result(
+        run_id=run_id,
+        fills=sum(len(each.fills) for each in kernel.orders.by_id.values()),
+        orders=len(kernel.orders.by_id),
+        denied=kernel.denied,
+        profit=money_decimal(ledger.profit(marks)),
+        fees=money_decimal(ledger.fees),
+        funding=money_decimal(ledger.funding),
+        equity=money_decimal(ledger.equity(marks)),
+        state_hash=kernel.state_hash(),
+        decisions_hash=journal.decisions_chain,
+        failure="" if kernel.failure is None else repr(kernel.failure),
+        ambiguous_bars=ambiguous_bars,
+    )
+
+
+def in_words(record: object) -> str:
+    """Return a record as a person reads it; empty for none."""
+    if record is None:
+        return ""
+    return repr(record)

@@ -1,0 +1,211 @@
+"""The rungs between a run and its twin, and what explains the difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tieout.adapters.feeds.history import HistorySource
+from tieout.adapters.feeds.recorded import RecordedSource
+from tieout.adapters.storage.disk import RealDisk
+from tieout.adapters.venues.recorded import (
+    AnsweredVenue,
+    ChargedCosts,
+    Costs,
+    LiveAnswers,
+    ModelledCosts,
+)
+from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.history import Store
+from tieout.journal import (
+    JournalReader,
+    Kind,
+)
+from tieout.kernel.loop import Kernel
+from tieout.kernel.risk import RiskLimits
+from tieout.model.events import (
+    Bar,
+    CancelRejected,
+    ClockOffsetMeasured,
+    ClockReached,
+    ConnectionLost,
+    ConnectionRestored,
+    Fill,
+    FundingCharged,
+    OrderAccepted,
+    OrderCancelled,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    OrderTriggered,
+    RunEnded,
+    RunStarted,
+    Trade,
+)
+from tieout.model.orders import PlaceOrder
+from tieout.model.profiles import FundingRule, SimulationProfile
+from tieout.model.statement import Statement
+from tieout.reconcile.attribution import Reconciliation, attribute
+from tieout.reconcile.records import RungRecord
+from tieout.wiring.journals import RecordsInMemory
+from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strategy
+from tieout.wiring.markets import market_records, streams_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tieout.adapters.storage.runs import RunFolder
+    from tieout.history import Dataset
+    from tieout.journal import Entry
+    from tieout.journal.manifest import Manifest
+    from tieout.kernel.ports import Source, Venue
+    from tieout.model.events import Report
+    from tieout.strategy import LoadedStrategy
+
+
+__all__ = ["ladder", "reconcile"]
+
+
+def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
+    """Run the rungs of a finished live run and return what each of them did.
+
+    0: the twin. 1: the strategy sees what live saw. 2: its orders get live's answers. 3: at the
+    costs the venue charged. 4: the live run itself.
+
+    Raises:
+        InputError: The run has not ended, or its strategy or data are gone.
+    """
+    manifest = run.manifest()
+    loaded = same_strategy(manifest)
+    datasets = same_data(Store(store), manifest)
+    recorded = list(JournalReader(RealDisk(), str(run.journal)))
+    started, ended = period_of(run)
+    inputs = [each.record for each in recorded if each.kind is Kind.INPUT]
+    framing = (RunStarted, RunEnded)
+    seen = [each for each in inputs if isinstance(each, (*framing, *_SEEN))]
+    answers = _live_answers(recorded)
+    kept = _Rungs(manifest, loaded, datasets, started, ended)
+    quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
+    rungs = [
+        kept.run("twin", kept.history(), kept.simulated(manifest.profile)),
+        kept.run("seen", RecordedSource(seen), kept.simulated(manifest.profile)),
+    ]
+    for name in ("answered", "charged"):
+        simulated = kept.simulated(quiet)
+        costs: Costs = ChargedCosts(answers.funding)
+        if name == "answered":
+            costs = ModelledCosts(manifest.profile, kept.instruments, simulated)
+        venue = AnsweredVenue(
+            simulated,
+            answers,
+            costs,
+            profile=manifest.profile,
+            positions={symbol: lots for symbol, lots, _ in started.positions},
+            start_ns=started.arrival_time_ns,
+        )
+        rungs.append(kept.run(name, RecordedSource(seen), venue))
+    rungs.append(RungRecord.from_records("live", ((each.kind, each.record) for each in recorded)))
+    return rungs
+
+
+def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
+    """Explain a live run minus its twin, in money, order by order.
+
+    Raises:
+        InputError: The run is no live run, has not ended, or its strategy or data are gone.
+        InvariantViolated: The parts do not sum to the difference; this is our fault.
+    """
+    statement = run.read("statement.json", Statement)
+    manifest = run.manifest()
+    return attribute(
+        ladder(run, store=store),
+        statement,
+        run_id=run.run_id,
+        instruments=by_symbol(manifest.instruments),
+        profile_used=manifest.profile,
+    )
+
+
+_SEEN = (Trade, Bar, ClockReached, ClockOffsetMeasured, ConnectionLost, ConnectionRestored)
+"""Inputs that are the market as the run saw it; the venue's answers are none."""
+
+
+def _live_answers(recorded: Sequence[Entry]) -> LiveAnswers:
+    orders: dict[str, PlaceOrder] = {}
+    reports: dict[str, list[Report]] = {}
+    funding: list[FundingCharged] = []
+    for each in recorded:
+        record = each.record
+        if isinstance(record, PlaceOrder):
+            orders[record.decision_id] = record
+        elif isinstance(record, FundingCharged):
+            funding.append(record)
+        elif isinstance(record, _ANSWERS):
+            reports.setdefault(record.decision_id, []).append(record)
+    return LiveAnswers(orders=orders, reports=reports, funding=funding)
+
+
+_ANSWERS = (
+    OrderAccepted,
+    OrderRejected,
+    OrderTriggered,
+    Fill,
+    OrderCancelled,
+    CancelRejected,
+    OrderOutcomeUnknown,
+)
+
+
+class _Rungs:
+    """Runs the same strategy over one period again and again, with other ingredients."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        loaded: LoadedStrategy,
+        datasets: Sequence[Dataset],
+        started: RunStarted,
+        ended: RunEnded,
+    ) -> None:
+        self.instruments = by_symbol(manifest.instruments)
+        self._manifest = manifest
+        self._loaded = loaded
+        self._datasets = datasets
+        self._started = started
+        self._ended = ended
+
+    def history(self) -> Source:
+        """Return the provider's history over the period."""
+        streams = streams_of(
+            self._kernel(RecordsInMemory()).subscriptions,
+            self._datasets,
+            self._manifest.profile,
+            self._started.arrival_time_ns,
+            self._ended.arrival_time_ns,
+        )
+        return HistorySource(self._started, self._ended, streams)
+
+    def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
+        """Return the simulated venue on the venue's market."""
+        return SimulatedVenue(
+            self.instruments,
+            profile,
+            market_records(self.instruments, self._datasets, profile),
+            positions={symbol: lots for symbol, lots, _ in self._started.positions},
+        )
+
+    def run(self, name: str, source: Source, venue: Venue) -> RungRecord:
+        """Let the strategy decide again; return what it did."""
+        journal = RecordsInMemory()
+        self._kernel(journal).run(source, venue)
+        return RungRecord.from_records(name, journal.records)
+
+    def _kernel(self, journal: RecordsInMemory) -> Kernel:
+        return Kernel(
+            self._loaded,
+            instruments=self.instruments,
+            journal=journal,
+            limits=msgspec.json.decode(self._manifest.limits, type=RiskLimits),
+            seed=self._manifest.seed,
+        )

@@ -1,0 +1,295 @@
+"""Live: the gateway is both source and venue; and going on after the process stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tieout.adapters.clocks.wall import WallClock
+from tieout.adapters.feeds.recorded import RecordedSource
+from tieout.adapters.storage.disk import RealDisk
+from tieout.adapters.venues.recorded import (
+    RecordedVenue,
+)
+from tieout.errors import InputError, JournalDamaged
+from tieout.history import Store
+from tieout.journal import (
+    JournalReader,
+    JournalWriter,
+    first_difference,
+)
+from tieout.kernel.loop import Kernel
+from tieout.kernel.risk import RiskLimits
+from tieout.model.events import (
+    Bar,
+    FundingCharged,
+    RunEnded,
+    Trade,
+)
+from tieout.model.profiles import SimulationProfile
+from tieout.model.profiles import profile as profile_named
+from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.journals import DecisionsInMemory
+from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of, same_strategy
+from tieout.wiring.results import Result, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tieout.adapters.storage.runs import RunFolder, Runs
+    from tieout.adapters.venues.exchange import ExchangeGateway, ResumePoint, Subscription
+    from tieout.journal.manifest import Manifest
+    from tieout.model.events import Input
+    from tieout.model.instruments import Instrument
+
+
+__all__ = ["VenueAccess", "check_rules", "gateway_of", "live", "resume", "subscriptions_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAccess:
+    """How to reach an account at a venue.
+
+    Attributes:
+        url: REST address without a path.
+        key: API key.
+        secret: API secret; never shown.
+    """
+
+    url: str
+    key: str
+    secret: str = field(repr=False)
+
+
+def live(
+    strategy: LoadedStrategy | type[Strategy],
+    *,
+    access: VenueAccess,
+    store: Path,
+    data: Sequence[str],
+    profile: str | SimulationProfile = "pessimistic-1",
+    limits: RiskLimits,
+    seed: int = 0,
+    runs: Runs,
+) -> Result:
+    """Trade at a venue; every order and what it rests on is in the journal before it leaves.
+
+    Args:
+        strategy: Class, or what `load_strategy` gave.
+        access: The venue.
+        store: Folder of the data store.
+        data: The history the run's twin will use; its instruments are the ones traded.
+        profile: Assumptions of the run's twin.
+        limits: Hard limits; the two notional ones must be set.
+        seed: Keys every random draw.
+        runs: Where the run is kept.
+
+    Raises:
+        InputError: Limits are missing, or the venue's rules contradict the data's.
+        VenueError: The venue cannot be reached or was lost.
+    """
+    if limits.order_notional_max is None or limits.position_notional_max is None:
+        raise InputError(
+            "live: set risk.order_notional_max and risk.position_notional_max in tieout.toml; "
+            "without hard limits nothing is sent"
+        )
+    loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
+    datasets = datasets_of(Store(store), data)
+    manifest = manifest_of(
+        "live",
+        loaded,
+        datasets,
+        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        cash=Decimal(0),
+        limits=limits,
+        seed=seed,
+        start_ns=None,
+        end_ns=None,
+    )
+    run = runs.create(
+        msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
+    )
+    try:
+        return _trade_live(run, loaded, access)
+    finally:
+        run.unlock()
+
+
+def resume(run: RunFolder, *, access: VenueAccess, fresh: bool = False) -> Result:
+    """Go on with a live run whose process stopped.
+
+    The durable journal is folded to the state it leads to; the venue is asked what became of every
+    order under way and what was missed; only then the run goes on.
+
+    Args:
+        run: A live run.
+        access: The same venue.
+        fresh: Forget what the strategy knew. The log says so, and the tie-out shows its price.
+
+    Raises:
+        InputError: The run ended, never started, or its strategy has changed.
+        JournalDamaged: The durable part of the journal does not verify.
+        VenueError: The venue cannot be reached or was lost.
+    """
+    manifest = run.manifest()
+    if manifest.kind != "live" or not run.has("snapshot.json"):
+        raise InputError(f"run {run.run_id} is no live run that was started; start a new one")
+    loaded = same_strategy(manifest)
+    run.lock()
+    try:
+        return _resume_live(run, loaded, access, fresh=fresh)
+    finally:
+        run.unlock()
+
+
+def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> Result:
+    manifest = run.manifest()
+    with gateway_of(run, manifest, access) as gateway:
+        rules = gateway.instruments([each.symbol for each in manifest.instruments])
+        check_rules(manifest.instruments, rules)
+        manifest = msgspec.structs.replace(manifest, instruments=tuple(rules))
+        run.write("manifest.json", manifest)
+        journal = JournalWriter(RealDisk(), str(run.journal))
+        kernel = Kernel(
+            loaded,
+            instruments=by_symbol(rules),
+            journal=journal,
+            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+            seed=manifest.seed,
+        )
+        bars = kernel.subscriptions.bars.values()
+        gateway.start(
+            subscriptions_of(kernel),
+            warmup_bars=max((each.warm_up for each in bars), default=0),
+            bar_delay_ns=manifest.profile.bar_delay_ns,
+        )
+        run.write("snapshot.json", gateway.snapshot())
+        return _to_the_end(run, kernel, journal, gateway)
+
+
+def _resume_live(
+    run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, *, fresh: bool
+) -> Result:
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    manifest = run.manifest()
+    reader = JournalReader(RealDisk(), str(run.journal))
+    recorded = list(reader.inputs())
+    if not recorded:
+        raise InputError(f"run {run.run_id}: nothing is in its journal yet; start a new run")
+    if isinstance(recorded[-1], RunEnded):
+        raise InputError(f"run {run.run_id} has ended ({recorded[-1].reason}); start a new run")
+    journal = reader.recover()
+    folded = DecisionsInMemory()
+    kernel = Kernel(
+        loaded,
+        instruments=by_symbol(manifest.instruments),
+        journal=folded,
+        limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+        seed=manifest.seed,
+    )
+    kernel.run(RecordedSource(recorded), RecordedVenue())
+    if first_difference(reader.decisions(), folded.decisions) is not None:
+        raise JournalDamaged(
+            f"run {run.run_id}: its inputs lead to other decisions than it made; see "
+            "`tieout replay --verify`"
+        )
+    kernel.go_on(journal)
+    with gateway_of(run, manifest, access) as gateway:
+        gateway.instruments([each.symbol for each in manifest.instruments])
+        gateway.start(
+            subscriptions_of(kernel),
+            resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
+            start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
+        )
+        return _to_the_end(run, kernel, journal, gateway)
+
+
+def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> ResumePoint:
+    """Return how far the journal came, for the gateway to ask for the rest."""
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    bars: dict[tuple[str, int], int] = {}
+    trades: dict[str, int] = {}
+    for each in recorded:
+        if isinstance(each, Bar):
+            bars[each.instrument, each.interval_ns] = each.open_time_ns
+        elif isinstance(each, Trade):
+            trades[each.instrument] = each.trade_id
+    return exchange.ResumePoint(
+        down_since_ns=recorded[-1].arrival_time_ns,
+        state=state,
+        orders=tuple(
+            exchange.KnownOrder(
+                place=each.place,
+                state=each.state,
+                filled_lots=each.filled_lots,
+                venue_order_id=each.venue_order_id,
+                trade_ids=tuple(sorted(each.fills)),
+            )
+            for each in kernel.orders.by_id.values()
+        ),
+        charge_ids=tuple(each.charge_id for each in recorded if isinstance(each, FundingCharged)),
+        last_bar_ns=bars,
+        last_trade_id=trades,
+    )
+
+
+def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> ExchangeGateway:
+    """Return a gateway to the account; nothing is connected yet."""
+    # The gateway's library is an extra that history does not need.
+    from tieout.adapters.venues import exchange  # noqa: PLC0415
+
+    scheme, _, address = access.url.partition("://")
+    settings = exchange.ExchangeSettings(
+        base_url=access.url,
+        ws_url=f"{'wss' if scheme == 'https' else 'ws'}://{address}/ws",
+        currency=manifest.instruments[0].currency,
+    )
+    credentials = exchange.Credentials(access.key, access.secret)
+    return exchange.ExchangeGateway(run.run_id, settings, credentials)
+
+
+def subscriptions_of(kernel: Kernel) -> list[Subscription]:
+    """Return what the strategy asked for in the gateway's words."""
+    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
+
+    asked = kernel.subscriptions
+    return [
+        *(exchange.Subscription(symbol) for symbol in sorted(asked.trades)),
+        *(exchange.Subscription(symbol, length) for symbol, length in sorted(asked.bars)),
+    ]
+
+
+def _to_the_end(
+    run: RunFolder, kernel: Kernel, journal: JournalWriter, gateway: ExchangeGateway
+) -> Result:
+    """Run until the venue or the operator ends it, and keep the venue's statement."""
+    kernel.run(gateway, gateway)
+    journal.close()
+    started, ended = period_of(run)
+    statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)
+    run.write("statement.json", statement)
+    result = result_of(run.run_id, kernel, journal, ambiguous_bars=0)
+    run.write("result.json", result.facts())
+    return result
+
+
+def check_rules(stored: Sequence[Instrument], rules: Sequence[Instrument]) -> None:
+    """Compare tick, lot and multiplier of the data with the venue's.
+
+    Raises:
+        InputError: They differ; twin and live would round differently.
+    """
+    for ours, theirs in zip(stored, rules, strict=True):
+        one = (ours.tick_size, ours.lot_size, ours.multiplier)
+        other = (theirs.tick_size, theirs.lot_size, theirs.multiplier)
+        if one != other:
+            raise InputError(
+                f"{ours.symbol}: the venue's tick, lot and multiplier are {other}, the data's are "
+                f"{one}; import the data with the venue's"
+            )
