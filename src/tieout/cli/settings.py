@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tieout.errors import SettingsError
 from tieout.kernel.risk import RiskLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["ProjectSettings", "VenueSettings", "load_settings"]
 

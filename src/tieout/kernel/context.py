@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from tieout.strategy.indicators import Indicator, make_indicator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from tieout.kernel.loop import Kernel
     from tieout.model.columns import BarColumns

@@ -103,6 +103,8 @@ class Kernel:
         self._journal = journal
         self._venue: Venue
         self._now_ns = 0
+        self._woke_at_ns = 0
+        self._clock_ns = -1
         self._origin: Callable[[], str] = _no_origin
         self._cursor: _Cursor | None = None
         self._under_way: _Cursor | None = None
@@ -136,10 +138,12 @@ class Kernel:
                 f"{type(event).__name__} arrived at {arrival_ns}, before {self._now_ns}; "
                 "a source must give inputs in the order of their arrival"
             )
-        if self._started:
+        if self._started and not (type(event) is RunResumed and event.state == "fresh"):
             reports_until = arrival_ns - isinstance(event, _BEFORE_REPORTS)
+            self._woke_at_ns = event.woke_at_ns if type(event) is ClockReached else arrival_ns
             self._catch_up(arrival_ns, reports_until)
-        self._journal.input(event)
+        if type(event) is not ClockReached or arrival_ns != self._clock_ns:
+            self._journal.input(event)
         self._now_ns = arrival_ns
         self._dispatch(event)
 
@@ -185,6 +189,7 @@ class Kernel:
         while row < rows:
             stop = self._stop_row(arrivals, row)
             if stop == row:
+                self._woke_at_ns = arrivals[row]
                 self._catch_up(arrivals[row], arrivals[row])
                 handler = self._market_handler(cursor.columns)
                 stop = row + 1
@@ -314,6 +319,12 @@ class Kernel:
             self._call(strategy.on_order, report)
 
     def _fire(self, timer: Timer) -> None:
+        # That its time came is an input of its own: the event that woke us is not in the journal
+        # yet, and a process that is killed now must come back to the same decision.
+        if self._clock_ns != self._now_ns:
+            self._clock_ns = self._now_ns
+            reached = ClockReached(arrival_time_ns=self._now_ns, woke_at_ns=self._woke_at_ns)
+            self._journal.input(reached)
         self._origin = lambda: f"timer:{timer.name}:{timer.due_ns}"
         self._call(self._strategy.on_timer, timer)
 

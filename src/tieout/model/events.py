@@ -302,7 +302,11 @@ class ClockOffsetMeasured(
 
 
 class ClockReached(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=33):
-    """Our clock passed this time with no other event; timers due by it fire."""
+    """Our clock passed this time; timers due by it fire.
+
+    Attributes:
+        woke_at_ns: When something woke us to notice: the lateness of a timer is in the record.
+    """
 
     arrival_time_ns: int
     woke_at_ns: int

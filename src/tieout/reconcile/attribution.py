@@ -11,7 +11,6 @@ step sum to the difference of the two ledgers is therefore a proof and not a def
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +39,8 @@ from tieout.reconcile.steps import open_step
 from tieout.reconcile.valuation import Valuation, profit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.statement import Statement

@@ -6,7 +6,6 @@ money of the attribution depends on them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ from tieout.model.orders import OrderType
 from tieout.reconcile.matching import match_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.valuation import Valuation

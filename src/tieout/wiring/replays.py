@@ -22,6 +22,7 @@ from tieout.journal import (
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
+    ClockReached,
     DataOpened,
     RunEnded,
     RunStarted,
@@ -103,7 +104,7 @@ def _history_again(
         started.arrival_time_ns,
         ended.arrival_time_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened)
+    framing = (RunStarted, RunEnded, DataOpened, ClockReached)
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
     return HistorySource(started, ended, streams), RecordedVenue(answers)
 

@@ -8,6 +8,8 @@ import msgspec
 
 from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
+from tieout.adapters.feeds.rows import events_of
+from tieout.adapters.feeds.unbroken import unbroken
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.recorded import (
     AnsweredVenue,
@@ -20,17 +22,12 @@ from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.history import Store
 from tieout.journal import (
     JournalReader,
-    Kind,
 )
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
     Bar,
     CancelRejected,
-    ClockOffsetMeasured,
-    ClockReached,
-    ConnectionLost,
-    ConnectionRestored,
     Fill,
     FundingCharged,
     OrderAccepted,
@@ -52,12 +49,11 @@ from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strate
 from tieout.wiring.markets import market_records, streams_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.history import Dataset
-    from tieout.journal import Entry
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Report
@@ -81,11 +77,12 @@ def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
     datasets = same_data(Store(store), manifest)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    inputs = [each.record for each in recorded if each.kind is Kind.INPUT]
-    framing = (RunStarted, RunEnded)
-    seen = [each for each in inputs if isinstance(each, (*framing, *_SEEN))]
-    answers = _live_answers(recorded)
     kept = _Rungs(manifest, loaded, datasets, started, ended)
+    whole = unbroken(
+        [each.record for each in recorded], profile=manifest.profile, missed=kept.stored_rows
+    )
+    seen = whole.market
+    answers = _live_answers(whole.answers)
     quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
     rungs = [
         kept.run("twin", kept.history(), kept.simulated(manifest.profile)),
@@ -127,16 +124,11 @@ def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
     )
 
 
-_SEEN = (Trade, Bar, ClockReached, ClockOffsetMeasured, ConnectionLost, ConnectionRestored)
-"""Inputs that are the market as the run saw it; the venue's answers are none."""
-
-
-def _live_answers(recorded: Sequence[Entry]) -> LiveAnswers:
+def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     orders: dict[str, PlaceOrder] = {}
     reports: dict[str, list[Report]] = {}
     funding: list[FundingCharged] = []
-    for each in recorded:
-        record = each.record
+    for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
         elif isinstance(record, FundingCharged):
@@ -185,6 +177,16 @@ class _Rungs:
             self._ended.arrival_time_ns,
         )
         return HistorySource(self._started, self._ended, streams)
+
+    def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
+        """Yield what the strategy asked for, of the provider's history, by arrival in a window."""
+        kernel = self._kernel(RecordsInMemory())
+        for stream in streams_of(
+            kernel.subscriptions, self._datasets, self._manifest.profile, after_ns + 1, until_ns
+        ):
+            for columns in stream.columns:
+                tick = self.instruments[columns.instrument].tick_float
+                yield from events_of(columns, tick=tick)
 
     def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
         """Return the simulated venue on the venue's market."""

@@ -161,10 +161,9 @@ def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> 
             limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
             seed=manifest.seed,
         )
-        bars = kernel.subscriptions.bars.values()
         gateway.start(
             subscriptions_of(kernel),
-            warmup_bars=max((each.warm_up for each in bars), default=0),
+            warmup_bars=_warm_up_of(kernel),
             bar_delay_ns=manifest.profile.bar_delay_ns,
         )
         run.write("snapshot.json", gateway.snapshot())
@@ -203,10 +202,16 @@ def _resume_live(
         gateway.instruments([each.symbol for each in manifest.instruments])
         gateway.start(
             subscriptions_of(kernel),
+            warmup_bars=_warm_up_of(kernel),
+            bar_delay_ns=manifest.profile.bar_delay_ns,
             resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
         )
         return _to_the_end(run, kernel, journal, gateway)
+
+
+def _warm_up_of(kernel: Kernel) -> int:
+    return max((each.warm_up for each in kernel.subscriptions.bars.values()), default=0)
 
 
 def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> ResumePoint:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tieout.adapters.venues.exchange.decode import (
@@ -25,6 +24,7 @@ from tieout.model.statement import Statement, StatementPosition, StatementRow, S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from tieout.adapters.clocks import VenueClock
     from tieout.adapters.venues.exchange.client import ExchangeClient

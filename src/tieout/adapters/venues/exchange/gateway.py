@@ -400,7 +400,7 @@ class ExchangeGateway:
             await self._market.mark_start()
             self._know_everything_until(clock.now_ns(), ())
         else:
-            first = await self._catch_up_after(resume, warmup_bars)
+            first = await self._catch_up_after(resume, warmup_bars, bar_delay_ns)
         # A run begins with its start: what came while we prepared is stamped with it, or later.
         start_ns = clock.now_ns()
         early = self._inbox.take()
@@ -438,7 +438,9 @@ class ExchangeGateway:
             marks=marks,
         )
 
-    async def _catch_up_after(self, resume: ResumePoint, warmup_bars: int) -> RunResumed:
+    async def _catch_up_after(
+        self, resume: ResumePoint, warmup_bars: int, bar_delay_ns: int
+    ) -> RunResumed:
         """Fetch what happened while we were down; the orders nobody knows about come first."""
         self._know_everything_until(resume.down_since_ns, resume.charge_ids)
         if self._user_keeper is not None:
@@ -449,7 +451,9 @@ class ExchangeGateway:
             await self._sender.resume([o for o in orders if o.phase is OrderPhase.SENDING])
             await self._catch_up_user()
         if resume.state == "fresh":
-            await self._market.warm_up(warmup_bars, until_ns=resume.down_since_ns)
+            # A bar that was not published when we went down is news and no warm-up.
+            published_ns = resume.down_since_ns - bar_delay_ns
+            await self._market.warm_up(warmup_bars, until_ns=published_ns)
         self._market.go_on_from(resume)
         await self._market.catch_up()
         return RunResumed(arrival_time_ns=0, down_since_ns=resume.down_since_ns, state=resume.state)
