@@ -17,7 +17,8 @@ from tests.architecture.tree import DOCS, REPOSITORY, blocks, pages
 from tieout.cli import app
 
 COMMANDS = {
-    "demo", "new", "import", "backtest", "practice", "live", "replay", "twin", "reconcile", "show",
+    "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
+    "replay", "twin", "reconcile", "show",
 }  # fmt: skip
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.live_world import LIMITS, PROFILE, SECOND, START_NS, a_market
+from tests.support.live_world import (
+    LIMITS,
+    PROFILE,
+    SECOND,
+    START_NS,
+    Killed,
+    a_market,
+    dies_after,
+)
 from tests.support.worlds import ES
 from tieout.adapters.storage.runs import Runs
 from tieout.strategy import load_strategy
 from tieout.wiring import VenueAccess, live, reconcile, replay, resume
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tieout.adapters.storage.runs import RunFolder
 
 pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
@@ -26,35 +31,10 @@ pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`"
 from aiohttp import ClientSession
 
 from tieout.adapters.clocks import ClockSocket
-from tieout.adapters.venues import exchange
 from tieout.adapters.venues.practice import StopRule, ThreadedServer, config_from_profile
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MINUTE = 60 * SECOND
-
-
-class Killed(Exception):
-    """What a kill looks like from inside of one process."""
-
-
-@contextmanager
-def dies_after(inputs: int) -> Iterator[None]:
-    """Let the gateway end the process, without a word, after so many answers."""
-    original = exchange.ExchangeGateway.next
-    given = 0
-
-    def next_(self: Any, deadline_ns: int | None) -> Any:
-        nonlocal given
-        given += 1
-        if given > inputs:
-            raise Killed
-        return original(self, deadline_ns)
-
-    exchange.ExchangeGateway.next = next_  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        exchange.ExchangeGateway.next = original  # type: ignore[method-assign]
 
 
 async def time_passes(url: str, by_ns: int) -> None:

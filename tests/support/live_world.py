@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from tests.support.worlds import ES, T0
 from tieout.adapters.storage.runs import Runs
+from tieout.adapters.venues import exchange
 from tieout.adapters.venues.practice import (
     StopRule,
     ThreadedServer,
@@ -22,6 +24,7 @@ from tieout.model.profiles import profile
 from tieout.wiring import VenueAccess, live
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
@@ -31,6 +34,30 @@ SECOND = 1_000_000_000
 START_NS = T0 + 3600 * SECOND
 PROFILE = profile("practice-1")
 LIMITS = RiskLimits(order_notional_max=Decimal(10**7), position_notional_max=Decimal(10**7))
+
+
+class Killed(Exception):
+    """What a kill looks like from inside of one process."""
+
+
+@contextmanager
+def dies_after(inputs: int) -> Iterator[None]:
+    """Let the gateway end the process, without a word, after so many answers."""
+    original = exchange.ExchangeGateway.next
+    given = 0
+
+    def next_(self: Any, deadline_ns: int | None) -> Any:
+        nonlocal given
+        given += 1
+        if given > inputs:
+            raise Killed
+        return original(self, deadline_ns)
+
+    exchange.ExchangeGateway.next = next_  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        exchange.ExchangeGateway.next = original  # type: ignore[method-assign]
 
 
 def a_market(

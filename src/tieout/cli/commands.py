@@ -17,17 +17,19 @@ from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import Runs
-    from tieout.cli.settings import ProjectSettings
+    from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
     "backtest",
     "import_",
     "live",
     "new",
+    "paper",
     "practice",
     "reconcile",
     "register",
     "replay",
+    "shadow",
     "show",
     "twin",
     "utc",
@@ -42,6 +44,8 @@ Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=
 Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T18:00.")]
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
+
+Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
 
 HERE = Path()
 
@@ -59,7 +63,19 @@ def register(app: typer.Typer) -> None:
         if as_json:
             _print_json({"folder": str(folder), "files": made})
 
-    for command in (demo, import_, backtest, practice, live, replay, twin, reconcile, show):
+    for command in (
+        demo,
+        import_,
+        backtest,
+        practice,
+        paper,
+        shadow,
+        live,
+        replay,
+        twin,
+        reconcile,
+        show,
+    ):
         app.command(name=command.__name__.rstrip("_"))(command)
 
 
@@ -216,9 +232,7 @@ def practice(
 
 def live(
     strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
-    venue: Annotated[
-        str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")
-    ] = "practice",
+    venue: Venue = "practice",
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
@@ -250,6 +264,61 @@ def live(
             seed=settings.seed,
             runs=runs,
         )
+    _show_result(result, as_json=as_json)
+
+
+def paper(
+    strategy: Strategy,
+    data: Data,
+    venue: Venue = "practice",
+    parameter: Set = [],  # noqa: B006
+    profile: Profile = None,
+    cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Trade live data on the simulated venue, with cash of our own; nothing is sent."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
+    result = wiring.paper(
+        _load(strategy, parameter, project),
+        access=public,
+        store=project / settings.data,
+        data=data,
+        profile=profile or settings.profile,
+        cash=_amount(cash, settings.cash),
+        limits=settings.risk,
+        seed=settings.seed,
+        runs=_runs(project, settings),
+    )
+    _show_result(result, as_json=as_json)
+
+
+def shadow(
+    strategy: Strategy,
+    data: Data,
+    venue: Venue = "practice",
+    parameter: Set = [],  # noqa: B006
+    profile: Profile = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Run beside a real account, from its balance and positions; nothing is sent."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    result = wiring.shadow(
+        _load(strategy, parameter, project),
+        access=_access(venue, settings),
+        store=project / settings.data,
+        data=data,
+        profile=profile or settings.profile,
+        limits=settings.risk,
+        seed=settings.seed,
+        runs=_runs(project, settings),
+    )
     _show_result(result, as_json=as_json)
 
 
@@ -365,17 +434,21 @@ def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: 
 
 
 def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
-    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
     from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
 
+    chosen = _venue(venue, settings)
+    return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
+
+
+def _venue(venue: str, settings: ProjectSettings) -> VenueSettings:
+    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
+
     if venue.startswith(("http://", "https://")):
-        chosen = VenueSettings(url=venue)
-    elif venue in settings.venue:
-        chosen = settings.venue[venue]
-    else:
+        return VenueSettings(url=venue)
+    if venue not in settings.venue:
         known = ", ".join(settings.venue) or "none"
         raise InputError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
-    return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
+    return settings.venue[venue]
 
 
 def _secret(value: str) -> str:

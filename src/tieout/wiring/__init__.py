@@ -18,6 +18,7 @@ from tieout.wiring.results import Replayed, Result
 from tieout.wiring.runs import run_facts, run_summary
 from tieout.wiring.tie_out import ladder, reconcile
 from tieout.wiring.trading import VenueAccess, live, resume
+from tieout.wiring.watching import paper, shadow
 
 __all__ = [
     "Replayed",
@@ -27,11 +28,13 @@ __all__ = [
     "backtest_columns",
     "ladder",
     "live",
+    "paper",
     "practice",
     "reconcile",
     "replay",
     "resume",
     "run_facts",
     "run_summary",
+    "shadow",
     "twin",
 ]

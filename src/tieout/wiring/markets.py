@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from tieout.model.profiles import SimulationProfile
 
 
-__all__ = ["bounds_of", "finest_of", "market_records", "sliced", "stream_name", "streams_of"]
+__all__ = [
+    "bounds_of",
+    "finest_dataset",
+    "finest_of",
+    "market_records",
+    "sliced",
+    "stored_market",
+    "stream_name",
+    "streams_of",
+]
 
 
 _WARM_UP_REACH = 20
@@ -126,14 +135,25 @@ def market_records(
     profile: SimulationProfile,
 ) -> dict[str, MarketRecord]:
     """Return what each instrument is matched on: trades where there are some, else its bars."""
-    records: dict[str, MarketRecord] = {}
-    for symbol in instruments:
-        own = [each for each in datasets if each.meta.instrument.symbol == symbol]
-        finest = min(own, key=lambda each: each.meta.interval_ns)
-        trades = finest.meta.kind == "trades"
-        delay = profile.trade_delay_ns if trades else profile.bar_delay_ns
-        records[symbol] = HistoryMarket(finest.batches(delay_ns=delay))
-    return records
+    return {
+        symbol: HistoryMarket(stored_market(finest_dataset(datasets, symbol), profile))
+        for symbol in instruments
+    }
+
+
+def finest_dataset(datasets: Sequence[Dataset], symbol: str) -> Dataset:
+    """Return what an instrument is matched on: its trades, else its shortest bars."""
+    own = [each for each in datasets if each.meta.instrument.symbol == symbol]
+    return min(own, key=lambda each: each.meta.interval_ns)
+
+
+def stored_market(
+    dataset: Dataset, profile: SimulationProfile, *, until_ns: int | None = None
+) -> Iterator[MarketColumns]:
+    """Yield a data set's rows with the arrivals that the profile gives them."""
+    trades = dataset.meta.kind == "trades"
+    delay = profile.trade_delay_ns if trades else profile.bar_delay_ns
+    return dataset.batches(delay_ns=delay, end_ns=until_ns)
 
 
 def bounds_of(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int]:

@@ -113,7 +113,8 @@ def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
         InputError: The run is no live run, has not ended, or its strategy or data are gone.
         InvariantViolated: The parts do not sum to the difference; this is our fault.
     """
-    statement = run.read("statement.json", Statement)
+    # Paper and shadow have no account that could send one.
+    statement = run.read("statement.json", Statement) if run.has("statement.json") else None
     manifest = run.manifest()
     return attribute(
         ladder(run, store=store),

@@ -37,9 +37,10 @@ from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_
 from tieout.wiring.results import Result, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, ResumePoint, Subscription
     from tieout.journal.manifest import Manifest
@@ -47,7 +48,16 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
 
 
-__all__ = ["VenueAccess", "check_rules", "gateway_of", "live", "resume", "subscriptions_of"]
+__all__ = [
+    "VenueAccess",
+    "check_rules",
+    "gateway_of",
+    "live",
+    "resume",
+    "streams_asked",
+    "subscriptions_to",
+    "warm_up_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ class VenueAccess:
 
     Attributes:
         url: REST address without a path.
-        key: API key.
+        key: API key; empty for public data alone.
         secret: API secret; never shown.
     """
 
@@ -162,8 +172,8 @@ def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> 
             seed=manifest.seed,
         )
         gateway.start(
-            subscriptions_of(kernel),
-            warmup_bars=_warm_up_of(kernel),
+            subscriptions_to(streams_asked(kernel)),
+            warmup_bars=warm_up_of(kernel),
             bar_delay_ns=manifest.profile.bar_delay_ns,
         )
         run.write("snapshot.json", gateway.snapshot())
@@ -201,8 +211,8 @@ def _resume_live(
     with gateway_of(run, manifest, access) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
         gateway.start(
-            subscriptions_of(kernel),
-            warmup_bars=_warm_up_of(kernel),
+            subscriptions_to(streams_asked(kernel)),
+            warmup_bars=warm_up_of(kernel),
             bar_delay_ns=manifest.profile.bar_delay_ns,
             resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
@@ -210,7 +220,8 @@ def _resume_live(
         return _to_the_end(run, kernel, journal, gateway)
 
 
-def _warm_up_of(kernel: Kernel) -> int:
+def warm_up_of(kernel: Kernel) -> int:
+    """Return how many bars of the past the strategy's indicators want at most."""
     return max((each.warm_up for each in kernel.subscriptions.bars.values()), default=0)
 
 
@@ -245,7 +256,7 @@ def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> R
 
 
 def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> ExchangeGateway:
-    """Return a gateway to the account; nothing is connected yet."""
+    """Return a gateway to the account, or to public data alone where there is no key."""
     # The gateway's library is an extra that history does not need.
     from tieout.adapters.venues import exchange  # noqa: PLC0415
 
@@ -255,19 +266,22 @@ def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> Excha
         ws_url=f"{'wss' if scheme == 'https' else 'ws'}://{address}/ws",
         currency=manifest.instruments[0].currency,
     )
-    credentials = exchange.Credentials(access.key, access.secret)
+    credentials = exchange.Credentials(access.key, access.secret) if access.key else None
     return exchange.ExchangeGateway(run.run_id, settings, credentials)
 
 
-def subscriptions_of(kernel: Kernel) -> list[Subscription]:
-    """Return what the strategy asked for in the gateway's words."""
+def streams_asked(kernel: Kernel) -> set[StreamKey]:
+    """Return the streams that the strategy subscribed to."""
+    asked = kernel.subscriptions
+    return {*((symbol, 0) for symbol in asked.trades), *asked.bars}
+
+
+def subscriptions_to(streams: Iterable[StreamKey]) -> list[Subscription]:
+    """Return streams in the gateway's words: trades first, then by instrument and interval."""
     from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
 
-    asked = kernel.subscriptions
-    return [
-        *(exchange.Subscription(symbol) for symbol in sorted(asked.trades)),
-        *(exchange.Subscription(symbol, length) for symbol, length in sorted(asked.bars)),
-    ]
+    ordered = sorted(streams, key=lambda stream: (stream[1] > 0, stream))
+    return [exchange.Subscription(symbol, length or None) for symbol, length in ordered]
 
 
 def _to_the_end(

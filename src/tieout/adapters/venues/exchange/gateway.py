@@ -127,6 +127,17 @@ class ExchangeGateway:
         self._instruments.update({each.symbol: each for each in found})
         return found
 
+    def account(self) -> RunStarted:
+        """Return the account as a run would start from it; reading is all that happens there.
+
+        Raises:
+            SettingsError: There are no credentials to read it with.
+            VenueError: The venue does not answer.
+        """
+        if self._credentials is None:
+            raise SettingsError("without credentials the account cannot be read; give a key")
+        return self._run(self._account_now())
+
     def start(
         self,
         subscriptions: Sequence[Subscription],
@@ -425,18 +436,11 @@ class ExchangeGateway:
         snapshot = await self._account.snapshot(self._instruments.values())
         if self._start_snapshot is None:
             self._start_snapshot = snapshot
-        if started is not None:
-            return started
-        costs = dict(snapshot.costs)
-        return RunStarted(
-            arrival_time_ns=0,
-            cash=money_units(str(snapshot.balance)),
-            positions=tuple(
-                (each.instrument, each.lots, money_units(str(costs[each.instrument])))
-                for each in snapshot.positions
-            ),
-            marks=marks,
-        )
+        return _start_from(snapshot, marks) if started is None else started
+
+    async def _account_now(self) -> RunStarted:
+        snapshot = await self._account.snapshot(self._instruments.values())
+        return _start_from(snapshot, await self._marks())
 
     async def _catch_up_after(
         self, resume: ResumePoint, warmup_bars: int, bar_delay_ns: int
@@ -742,6 +746,19 @@ class ExchangeGateway:
         session = getattr(self, "_session", None)
         if session is not None:
             await session.close()
+
+
+def _start_from(snapshot: AccountSnapshot, marks: tuple[tuple[str, int], ...]) -> RunStarted:
+    costs = dict(snapshot.costs)
+    return RunStarted(
+        arrival_time_ns=0,
+        cash=money_units(str(snapshot.balance)),
+        positions=tuple(
+            (each.instrument, each.lots, money_units(str(costs[each.instrument])))
+            for each in snapshot.positions
+        ),
+        marks=marks,
+    )
 
 
 def _is_users(url: str) -> bool:
