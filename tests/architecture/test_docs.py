@@ -18,7 +18,7 @@ from tieout.cli import app
 
 COMMANDS = {
     "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
-    "replay", "twin", "reconcile", "show",
+    "replay", "twin", "reconcile", "report", "show",
 }  # fmt: skip
 
 

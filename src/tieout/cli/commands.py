@@ -29,6 +29,7 @@ __all__ = [
     "reconcile",
     "register",
     "replay",
+    "report",
     "shadow",
     "show",
     "twin",
@@ -373,6 +374,27 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
         show_reconciliation(facts)
     if facts["breaks"]:
         raise typer.Exit(1)
+
+
+def report(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; by default reports/RUN.html.")
+    ] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write one HTML file about a run that opens offline: curves, waterfall, orders."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+
+    settings = _settings(project)
+    found = _runs(project, settings).find(run)
+    file = output or project / settings.reports / f"{found.run_id}.html"
+    wiring.report(found, store=project / settings.data, output=file)
+    if as_json:
+        _print_json({"run": found.run_id, "path": str(file)})
+    else:
+        _say(f"{found.run_id}: {file}")
 
 
 def show(

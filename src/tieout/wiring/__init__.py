@@ -14,6 +14,7 @@ rungs      history or recorded inputs       simulated or the answers   in memory
 from tieout.wiring.history import backtest, backtest_columns, twin
 from tieout.wiring.rehearsal import practice
 from tieout.wiring.replays import replay
+from tieout.wiring.reports import report, report_on, summary_of
 from tieout.wiring.results import Replayed, Result
 from tieout.wiring.runs import run_facts, run_summary
 from tieout.wiring.tie_out import ladder, reconcile
@@ -32,9 +33,12 @@ __all__ = [
     "practice",
     "reconcile",
     "replay",
+    "report",
+    "report_on",
     "resume",
     "run_facts",
     "run_summary",
     "shadow",
+    "summary_of",
     "twin",
 ]
