@@ -75,6 +75,7 @@ def register(app: typer.Typer) -> None:
         replay,
         twin,
         reconcile,
+        report,
         show,
     ):
         app.command(name=command.__name__.rstrip("_"))(command)

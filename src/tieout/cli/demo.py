@@ -22,9 +22,9 @@ __all__ = ["demo"]
 FAULTS: Final[list[dict[str, Any]]] = [
     {"fault": "latency", "by_ms": 150},
     {"fault": "fee", "by_bps": 1.0},
-    {"fault": "late_candle", "interval": "1m", "nth": 300, "by_ms": 45_000},
+    {"fault": "late_candle", "interval": "1m", "nth": 1429, "by_ms": 45_000},
     {"fault": "partial_fill", "nth": 7, "fraction": 0.5, "remainder": "cancel"},
-    {"fault": "disconnect", "after_s": 36_000, "for_s": 30},
+    {"fault": "disconnect", "after_s": 113_265, "for_s": 30},
 ]
 """What goes wrong: 150 ms more latency, a fee 1 bp above the model, one candle 45 s late, one
 order half filled, one disconnect of 30 s."""
@@ -92,11 +92,13 @@ def demo(
     say(f"replay       {replayed.text()}")
     say("twin         the same strategy on history, and the rungs between ...")
     found = wiring.reconcile(run, store=store)
+    page = wiring.report_on(found, run, output=folder / "reports" / f"{run.run_id}.html")
     facts = found.facts()
     if as_json:
         sys.stdout.write(json.dumps(facts) + "\n")
         return
     show_reconciliation(facts)
+    say(f"report       {page}")
 
 
 def _script(faults: str, folder: Path) -> Path | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,7 +19,7 @@ from tieout.report.charts import Line, Shade, WaterfallBar
 from tieout.report.numbers import bps, cents, clock, exact, price, share, signed_cents, statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tieout.model.profiles import SimulationProfile
@@ -35,17 +37,6 @@ _ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters |= {
-    "bps": bps,
-    "cents": cents,
-    "clock": clock,
-    "exact": exact,
-    "share": share,
-    "signed": signed_cents,
-    "statistic": statistic,
-    "words": lambda name: str(name).replace("_", " "),
-}
-_ENVIRONMENT.globals["style"] = Markup(charts.STYLE)  # noqa: S704 - a constant of ours
 
 
 def reconciliation_page(
@@ -130,7 +121,8 @@ def write_page(path: Path, html: str) -> None:
             os.fsync(file.fileno())
         half.replace(path)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
         raise InputError(
             f"{path}: the report cannot be written ({error.strerror}); choose another --output"
         ) from error
@@ -282,5 +274,27 @@ def _table(heads: list[str], rows: list[list[str]], *, first_number: int) -> dic
     }
 
 
-def _evidence(evidence: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in evidence.items())
+def _evidence(facts: object, name: str = "") -> str:
+    """Return a row's evidence as words and figures; times are shown as times."""
+    if isinstance(facts, Mapping):
+        said = [f"{key.replace('_', ' ')} {_evidence(value, key)}" for key, value in facts.items()]
+        return ", ".join(said) if not name else f"({', '.join(said)})"
+    if isinstance(facts, list | tuple):
+        return "; ".join(_evidence(each, name) for each in facts) or "none"
+    if name.endswith("_ns") and isinstance(facts, int):
+        return clock(facts)
+    return "none" if facts is None else str(facts)
+
+
+_ENVIRONMENT.filters |= {
+    "bps": bps,
+    "cents": cents,
+    "clock": clock,
+    "evidence": _evidence,
+    "exact": exact,
+    "share": share,
+    "signed": signed_cents,
+    "statistic": statistic,
+    "words": lambda name: str(name).replace("_", " "),
+}
+_ENVIRONMENT.globals["style"] = Markup(charts.STYLE)  # noqa: S704 - a constant of ours
