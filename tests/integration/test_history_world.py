@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.commands import as_json, tieout
 from tests.support.worlds import ES, SYMBOL, T0, bars, trades
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
@@ -30,24 +28,6 @@ STRATEGIES = [
     "breakout_with_stop.py",
     "trade_follower.py",
 ]
-
-
-def tieout(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would, in a fresh process."""
-    return subprocess.run(
-        [sys.executable, "-c", "from tieout.cli import main; main()", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
-
-
-def as_json(*words: str, folder: Path, **environment: str) -> Any:
-    done = tieout(*words, "--json", folder=folder, **environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +228,17 @@ def test_show_lists_runs_and_data_and_opens_one(project: Path) -> None:
     assert facts["strategy"] == "BuyTheDip"
     assert "Fill" in facts["journal"]
     assert "fills" in tieout("show", "last", folder=project).stdout
+
+
+def test_the_report_of_a_backtest_has_the_runs_own_profit(project: Path) -> None:
+    run = as_json("backtest", "trade_follower.py", "--data", "made", folder=project)
+
+    written = as_json("report", run["run"], folder=project)
+
+    page = (project / written["path"]).read_text()
+    assert f'<td class="number">{run["profit"]} USDT</td>' in page
+    assert f'<td class="number">{run["fees"]} USDT</td>' in page
+    assert "From twin to live" not in page
 
 
 def test_runs_are_found_by_unique_prefix_and_locked_while_written(project: Path) -> None:

@@ -107,7 +107,8 @@ def _facts(manifest: Manifest) -> dict[str, object]:
         "code": manifest.strategy_hash[:16],
         "parameters": manifest.parameters,
         "kind": manifest.kind,
-        "venue": manifest.venue or "stored history",
+        # Without its scheme, so that nothing in the file is a link.
+        "venue": manifest.venue.partition("://")[2] or "stored history",
         "data": ", ".join(f"{each.name} ({each.fingerprint[:12]})" for each in manifest.data),
         "limits": manifest.limits,
         "cash": str(manifest.cash),
