@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
 
-from tests.support.commands import as_json, tieout
+from tests.support.commands import as_json, in_this_process
 from tests.support.live_world import a_live_run, a_market
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import RunFolder, Runs
@@ -74,7 +74,7 @@ def test_a_changed_constant_is_named_by_its_first_decision(world: Path, faulty: 
     source = file.read_text()
     file.write_text(source.replace("rising = ", "rising = bar.close_ticks % 7 != 0 and "))
     try:
-        replayed = tieout("replay", faulty.run_id, "--verify", "--json", folder=world)
+        replayed = in_this_process("replay", faulty.run_id, "--verify", "--json", folder=world)
     finally:
         file.write_text(source)
 
@@ -107,7 +107,7 @@ def test_a_live_journal_stripped_of_its_decisions_regenerates_them(
 
 
 def test_a_run_with_breaks_makes_reconcile_exit_with_1(world: Path, faulty: RunFolder) -> None:
-    done = tieout("reconcile", faulty.run_id, "--json", folder=world)
+    done = in_this_process("reconcile", faulty.run_id, "--json", folder=world)
 
     assert done.returncode == 1, done.stderr
     facts = json.loads(done.stdout)
@@ -128,7 +128,7 @@ def test_a_fault_free_run_ties_out_with_exit_0_and_its_twin_needs_no_recording(
     world: Path,
 ) -> None:
     run = a_run(world, "moving_average_cross.py", [])
-    done = tieout("reconcile", run.run_id, "--json", folder=world)
+    done = in_this_process("reconcile", run.run_id, "--json", folder=world)
     assert done.returncode == 0, done.stderr + done.stdout
     facts = json.loads(done.stdout)
     assert facts["difference"] == "0.00"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log10
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def money_ticks(low: int, high: int, wanted: int) -> list[int]:
     """Return round values inside of a range of money units, about as many as wanted."""
     if high <= low:
         return [low]
-    rough = (high - low) / wanted
-    power = 10 ** max(floor(log10(rough)), 0)
+    rough = -(-(high - low) // wanted)
+    power = 10 ** (len(str(rough)) - 1)
     step = next((power * each for each in (1, 2, 5) if power * each >= rough), power * 10)
-    return list(range(ceil(low / step) * step, high + 1, step))
+    return list(range(-(-low // step) * step, high + 1, step))
 
 
 def time_ticks(start_ns: int, end_ns: int, wanted: int) -> list[int]:
