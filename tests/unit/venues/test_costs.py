@@ -84,6 +84,31 @@ def test_the_position_the_venue_names_counts_more_than_our_own_fills() -> None:
     assert charged(2, 3, a_charge(-8, position_lots=4)) == [-4 * MONEY_UNIT]
 
 
+def test_a_charge_says_the_position_it_fell_on() -> None:
+    costs = ChargedCosts([a_charge(-6)], Holdings({SYMBOL: 3}), modelled())
+
+    (found,) = costs.funding(DUE_NS - SECOND, KNOWN_NS, Holdings({SYMBOL: 3}))
+
+    assert found.position_lots == 3
+
+
+def test_a_charge_stamped_late_falls_on_what_was_held_when_it_was_due() -> None:
+    late = msgspec.structs.replace(a_charge(-6), venue_time_ns=DUE_NS + 9_000_000)
+    live = Holdings({SYMBOL: 3}, [a_fill(-3, at_ns=DUE_NS + 4_000_000)])
+    costs = ChargedCosts([late], live, modelled())
+
+    (found,) = costs.funding(DUE_NS - SECOND, KNOWN_NS, Holdings({SYMBOL: 1}))
+
+    assert found.amount == -2 * MONEY_UNIT
+
+
+def test_a_charge_on_nothing_we_know_of_stands_as_it_is() -> None:
+    charge = a_charge(-6)
+    costs = ChargedCosts([charge], Holdings({}), modelled())
+
+    assert charge in costs.funding(DUE_NS - SECOND, KNOWN_NS, Holdings({SYMBOL: 3}))
+
+
 def test_a_flat_rung_pays_nothing() -> None:
     assert charged(0, 3, a_charge(-6)) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tieout.model.profiles import SimulationProfile
 
 __all__ = ["ChargedCosts", "Costs", "Holdings", "Market", "ModelledCosts", "modelled_fee"]
+
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
 
 
 class Costs(Protocol):
@@ -124,16 +127,22 @@ class ChargedCosts:
 
     def _in_proportion(self, charge: FundingCharged, held: Holdings) -> FundingCharged | None:
         """Return a charge on the position held; None where nothing is held."""
-        symbol, due_ns = charge.instrument, charge.venue_time_ns
+        symbol, due_ns = charge.instrument, _due_ns(charge)
         # Venues' income rows seldom say the position; our own fills do.
         live = charge.position_lots or self._live.lots_before(symbol, due_ns)
         lots = held.lots_before(symbol, due_ns)
-        if lots == live or not live:
+        if not live:
             return charge
         if not lots:
             return None
         amount = round_half_up(charge.amount * lots * (1 if live > 0 else -1), abs(live))
         return msgspec.structs.replace(charge, amount=amount, position_lots=lots)
+
+
+def _due_ns(charge: FundingCharged) -> int:
+    """Return when a charge fell; venues stamp it some milliseconds after the whole minute."""
+    late_ns = charge.venue_time_ns % _MINUTE
+    return charge.venue_time_ns - (late_ns if late_ns < _SECOND else 0)
 
 
 class Holdings:
