@@ -45,9 +45,8 @@ FEE_FAULT_RATE = Decimal(str(FEE_FAULT_BPS)) / 10_000
 TAKER_RATE = CENTS.taker_fee_rate
 SHARE_MIN = Decimal("0.95")
 DIFFERENCE_BPS_MIN = 20
-CLIENT_FILES = {
-    *("manifest.json", "snapshot.json", "statement.json", "result.json", "lock", "journal")
-}
+JSON_FILES = {f"{name}.json" for name in ("manifest", "snapshot", "statement", "result")}
+CLIENT_FILES = {*JSON_FILES, "lock", "journal"}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def a_trending_market(folder: Path, *, seed: int, minutes: int, bps_a_minute: fl
     """Store prints every two seconds of a market that trends, as the data set `made`.
 
     Legs of 6 to 14 minutes go up and down in turn by `bps_a_minute` a minute on average; around
-    that each print moves at random, half as much again in a minute.
+    that prints move at random: in a minute by half of it, one standard deviation.
     """
     draw = np.random.default_rng(seed)
     a_minute = MINUTE // STEP_NS
