@@ -9,22 +9,32 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
 
-from tests.support.causes import CAUSES, FEE_FAULT_BPS, a_run_with, handed_over
-from tests.support.live_world import PROFILE
+from tests.support.causes import (
+    CAUSES,
+    CENTS,
+    FEE_FAULT_BPS,
+    Nursery,
+    a_run_that_forgets,
+    a_run_with,
+    handed_over,
+)
 from tests.support.worlds import ES
 from tieout.model.money import money_decimal
 from tieout.reconcile.rows import Step
 from tieout.wiring import reconcile, replay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tieout.adapters.storage.runs import RunFolder
     from tieout.reconcile.attribution import Reconciliation
 
 SEEDS = [
@@ -32,12 +42,11 @@ SEEDS = [
     *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(6, 21)),
 ]
 FEE_FAULT_RATE = Decimal(str(FEE_FAULT_BPS)) / 10_000
-TAKER_RATE = PROFILE.taker_fee_rate
+TAKER_RATE = CENTS.taker_fee_rate
 SHARE_MIN = Decimal("0.95")
 DIFFERENCE_BPS_MIN = 20
-CLIENT_FILES = {
-    *("manifest.json", "snapshot.json", "statement.json", "result.json", "lock", "journal")
-}
+JSON_FILES = {f"{name}.json" for name in ("manifest", "snapshot", "statement", "result")}
+CLIENT_FILES = {*JSON_FILES, "lock", "journal"}
 
 
 @dataclass(frozen=True)
@@ -69,10 +78,10 @@ class Explained:
         return sum((notional(each) for each in self.fills), Decimal(0))
 
 
-def explained(folder: Path, name: str, seed: int) -> Explained:
-    """Trade with that cause, hand over the run alone, and let it be explained."""
+def explained(folder: Path, trade: Callable[[Path], RunFolder]) -> Explained:
+    """Trade, hand over the run alone, and let it be explained."""
     venue, desk = folder / "venue", folder / "desk"
-    run = a_run_with(CAUSES[name], venue, seed=seed)
+    run = trade(venue)
     truth = [json.loads(line) for line in (venue / "truth.jsonl").read_text().splitlines()]
     run = handed_over(run, venue, desk)
 
@@ -102,13 +111,14 @@ def check_cause(found: Explained, step: Step) -> None:
     assert abs(steps[step]) >= SHARE_MIN * (abs(steps[step]) + elsewhere)
     assert elsewhere <= (1 - SHARE_MIN) * difference
     assert steps[Step.UNEXPLAINED] == 0
+    # Here the venue is as the twin assumes, but for the cause: not a cent may go astray.
+    assert elsewhere == 0
 
 
-def check(folder: Path, name: str, seed: int) -> Explained:
-    found = explained(folder, name, seed)
-    check_sums(found.result)
-    check_cause(found, Step(CAUSES[name].step))
-    return found
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -116,13 +126,20 @@ def check(folder: Path, name: str, seed: int) -> Explained:
     "name", ["late_candle", "dropped_trades", "disconnect", "latency", "partial_fill"]
 )
 def test_a_cause_lies_in_its_own_step(tmp_path: Path, name: str, seed: int) -> None:
-    check(tmp_path, name, seed)
+    cause = CAUSES[name]
+
+    found = explained(tmp_path, partial(a_run_with, cause, seed=seed))
+
+    check_sums(found.result)
+    check_cause(found, Step(cause.step))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_wrong_fee_is_cost_to_the_last_digit(tmp_path: Path, seed: int) -> None:
-    found = check(tmp_path, "fee", seed)
+def test_a_wrong_fee_is_cost_to_the_cent(tmp_path: Path, seed: int) -> None:
+    found = explained(tmp_path, partial(a_run_with, CAUSES["fee"], seed=seed))
 
+    check_sums(found.result)
+    check_cause(found, Step.COST)
     charged = sum(rounded(notional(each) * (TAKER_RATE + FEE_FAULT_RATE)) for each in found.fills)
     modelled = sum(rounded(notional(each) * TAKER_RATE) for each in found.fills)
     assert sum(money_decimal(each["fee"]) for each in found.fills) == charged
@@ -132,14 +149,20 @@ def test_a_wrong_fee_is_cost_to_the_last_digit(tmp_path: Path, seed: int) -> Non
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_state_lost_with_the_process_is_logic(tmp_path: Path, seed: int) -> None:
-    found = check(tmp_path, "lost_state", seed)
+def test_a_state_lost_with_the_process_is_logic(
+    tmp_path: Path, seed: int, nursery: Nursery
+) -> None:
+    cause = CAUSES["lost_state"]
 
+    found = explained(tmp_path, partial(a_run_that_forgets, cause, seed=seed, nursery=nursery))
+
+    check_sums(found.result)
+    check_cause(found, Step.LOGIC)
     parts = found.result.parts(Step.LOGIC)
     # An order that live alone made is priced by the model, and the model's error is shown apart.
     assert parts["restart"] + parts["model_error"] == found.result.steps[Step.LOGIC]
-    assert abs(parts["restart"]) > 5 * abs(parts["model_error"])
-    assert [each.kind for each in found.result.breaks if each.kind == "restart"]
+    assert abs(parts["restart"]) > 3 * abs(parts["model_error"])
+    assert "restart" in {each.kind for each in found.result.breaks}
 
 
 def notional(fill: dict[str, Any]) -> Decimal:
@@ -149,4 +172,4 @@ def notional(fill: dict[str, Any]) -> Decimal:
 
 def rounded(amount: Decimal) -> Decimal:
     """Round a commission as the venue says it does: half up."""
-    return amount.quantize(Decimal(1).scaleb(-PROFILE.fee_digits), ROUND_HALF_UP)
+    return amount.quantize(Decimal(1).scaleb(-CENTS.fee_digits), ROUND_HALF_UP)

@@ -6,6 +6,7 @@ DESK/data, runs/ID               all that reconciliation gets: the store and the
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -17,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from tests.support.live_world import PROFILE, START_NS, a_live_run
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.model.profiles import SimulationProfile
 
 KEY, SECRET = "practice-key", "practice-secret"
 ROOT = Path(__file__).parents[2]
@@ -45,7 +48,7 @@ def a_trending_market(folder: Path, *, seed: int, minutes: int, bps_a_minute: fl
     """Store prints every two seconds of a market that trends, as the data set `made`.
 
     Legs of 6 to 14 minutes go up and down in turn by `bps_a_minute` a minute on average; around
-    that each print moves at random, half as much again in a minute.
+    that prints move at random: in a minute by half of it, one standard deviation.
     """
     draw = np.random.default_rng(seed)
     a_minute = MINUTE // STEP_NS
@@ -79,20 +82,24 @@ class Cause:
         step: Where the difference must be.
         strategy: File and parameters.
         minutes: Length of the live run.
-        faults: The venue's script for a seed; None where the client is killed instead.
+        faults: The venue's script for a seed; nothing where the client is killed instead.
+        assumed: What the venue is like, and what the twin takes it for.
     """
 
     step: str
     strategy: str
     minutes: int
     parameters: tuple[tuple[str, Any], ...] = ()
-    faults: Callable[[int], list[dict[str, object]]] | None = None
+    faults: Callable[[int], list[dict[str, object]]] = lambda seed: []
+    assumed: SimulationProfile = PROFILE
 
 
 CROSS = str(ROOT / "examples" / "moving_average_cross.py")
 READER = str(ROOT / "tests" / "support" / "tape_reader.py")
 APPRENTICE = str(ROOT / "tests" / "support" / "apprentice.py")
-FEE_FAULT_BPS = 23.456789  # Not a round rate, so that every fee is rounded.
+CENTS = msgspec.structs.replace(PROFILE, name="practice-cents-1", fee_digits=2)
+"""A venue that rounds every fee to the cent."""
+FEE_FAULT_BPS = 23.456789
 QUICK = (("fast", 1), ("slow", 4), ("units", 3.0))
 
 CAUSES = {
@@ -133,7 +140,7 @@ CAUSES = {
         ],
     ),
     "fee": Cause(
-        "cost", CROSS, 420, QUICK, lambda seed: [{"fault": "fee", "by_bps": FEE_FAULT_BPS}]
+        "cost", CROSS, 420, QUICK, lambda seed: [{"fault": "fee", "by_bps": FEE_FAULT_BPS}], CENTS
     ),
     "lost_state": Cause("logic", APPRENTICE, 420),
 }
@@ -142,20 +149,19 @@ CAUSES = {
 def a_run_with(cause: Cause, venue: Path, *, seed: int) -> RunFolder:
     """Trade live with that one thing wrong, to the end of the market."""
     a_trending_market(venue, seed=seed, minutes=cause.minutes)
-    if cause.faults is None:
-        return a_run_that_forgets(cause, venue, seed=seed)
     strategy = load_strategy(cause.strategy, dict(cause.parameters))
-    return a_live_run(venue, strategy, faults=cause.faults(seed))
+    return a_live_run(venue, strategy, faults=cause.faults(seed), assumed=cause.assumed)
 
 
-def a_run_that_forgets(cause: Cause, venue: Path, *, seed: int) -> RunFolder:
+def a_run_that_forgets(cause: Cause, venue: Path, *, seed: int, nursery: Nursery) -> RunFolder:
     """Kill the live process in the middle of its trading, then go on without what it knew.
 
     Virtual time stands still while no client is there, so almost no time is lost: only state.
     """
+    a_trending_market(venue, seed=seed, minutes=cause.minutes)
     dataset = Store(venue / "data").dataset("made")
     config = config_from_profile(
-        PROFILE,
+        cause.assumed,
         ES,
         start_ns=START_NS,
         starting_balance=Decimal(1_000_000),
@@ -163,24 +169,43 @@ def a_run_that_forgets(cause: Cause, venue: Path, *, seed: int) -> RunFolder:
     )
     minute = random.Random(seed).randrange(cause.minutes * 2 // 5, cause.minutes * 3 // 5)
     with ThreadedServer(config, dataset.batches(delay_ns=0)) as server:
-        killed_at(START_NS + minute * MINUTE, venue, server.http_url, cause.strategy)
+        nursery.send_and_kill(
+            venue, server.http_url, cause.strategy, kill_ns=START_NS + minute * MINUTE
+        )
         run = Runs(venue / "runs").find("last")
         resume(run, access=VenueAccess(server.http_url, KEY, SECRET), fresh=True)
     return run
 
 
-def killed_at(kill_ns: int, venue: Path, url: str, strategy: str) -> None:
-    """Trade in a process of its own until it is killed at that venue time."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    client = subprocess.run(
-        [sys.executable, str(DOOMED), str(venue), url, strategy, str(kill_ns)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=120,
-    )
-    assert client.returncode == -signal.SIGKILL, client.stdout + client.stderr
+class Nursery:
+    """Starts live clients, each a process of its own, that are killed at their work."""
+
+    def __enter__(self) -> Nursery:
+        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        self._process = subprocess.Popen(
+            [sys.executable, str(DOOMED)],
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+                # Threads do not survive a fork.
+                "OPENBLAS_NUM_THREADS": "1",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=10)
+
+    def send_and_kill(self, folder: Path, url: str, strategy: str, *, kill_ns: int) -> None:
+        """Trade until the client is killed at that venue time."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(folder), url, strategy, kill_ns]) + "\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline().strip() == str(-signal.SIGKILL)
 
 
 def handed_over(run: RunFolder, venue: Path, desk: Path) -> RunFolder:

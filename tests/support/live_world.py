@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.history import Dataset
+    from tieout.model.profiles import SimulationProfile
 
 SECOND = 1_000_000_000
 START_NS = T0 + 3600 * SECOND
@@ -84,12 +85,13 @@ def a_live_run(
     *,
     faults: list[dict[str, object]] | None = None,
     end_ns: int | None = None,
+    assumed: SimulationProfile = PROFILE,
     **settings: object,
 ) -> RunFolder:
     """Trade live on the practice venue in lock-step, to the end of the market."""
     dataset = Store(folder / "data").dataset("made")
     config = config_from_profile(
-        PROFILE,
+        assumed,
         ES,
         start_ns=START_NS,
         end_ns=end_ns,
@@ -106,7 +108,7 @@ def a_live_run(
             access=VenueAccess(venue.http_url, "practice-key", "practice-secret"),
             store=folder / "data",
             data=["made"],
-            profile=PROFILE,
+            profile=assumed,
             limits=LIMITS,
             runs=runs,
         )

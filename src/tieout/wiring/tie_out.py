@@ -11,13 +11,8 @@ from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.feeds.rows import events_of
 from tieout.adapters.feeds.unbroken import unbroken
 from tieout.adapters.storage.disk import RealDisk
-from tieout.adapters.venues.recorded import (
-    AnsweredVenue,
-    ChargedCosts,
-    Costs,
-    LiveAnswers,
-    ModelledCosts,
-)
+from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
+from tieout.adapters.venues.recorded import AnsweredVenue, LiveAnswers
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.history import Store
 from tieout.journal import (
@@ -53,6 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.adapters.venues.costs import Costs
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source, Venue
@@ -83,6 +79,7 @@ def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
     )
     seen = whole.market
     answers = _live_answers(whole.answers)
+    positions = {symbol: lots for symbol, lots, _ in started.positions}
     quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
     rungs = [
         kept.run("twin", kept.history(), kept.simulated(manifest.profile)),
@@ -90,15 +87,17 @@ def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
     ]
     for name in ("answered", "charged"):
         simulated = kept.simulated(quiet)
-        costs: Costs = ChargedCosts(answers.funding)
-        if name == "answered":
-            costs = ModelledCosts(manifest.profile, kept.instruments, simulated)
+        modelled = ModelledCosts(manifest.profile, kept.instruments, simulated)
+        costs: Costs = modelled
+        if name == "charged":
+            live = Holdings(positions, answers.fills())
+            costs = ChargedCosts(answers.funding, live, modelled)
         venue = AnsweredVenue(
             simulated,
             answers,
             costs,
             profile=manifest.profile,
-            positions={symbol: lots for symbol, lots, _ in started.positions},
+            positions=positions,
             start_ns=started.arrival_time_ns,
         )
         rungs.append(kept.run(name, RecordedSource(seen), venue))

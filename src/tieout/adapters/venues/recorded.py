@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from tieout.adapters.venues.costs import Holdings, Market
 from tieout.kernel.ports import Venue
 from tieout.model.events import (
     CancelRejected,
@@ -21,27 +22,22 @@ from tieout.model.events import (
     OrderRejected,
     Report,
 )
-from tieout.model.money import MONEY_DIGITS, round_half_up
+from tieout.model.money import round_half_up
 from tieout.model.orders import PlaceOrder
-from tieout.model.profiles import FillLevel, FundingRule
+from tieout.model.profiles import FillLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tieout.model.instruments import Instrument
+    from tieout.adapters.venues.costs import Costs
     from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
 
 __all__ = [
     "AnsweredVenue",
-    "ChargedCosts",
-    "Costs",
     "LiveAnswers",
-    "Market",
-    "ModelledCosts",
     "RecordedVenue",
     "SimulatedMarket",
-    "modelled_fee",
 ]
 
 
@@ -77,13 +73,6 @@ class RecordedVenue:
         return self._reports[start : self._next]
 
 
-class Market(Protocol):
-    """The part of the simulated venue that tells what the market was."""
-
-    def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
-        """Return the last price at or before a venue time."""
-
-
 class SimulatedMarket(Venue, Market, Protocol):
     """A simulated venue that can be asked for the market price."""
 
@@ -101,104 +90,10 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
     reports: dict[str, list[Report]]
     funding: list[FundingCharged]
 
-
-class Costs(Protocol):
-    """What an answered fill and a position cost."""
-
-    def fee(self, fill: Fill) -> int:
-        """Return the commission of a fill in internal money units; positive is paid."""
-
-    def funding(
-        self, after_ns: int, until_ns: int, positions: Mapping[str, int]
-    ) -> Sequence[FundingCharged]:
-        """Return the charges known after one time and by another, on the positions held."""
-
-
-class ModelledCosts:
-    """Costs as the profile has them: what the twin would have paid for the same fills."""
-
-    def __init__(
-        self,
-        profile: SimulationProfile,
-        instruments: Mapping[str, Instrument],
-        market: Market,
-    ) -> None:
-        self._profile = profile
-        self._instruments = instruments
-        self._market = market
-
-    def fee(self, fill: Fill) -> int:
-        """Return the profile's commission of a fill."""
-        return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
-
-    def funding(
-        self, after_ns: int, until_ns: int, positions: Mapping[str, int]
-    ) -> Sequence[FundingCharged]:
-        """Return the profile's charges that become known in (after, until]."""
-        profile = self._profile
-        if profile.funding_rule is FundingRule.NONE:
-            return ()
-        found: list[FundingCharged] = []
-        step, delay = profile.funding_interval_ns, profile.response_latency_ns
-        due_ns = (after_ns - delay) // step * step + step
-        while due_ns + delay <= until_ns:
-            found.extend(self._charges(due_ns, due_ns + delay, positions))
-            due_ns += step
-        return found
-
-    def _charges(
-        self, due_ns: int, arrival_ns: int, positions: Mapping[str, int]
-    ) -> Iterable[FundingCharged]:
-        profile = self._profile
-        digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
-        numerator, denominator = profile.funding_rate.as_integer_ratio()
-        for symbol, lots in positions.items():
-            mark = self._market.reference_ticks(symbol, due_ns - 1) if lots else None
-            if mark is None:
-                continue
-            notional = self._instruments[symbol].notional(lots, mark)
-            owed = round_half_up(notional * numerator, denominator * digits) * digits
-            paid = abs(owed) if profile.funding_rule is FundingRule.AGAINST else owed
-            yield FundingCharged(
-                instrument=symbol,
-                charge_id=f"{symbol}-{due_ns}",
-                amount=-paid,
-                rate=str(profile.funding_rate),
-                position_lots=lots,
-                mark_ticks=mark,
-                venue_time_ns=due_ns,
-                arrival_time_ns=arrival_ns,
-            )
-
-
-class ChargedCosts:
-    """Costs as the venue charged them: fees of the recorded fills, funding of the record."""
-
-    def __init__(self, recorded: Sequence[FundingCharged]) -> None:
-        self._recorded = recorded
-
-    def fee(self, fill: Fill) -> int:
-        """Return what the venue charged for the fill."""
-        return fill.fee
-
-    def funding(
-        self, after_ns: int, until_ns: int, positions: Mapping[str, int]
-    ) -> Sequence[FundingCharged]:
-        """Return the recorded charges of (after, until], scaled where the position differs."""
-        found: list[FundingCharged] = []
-        for charge in self._recorded:
-            if not after_ns < charge.arrival_time_ns <= until_ns:
-                continue
-            lots = positions.get(charge.instrument, 0)
-            if charge.position_lots is None or charge.position_lots == lots:
-                found.append(charge)
-            elif lots and charge.position_lots:
-                amount = round_half_up(
-                    charge.amount * lots * (1 if charge.position_lots > 0 else -1),
-                    abs(charge.position_lots),
-                )
-                found.append(msgspec.structs.replace(charge, amount=amount, position_lots=lots))
-        return found
+    def fills(self) -> Iterable[Fill]:
+        """Yield every recorded fill, order by order."""
+        for reports in self.reports.values():
+            yield from (each for each in reports if isinstance(each, Fill))
 
 
 class AnsweredVenue:
@@ -223,9 +118,10 @@ class AnsweredVenue:
         self._answers = answers
         self._costs = costs
         self._profile = profile
-        self._positions = dict(positions)
+        self._held = Holdings(positions)
         self._waiting: list[tuple[int, int, Report]] = []
         self._number = 0
+        self._answered: set[str] = set()
         self._rest_of: dict[str, str] = {}
         self._served: dict[str, int] = {}
         self._funded_until_ns = start_ns
@@ -236,6 +132,7 @@ class AnsweredVenue:
         if live is None or not _same(order, live):
             self._simulated.place(order)
             return
+        self._answered.add(order.decision_id)
         left = order.lots
         for report in self._answers.reports.get(order.decision_id, []):
             if type(report) is Fill:
@@ -247,7 +144,7 @@ class AnsweredVenue:
                 self._wait(report, order.decided_at_ns)
         if order.lots > live.lots:
             rest = msgspec.structs.replace(
-                order, decision_id=order.decision_id + "+", lots=order.lots - live.lots
+                order, decision_id=_rest(order.decision_id), lots=order.lots - live.lots
             )
             self._rest_of[rest.decision_id] = order.decision_id
             self._simulated.place(rest)
@@ -255,9 +152,11 @@ class AnsweredVenue:
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel: answered from the record where live cancelled too."""
         target = order.order_decision_id
-        if target not in self._answers.orders:
+        if target not in self._answered:
             self._simulated.cancel(order)
             return
+        if _rest(target) in self._rest_of:
+            self._simulated.cancel(msgspec.structs.replace(order, order_decision_id=_rest(target)))
         for report in self._answers.reports.get(target, []):
             if type(report) is OrderCancelled and report.reason == "requested":
                 self._wait(report, order.decided_at_ns)
@@ -290,14 +189,14 @@ class AnsweredVenue:
             first = self._waiting[0][0]
             wake = first if wake is None else min(wake, first)
         bound = limit_ns if wake is None else wake
-        charges = self._costs.funding(self._funded_until_ns, bound, self._positions)
+        charges = self._costs.funding(self._funded_until_ns, bound, self._held)
         return charges[0].arrival_time_ns if charges else wake
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return every report due by then, in order of arrival."""
-        charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._positions))
+        charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
-        simulated = [self._as_own(report) for report in self._simulated.advance(until_ns)]
+        simulated = self._own(self._simulated.advance(until_ns))
         answered: list[Report] = []
         while self._waiting and self._waiting[0][0] <= until_ns:
             answered.append(self._priced(heappop(self._waiting)[2]))
@@ -306,8 +205,7 @@ class AnsweredVenue:
         )
         for report in reports:
             if type(report) is Fill:
-                held = self._positions.get(report.instrument, 0)
-                self._positions[report.instrument] = held + report.side * report.lots
+                self._held.take(report)
                 served = self._served.get(report.decision_id, 0)
                 self._served[report.decision_id] = served + report.lots
         return reports
@@ -331,9 +229,17 @@ class AnsweredVenue:
             half_spread_microticks=_half_spread(self._profile, report, reference),
         )
 
-    def _as_own(self, report: Report) -> Report:
-        parent = self._rest_of.get(getattr(report, "decision_id", ""))
-        return report if parent is None else msgspec.structs.replace(report, decision_id=parent)
+    def _own(self, reports: Iterable[Report]) -> list[Report]:
+        """Give the reports of a simulated rest to the order it belongs to."""
+        found: list[Report] = []
+        for report in reports:
+            parent = self._rest_of.get(getattr(report, "decision_id", ""))
+            if parent is None:
+                found.append(report)
+            elif type(report) is not CancelRejected:
+                # That the rest had traded already says nothing about the order as a whole.
+                found.append(msgspec.structs.replace(report, decision_id=parent))
+        return found
 
     def _is_final(self, decision: str) -> bool:
         return any(
@@ -342,23 +248,17 @@ class AnsweredVenue:
         )
 
 
-def modelled_fee(profile: SimulationProfile, instrument: Instrument, fill: Fill) -> int:
-    """Return a profile's commission of a fill: rate by liquidity, rounded half up."""
-    maker = fill.liquidity == 1
-    rate = profile.maker_fee_rate if maker else profile.taker_fee_rate
-    numerator, denominator = rate.as_integer_ratio()
-    digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
-    notional = instrument.notional(fill.lots, fill.price_ticks)
-    fee: int = round_half_up(notional * numerator, denominator * digits) * digits
-    return fee
-
-
 def _half_spread(profile: SimulationProfile, fill: Fill, reference: int | None) -> int:
     if reference is None or profile.fill_level is not FillLevel.IMPACT or fill.liquidity == 1:
         return 0
     numerator, denominator = (profile.spread_bps / 2).as_integer_ratio()
     half = reference * 10**6 * numerator // (denominator * 10**4)
     return min(half, abs(fill.price_ticks - reference) * 10**6)
+
+
+def _rest(decision_id: str) -> str:
+    """Name what of an order live did not ask for, apart from what it did."""
+    return decision_id + "+"
 
 
 def _same(order: PlaceOrder, live: PlaceOrder) -> bool:

@@ -1,0 +1,191 @@
+"""What fills and positions cost on a rung: as the profile has it, or as the venue charged it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from tieout.model.events import Fill, FundingCharged
+from tieout.model.money import MONEY_DIGITS, round_half_up
+from tieout.model.profiles import FundingRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tieout.model.instruments import Instrument
+    from tieout.model.profiles import SimulationProfile
+
+__all__ = ["ChargedCosts", "Costs", "Holdings", "Market", "ModelledCosts", "modelled_fee"]
+
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
+
+
+class Costs(Protocol):
+    """What an answered fill and a position cost."""
+
+    def fee(self, fill: Fill) -> int:
+        """Return the commission of a fill in internal money units; positive is paid."""
+
+    def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
+        """Return the charges known after one time and by another, on the positions held."""
+
+
+class ModelledCosts:
+    """Costs as the profile has them: what the twin would have paid for the same fills."""
+
+    def __init__(
+        self,
+        profile: SimulationProfile,
+        instruments: Mapping[str, Instrument],
+        market: Market,
+    ) -> None:
+        self._profile = profile
+        self._instruments = instruments
+        self._market = market
+
+    def fee(self, fill: Fill) -> int:
+        """Return the profile's commission of a fill."""
+        return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
+
+    def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
+        """Return the profile's charges that become known in (after, until]."""
+        profile = self._profile
+        if profile.funding_rule is FundingRule.NONE:
+            return ()
+        found: list[FundingCharged] = []
+        step, delay = profile.funding_interval_ns, profile.response_latency_ns
+        due_ns = (after_ns - delay) // step * step + step
+        while due_ns + delay <= until_ns:
+            found.extend(self._charges(due_ns, due_ns + delay, held))
+            due_ns += step
+        return found
+
+    def _charges(self, due_ns: int, arrival_ns: int, held: Holdings) -> Iterable[FundingCharged]:
+        profile = self._profile
+        digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
+        numerator, denominator = profile.funding_rate.as_integer_ratio()
+        for symbol, instrument in self._instruments.items():
+            lots = held.lots_before(symbol, due_ns)
+            mark = self._market.reference_ticks(symbol, due_ns - 1) if lots else None
+            if mark is None:
+                continue
+            notional = instrument.notional(lots, mark)
+            owed = round_half_up(notional * numerator, denominator * digits) * digits
+            paid = abs(owed) if profile.funding_rule is FundingRule.AGAINST else owed
+            yield FundingCharged(
+                instrument=symbol,
+                charge_id=f"{symbol}-{due_ns}",
+                amount=-paid,
+                rate=str(profile.funding_rate),
+                position_lots=lots,
+                mark_ticks=mark,
+                venue_time_ns=due_ns,
+                arrival_time_ns=arrival_ns,
+            )
+
+
+class ChargedCosts:
+    """Costs as the venue charged them: fees of the recorded fills, funding of the record.
+
+    A rung may hold another position than live did. It pays live's charge in proportion; where live
+    held nothing, the record has no rate and the model's charge stands, so that a position that
+    only one side holds is never taken for a cost.
+
+    Args:
+        recorded: Funding the venue charged, in order of arrival.
+        live: What the live run held.
+        modelled: What funding costs where live held nothing.
+    """
+
+    def __init__(
+        self, recorded: Sequence[FundingCharged], live: Holdings, modelled: ModelledCosts
+    ) -> None:
+        self._recorded = recorded
+        self._live = live
+        self._modelled = modelled
+
+    def fee(self, fill: Fill) -> int:
+        """Return what the venue charged for the fill."""
+        return fill.fee
+
+    def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
+        """Return the recorded charges of (after, until], in proportion to the positions held."""
+        recorded = (
+            self._in_proportion(charge, held)
+            for charge in self._recorded
+            if after_ns < charge.arrival_time_ns <= until_ns
+        )
+        modelled = (
+            charge
+            for charge in self._modelled.funding(after_ns, until_ns, held)
+            if not self._live.lots_before(charge.instrument, charge.venue_time_ns)
+        )
+        found = [*(charge for charge in recorded if charge is not None), *modelled]
+        return sorted(found, key=lambda charge: charge.arrival_time_ns)
+
+    def _in_proportion(self, charge: FundingCharged, held: Holdings) -> FundingCharged | None:
+        """Return a charge on the position held; None where nothing is held."""
+        symbol, due_ns = charge.instrument, _due_ns(charge)
+        # Venues' income rows seldom say the position; our own fills do.
+        live = charge.position_lots or self._live.lots_before(symbol, due_ns)
+        lots = held.lots_before(symbol, due_ns)
+        if not live:
+            return charge
+        if not lots:
+            return None
+        amount = round_half_up(charge.amount * lots * (1 if live > 0 else -1), abs(live))
+        return msgspec.structs.replace(charge, amount=amount, position_lots=lots)
+
+
+def _due_ns(charge: FundingCharged) -> int:
+    """Return when a charge fell; venues stamp it some milliseconds after the whole minute."""
+    late_ns = charge.venue_time_ns % _MINUTE
+    return charge.venue_time_ns - (late_ns if late_ns < _SECOND else 0)
+
+
+class Holdings:
+    """Positions by venue time: what funding falls on, whenever we hear of it.
+
+    Args:
+        positions: Signed lots at the start, by symbol.
+        fills: What traded so far.
+    """
+
+    def __init__(self, positions: Mapping[str, int], fills: Iterable[Fill] = ()) -> None:
+        self._start = dict(positions)
+        self._fills: dict[str, list[Fill]] = {}
+        for fill in fills:
+            self.take(fill)
+
+    def take(self, fill: Fill) -> None:
+        """Book a fill."""
+        self._fills.setdefault(fill.instrument, []).append(fill)
+
+    def lots_before(self, instrument: str, venue_time_ns: int) -> int:
+        """Return the signed lots held before a venue time; funding precedes a fill of its time."""
+        traded = (
+            fill.side * fill.lots
+            for fill in self._fills.get(instrument, ())
+            if fill.venue_time_ns < venue_time_ns
+        )
+        return self._start.get(instrument, 0) + sum(traded)
+
+
+class Market(Protocol):
+    """The part of the simulated venue that tells what the market was."""
+
+    def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
+        """Return the last price at or before a venue time."""
+
+
+def modelled_fee(profile: SimulationProfile, instrument: Instrument, fill: Fill) -> int:
+    """Return a profile's commission of a fill: rate by liquidity, rounded half up."""
+    maker = fill.liquidity == 1
+    rate = profile.maker_fee_rate if maker else profile.taker_fee_rate
+    numerator, denominator = rate.as_integer_ratio()
+    digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
+    notional = instrument.notional(fill.lots, fill.price_ticks)
+    fee: int = round_half_up(notional * numerator, denominator * digits) * digits
+    return fee

@@ -1,0 +1,167 @@
+"""The venue of the ladder: live's answers where live made the same order, else the simulation."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tests.support.worlds import SECOND, SYMBOL, T0, ScriptedVenue, a_fill
+from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
+from tieout.adapters.venues.recorded import AnsweredVenue, LiveAnswers
+from tieout.model.events import CancelRejected, Fill, OrderCancelled, Report
+from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, TimeInForce
+from tieout.model.profiles import profile
+
+PRACTICE = profile("practice-1")
+LIVE_TICKS = 440
+SIMULATED_TICKS = 400
+
+
+class Simulated(ScriptedVenue):
+    """The simulation, which can be asked for the price."""
+
+    def reference_ticks(self, instrument: str, venue_time_ns: int) -> int:
+        return SIMULATED_TICKS
+
+
+def an_order(lots: int = 3, **fields: object) -> PlaceOrder:
+    return PlaceOrder(
+        **{
+            "decision_id": "d1",
+            "instrument": SYMBOL,
+            "side": 1,
+            "order_type": int(OrderType.MARKET),
+            "lots": lots,
+            "limit_ticks": None,
+            "stop_ticks": None,
+            "time_in_force": int(TimeInForce.GOOD_TILL_CANCEL),
+            "decided_at_ns": T0,
+            "decision_price_ticks": SIMULATED_TICKS,
+            "origin": "test",
+            **fields,
+        }
+    )
+
+
+def a_cancel() -> CancelOrder:
+    return CancelOrder(
+        decision_id="c1", order_decision_id="d1", decided_at_ns=T0 + 2 * SECOND, origin="test"
+    )
+
+
+def answered(live: PlaceOrder, *reports: Report) -> tuple[AnsweredVenue, Simulated]:
+    """Return the ladder's venue after a live run that made one order."""
+    simulated = Simulated(price_ticks=SIMULATED_TICKS)
+    answers = LiveAnswers(
+        orders={live.decision_id: live}, reports={live.decision_id: list(reports)}, funding=[]
+    )
+    costs = ChargedCosts([], Holdings({}), ModelledCosts(PRACTICE, {}, simulated))
+    venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
+    return venue, simulated
+
+
+def a_live_fill(order: PlaceOrder, lots: int, *, after_s: int = 1) -> Fill:
+    return a_fill(order, lots=lots, price_ticks=LIVE_TICKS, at_ns=T0 + after_s * SECOND)
+
+
+def fills_of(venue: AnsweredVenue) -> list[tuple[str, int, int]]:
+    reports = venue.advance(T0 + 100 * SECOND)
+    return [
+        (each.decision_id, each.lots, each.price_ticks) for each in reports if type(each) is Fill
+    ]
+
+
+def test_the_same_order_gets_lives_fills() -> None:
+    order = an_order(3)
+    venue, simulated = answered(order, a_live_fill(order, 1), a_live_fill(order, 2, after_s=9))
+
+    venue.place(msgspec.structs.replace(order, decided_at_ns=T0 + 5 * SECOND))
+
+    assert not simulated.placed
+    assert venue.next_wake_ns(T0 + 100 * SECOND) == T0 + 5 * SECOND
+    assert fills_of(venue) == [("d1", 1, LIVE_TICKS), ("d1", 2, LIVE_TICKS)]
+
+
+def test_an_order_live_did_not_make_is_simulated() -> None:
+    venue, _ = answered(an_order(3))
+
+    venue.place(an_order(2, decision_id="d2"))
+
+    assert fills_of(venue) == [("d2", 2, SIMULATED_TICKS)]
+
+
+def test_a_smaller_order_gets_as_much_of_lives_fills() -> None:
+    live = an_order(3)
+    venue, _ = answered(live, a_live_fill(live, 2), a_live_fill(live, 1, after_s=2))
+
+    venue.place(an_order(2))
+
+    assert fills_of(venue) == [("d1", 2, LIVE_TICKS)]
+
+
+def test_what_only_this_run_wanted_is_simulated_under_the_same_order() -> None:
+    live = an_order(3)
+    venue, _ = answered(live, a_live_fill(live, 3))
+
+    venue.place(an_order(5))
+
+    assert sorted(fills_of(venue)) == [("d1", 2, SIMULATED_TICKS), ("d1", 3, LIVE_TICKS)]
+
+
+def test_an_order_of_the_other_side_is_simulated_and_cancelled_there() -> None:
+    live = an_order(3)
+    venue, simulated = answered(live, a_live_fill(live, 3))
+
+    venue.place(an_order(3, side=-1))
+    venue.cancel(a_cancel())
+
+    assert [each.order_decision_id for each in simulated.cancelled] == ["d1"]
+    assert fills_of(venue) == [("d1", 3, SIMULATED_TICKS)]
+
+
+def test_a_cancel_reaches_the_simulated_rest_too() -> None:
+    live = an_order(3, order_type=int(OrderType.LIMIT), limit_ticks=390)
+    cancelled = OrderCancelled(
+        decision_id="d1",
+        reason="requested",
+        filled_lots=0,
+        venue_time_ns=T0 + 2 * SECOND,
+        arrival_time_ns=T0 + 3 * SECOND,
+    )
+    venue, simulated = answered(live, cancelled)
+
+    venue.place(msgspec.structs.replace(live, lots=5))
+    venue.cancel(a_cancel())
+
+    (placed,) = simulated.placed
+    assert [each.order_decision_id for each in simulated.cancelled] == [placed.decision_id]
+    assert placed.lots == 2
+
+
+def test_that_a_rest_had_traded_is_not_said_of_the_order() -> None:
+    live = an_order(3)
+    venue, simulated = answered(live)
+    venue.place(an_order(5))
+    (placed,) = simulated.placed
+
+    simulated.waiting.append(
+        CancelRejected(
+            decision_id=placed.decision_id,
+            reason="final",
+            venue_time_ns=T0 + SECOND,
+            arrival_time_ns=T0 + SECOND,
+        )
+    )
+
+    assert CancelRejected not in map(type, venue.advance(T0 + 100 * SECOND))
+
+
+def test_a_cancel_that_only_this_run_made_leaves_the_later_fills_out() -> None:
+    live = an_order(3)
+    venue, _ = answered(live, a_live_fill(live, 1), a_live_fill(live, 2, after_s=9))
+
+    venue.place(an_order(3))
+    venue.cancel(a_cancel())
+
+    reports = venue.advance(T0 + 100 * SECOND)
+    assert [each.lots for each in reports if type(each) is Fill] == [1]
+    assert type(reports[-1]) is OrderCancelled
