@@ -59,9 +59,18 @@ class TradeRules:
         self._last_ns = _last(when, defects.kept, self._last_ns)
         before = _highest_before(ids, defects.kept, self._last_id)
         remedy = "If they are no running numbers, do not take them: --column id=-."
-        defects.mark(ids == before, "the trade was there already", lambda row: shown("id", row))
         defects.mark(
-            ids < before, "trade ids do not ascend", lambda row: shown("id", row), remedy=remedy
+            ids == before,
+            "the trade was there already",
+            lambda row: shown("id", row),
+            limit="each id once",
+        )
+        defects.mark(
+            ids < before,
+            "trade ids do not ascend",
+            lambda row: shown("id", row),
+            limit="ascending ids",
+            remedy=remedy,
         )
         self._last_id = _last(ids, defects.kept, self._last_id)
 
@@ -149,9 +158,15 @@ class BarRules:
                 (opened - self._first_ns) % grid_ns != 0,
                 f"the stamp is not a whole interval of {_length(grid_ns)} from the first one",
                 lambda row: shown("time", row),
+                limit=f"multiples of {_length(grid_ns)}",
             )
         before = _highest_before(opened, kept, self._last_ns)
-        defects.mark(opened == before, "the time was there already", lambda row: shown("time", row))
+        defects.mark(
+            opened == before,
+            "the time was there already",
+            lambda row: shown("time", row),
+            limit="each time once",
+        )
         defects.mark(
             opened < before,
             "the time goes backwards",

@@ -284,7 +284,9 @@ class _Reader:
         def shown(row: int) -> str:
             return table.shown(field, row)
 
-        defects.mark(read.unreadable, f"{field} is not a finite number", shown)
+        defects.mark(
+            read.unreadable, f"{field} is not a finite number", shown, limit="finite numbers"
+        )
         defects.mark(read.huge, f"{field} is too large", shown, limit=f"below {STEPS_MAX} × {step}")
         if field == "volume" and self._plan.volume == "round_down":
             self._rounded += int((read.off & defects.kept).sum())
@@ -310,6 +312,7 @@ class _Reader:
             ~(buys | sells | unknown),
             "the side is neither buy nor sell",
             lambda row: table.shown(field, row),
+            limit="buy, sell, or nothing",
         )
         return buys.astype(np.int64) - sells.astype(np.int64)
 
