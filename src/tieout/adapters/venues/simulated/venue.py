@@ -70,9 +70,11 @@ class _Market:
             return cancel
         return touch
 
-    def advance(self, until_ns: int) -> list[CoreReport]:
+    def advance(self, until_ns: int) -> Sequence[CoreReport]:
         """Commit every row that arrived by then."""
         core = self.core
+        if core.passes(until_ns):
+            return ()
         found = list(core.commit(until_ns))
         while core.wants_rows:
             ahead = self._peek(until_ns)
