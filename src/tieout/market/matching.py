@@ -6,6 +6,7 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,6 +36,10 @@ _LEVELS = {
     FillLevel.FIXED: at.FIXED_LEVEL,
     FillLevel.IMPACT: at.IMPACT_LEVEL,
 }
+_CELL_BYTES = 8
+_ORDER_ROW = Struct(f"={at.ORDER_WIDTH}q")
+"""Writes a row of `orders` in one go, several times faster than assigning to a slice."""
+
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
@@ -137,7 +142,9 @@ class MatchingCore:
         base = count * at.ORDER_WIDTH
         if base == len(self._orders):
             self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
-        self._orders[base : base + at.ORDER_WIDTH] = (
+        _ORDER_ROW.pack_into(
+            self._orders,
+            base * _CELL_BYTES,
             *(number, arrival_ns, arrival_ns, side, at.WAITING, kind, at_once, lots),
             *(limit_ticks, stop_ticks, 0, 0),
         )
@@ -236,25 +243,26 @@ class MatchingCore:
         Raises:
             DataError: A price is too high for exact arithmetic.
         """
+        if self._chunk is None:
+            return ()
+        commit: Callable[..., int] = commit_trades if self._is_trades else commit_bars
         found: list[CoreReport] = []
-        if self._chunk is not None:
-            commit: Callable[..., int] = commit_trades if self._is_trades else commit_bars
-            while True:
-                reason = commit(
-                    self._state,
-                    self._orders,
-                    self._cancels,
-                    self._out,
-                    self._ring,
-                    self._impact_y,
-                    *self._commit_columns,
-                    until_ns,
-                )
-                found.extend(self._drain())
-                if reason == at.COMMITTED:
-                    break
-                self._mend(reason)
-            self._settled()
+        while True:
+            reason = commit(
+                self._state,
+                self._orders,
+                self._cancels,
+                self._out,
+                self._ring,
+                self._impact_y,
+                *self._commit_columns,
+                until_ns,
+            )
+            found += self._drain()
+            if reason == at.COMMITTED:
+                break
+            self._mend(reason)
+        self._settled()
         return found
 
     def answer_cancels(self, until_ns: int) -> Sequence[CoreReport]:
@@ -352,8 +360,9 @@ class MatchingCore:
         if not count:
             return ()
         self._view[at.OUT_COUNT] = 0
-        rows = self._out[: count * at.OUT_WIDTH].reshape(count, at.OUT_WIDTH).tolist()
-        return [CoreReport(*row) for row in rows]
+        width = at.OUT_WIDTH
+        cells = self._out[: count * width].tolist()
+        return [CoreReport(*cells[base : base + width]) for base in range(0, len(cells), width)]
 
     def _mend(self, reason: int) -> None:
         problem = self._view[at.PROBLEM]
