@@ -39,7 +39,10 @@ HEADER: Final = b"TIEOUT" + FORMAT_VERSION.to_bytes(2)
 FRAME: Final = Struct(">IIB")
 GENESIS: Final = bytes(32)
 
-_KIND_BYTES = {kind: bytes([kind]) for kind in Kind}
+_HEAD = Struct(">II")
+"""A frame before its kind; kind and payload are one piece of bytes, hashed and written as such."""
+
+_INPUT, _DECISION, _COMMIT = (bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT))
 _SPILL_BYTES = 1 << 20
 
 
@@ -133,13 +136,13 @@ class JournalWriter:
 
     def input(self, event: Record) -> None:
         """Append an input."""
-        self._append(Kind.INPUT, encode(event))
+        self._append(_INPUT + encode(event))
 
     def decision(self, record: Record) -> None:
         """Append a decision."""
         payload = encode(record)
         self._decisions = sha256(self._decisions + payload).digest()
-        self._append(Kind.DECISION, payload)
+        self._append(_DECISION + payload)
 
     def commit(self) -> None:
         """Make everything appended so far durable.
@@ -148,9 +151,10 @@ class JournalWriter:
             InvariantViolated: The disk failed here or before; nothing is tried again, since after a
                 failed sync nobody knows what was kept.
         """
-        self._usable()
+        if self._broken:
+            self._usable()
         if self._uncommitted:
-            self._frame(Kind.COMMIT, self._chain)
+            self._frame(_COMMIT + self._chain)
             self._uncommitted = False
         if self._durable or self._buffered > _SPILL_BYTES:
             self._spill(sync=self._durable)
@@ -164,19 +168,17 @@ class JournalWriter:
         self._file.close()
         self._broken = "the journal is closed"
 
-    def _append(self, kind: Kind, payload: bytes) -> None:
+    def _append(self, record: bytes) -> None:
         if self._broken:
             self._usable()
-        self._chain = sha256(self._chain + _KIND_BYTES[kind] + payload).digest()
+        self._chain = sha256(self._chain + record).digest()
         self._uncommitted = True
-        self._frame(kind, payload)
+        self._frame(record)
 
-    def _frame(self, kind: Kind, payload: bytes) -> None:
-        marked = _KIND_BYTES[kind]
-        head = FRAME.pack(len(payload), crc32(payload, crc32(marked)), kind)
-        self._buffer.append(head)
-        self._buffer.append(payload)
-        self._buffered += len(payload) + FRAME.size
+    def _frame(self, record: bytes) -> None:
+        length = len(record)
+        self._buffer += (_HEAD.pack(length - 1, crc32(record)), record)
+        self._buffered += _HEAD.size + length
 
     def _spill(self, *, sync: bool) -> None:
         if not self._buffer:
@@ -208,7 +210,7 @@ class JournalWriter:
     def _begin_segment(self) -> None:
         self._buffer.append(HEADER)
         self._buffered += len(HEADER)
-        self._frame(Kind.COMMIT, self._chain)
+        self._frame(_COMMIT + self._chain)
         if self._durable:
             self._spill(sync=True)
             self._disk.sync_folder(self._folder)

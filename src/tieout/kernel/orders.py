@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import msgspec
 
 from tieout.errors import InvariantViolated
 from tieout.model.events import (
@@ -14,17 +14,14 @@ from tieout.model.events import (
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import OrderState, OrderType
-
-if TYPE_CHECKING:
-    from tieout.model.orders import PlaceOrder
+from tieout.model.orders import OrderState, OrderType, PlaceOrder
 
 __all__ = ["Order", "Orders"]
 
 _FINAL = (OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.DENIED)
 
 
-class Order:
+class Order(msgspec.Struct, gc=False, eq=False):
     """One order as we know it.
 
     Attributes:
@@ -32,18 +29,15 @@ class Order:
         state: `OrderState`.
         filled_lots: Booked so far; never above `place.lots` unless the venue overfilled.
         venue_order_id: The venue's id; empty before it accepted.
-        fills: Trade ids booked, so that a fill seen twice counts once.
+        fills: Lots by trade id, so that a fill seen twice counts once.
     """
 
-    __slots__ = ("filled_lots", "fills", "place", "state", "triggered", "venue_order_id")
-
-    def __init__(self, place: PlaceOrder) -> None:
-        self.place = place
-        self.state = OrderState.INTENDED
-        self.filled_lots = 0
-        self.venue_order_id = ""
-        self.triggered = False
-        self.fills: set[str] = set()
+    place: PlaceOrder
+    state: OrderState = OrderState.INTENDED
+    filled_lots: int = 0
+    venue_order_id: str = ""
+    triggered: bool = False
+    fills: dict[str, int] = {}
 
     @property
     def open_lots(self) -> int:
@@ -151,7 +145,7 @@ class Orders:
     def _fill(self, order: Order, fill: Fill) -> bool:
         if fill.trade_id in order.fills:
             return False
-        order.fills.add(fill.trade_id)
+        order.fills[fill.trade_id] = fill.lots
         order.filled_lots += fill.lots
         if order.filled_lots >= order.place.lots:
             order.state = OrderState.FILLED

@@ -56,6 +56,7 @@ class RiskGate:
         self.halted_by = ""
         self._order_max = _optional_money(limits.order_notional_max)
         self._position_max = _optional_money(limits.position_notional_max)
+        self._limits_amounts = self._order_max is not None or self._position_max is not None
         self._recent: deque[int] = deque()
 
     def halt(self, reason: str) -> None:
@@ -113,9 +114,11 @@ class RiskGate:
         after_lots: int,
         reduces: bool,  # noqa: FBT001
     ) -> tuple[str, str] | None:
+        if not self._limits_amounts and not instrument.min_notional:
+            return None
         price = order.limit_ticks or order.stop_ticks or order.decision_price_ticks
         if price is None:
-            if self._order_max is None and self._position_max is None:
+            if not self._limits_amounts:
                 return None
             return "no_price", f"{order.instrument}: no price seen yet; wait for market data"
         notional = instrument.notional(order.lots, price)

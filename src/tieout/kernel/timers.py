@@ -34,9 +34,10 @@ class Timers:
     @property
     def next_due_ns(self) -> int | None:
         """The earliest due time, or None when no timer is set."""
-        while self._due and self._live.get(self._due[0][2]) != self._due[0][1]:
-            heappop(self._due)
-        return self._due[0][0] if self._due else None
+        due = self._due
+        while due and self._live.get(due[0][2]) != due[0][1]:
+            heappop(due)
+        return due[0][0] if due else None
 
     def set_at(self, name: str, due_ns: int) -> None:
         """Set a timer for one time, replacing one of the same name."""

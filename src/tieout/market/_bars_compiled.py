@@ -67,6 +67,7 @@ from tieout.market._orders_compiled import (
     high_bound,
     low_bound,
     offered_lots,
+    pass_over,
     remove_done,
     shifted_price,
     time_bound,
@@ -372,7 +373,7 @@ def take_in_bars(state: Array, ring: Array, closing: Array, volume: Array, until
     state[STAT_ROW] = max(state[STAT_ROW], until_row)
 
 
-@compiled("int64(A, A, A, C, C, C, C, int64, int64, int64)")
+@compiled("int64(A, A, A, C, C, C, C, int64, int64)")
 def scan_bars(
     state: Array,
     orders: Array,
@@ -381,17 +382,18 @@ def scan_bars(
     arrival_time: Array,
     high: Array,
     low: Array,
-    start: int,
     until: int,
-    row_count_max: int,
+    ahead: int,
 ) -> int:
-    """Return the first row from `start` that may touch an order; change nothing.
+    """Look for the first row that may touch an order; return 1 when SCANNED is one, else 0.
 
-    Rows that arrive after `until`, and those beyond `row_count_max`, are not looked at: then the
-    first of these is returned, or the number of rows.
+    Every row that arrives by `until` is looked at, and `ahead` rows in any case.
     """
-    stop = min(first_after(arrival_time, start, until), start + row_count_max)
-    return next_touch(state, orders, cancels, close_time, high, low, start, stop)
+    start = max(pass_over(state, arrival_time), state[SCANNED])
+    stop = max(first_after(arrival_time, start, until), min(start + ahead, len(arrival_time)))
+    row = next_touch(state, orders, cancels, close_time, high, low, start, stop)
+    state[SCANNED] = row
+    return 1 if row < stop else 0
 
 
 @compiled("int64(A, A, A, A, A, float64, C, C, C, C, C, C, C, C, int64)")
@@ -413,7 +415,7 @@ def commit_bars(
     until: int,
 ) -> int:
     """Let every bar that arrived by `until` act on the orders; return why it stopped."""
-    stop = first_after(arrival_time, state[CURSOR], until)
+    stop = first_after(arrival_time, pass_over(state, arrival_time), until)
     while True:
         start = max(state[CURSOR], min(state[SCANNED], stop))
         row = next_touch(state, orders, cancels, close_time, high, low, start, stop)

@@ -5,6 +5,7 @@ state (STATE_WIDTH)            one instrument's market
   OUT_COUNT                    rows in use in `out`
   CURSOR                       first row of the current chunk not yet committed
   SCANNED                      first row of the current chunk not yet known to be quiet
+  PASSED                       rows that arrived by this time are quiet: committed when next asked
   LAST_PRICE                   ticks of the last print before the chunk; 0: none yet
   POSITION                     signed lots; NEXT_FUNDING  ns, multiple of the interval
   SEQUENCE                     reports made so far
@@ -57,7 +58,8 @@ STAT_COUNT: Final = 21
 RUN_MINUTE: Final = 22
 RUN_CLOSE: Final = 23
 RUN_VOLUME: Final = 24
-STATE_WIDTH: Final = 25
+PASSED: Final = 25
+STATE_WIDTH: Final = 26
 
 # orders
 NUMBER: Final = 0

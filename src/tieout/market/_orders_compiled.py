@@ -18,6 +18,7 @@ from tieout.market._layout import (
     CANCEL_SEQUENCE,
     CANCEL_TIME,
     CANCEL_WIDTH,
+    CURSOR,
     DONE,
     EVENT_RANK,
     EXPIRY_REPORT,
@@ -50,6 +51,7 @@ from tieout.market._layout import (
     OUT_SEQUENCE,
     OUT_VENUE_TIME,
     OUT_WIDTH,
+    PASSED,
     PHASE,
     POSITION,
     RESPONSE,
@@ -98,6 +100,13 @@ def first_after(times: Array, start: int, until: int) -> int:
         else:
             high = middle
     return low + 1
+
+
+@compiled_inner
+def pass_over(state: Array, arrival_time: Array) -> int:
+    """Commit the rows that arrived by PASSED, which are known to be quiet; return the next."""
+    state[CURSOR] = first_after(arrival_time, state[CURSOR], state[PASSED])
+    return state[CURSOR]
 
 
 @compiled_inner

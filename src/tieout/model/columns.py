@@ -13,6 +13,7 @@ TradeColumns (n rows)                      BarColumns (n rows)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def interval_ns(name: str) -> int:
     return int(count) * _UNITS[unit]
 
 
+@cache
 def interval_name(length_ns: int) -> str:
     """Return the shortest name of an interval, e.g. 3 600 000 000 000 → `1h`."""
     for unit, size in reversed(_UNITS.items()):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tieout.errors import InputError
 from tieout.market.matching import MatchingCore, ReportKind
@@ -18,7 +19,7 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.orders import OrderType, TimeInForce
+from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
-    from tieout.model.orders import CancelOrder, PlaceOrder
+    from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
 
 __all__ = ["SimulatedVenue"]
@@ -38,8 +39,7 @@ _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
 
 
-@dataclass(slots=True)
-class _Placed:
+class _Placed(msgspec.Struct, gc=False):
     """An order the venue knows."""
 
     place: PlaceOrder
@@ -56,10 +56,11 @@ class _Market:
         self._ahead: MarketColumns | None = None
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
-        """Return when this market may next cause a report, or shows rows not looked at yet."""
+        """Return when this market may next cause a report, or shows rows not looked at yet.
+
+        Asked only of a market that is not idle.
+        """
         core = self.core
-        if core.is_idle:
-            return None
         touch = core.next_touch_ns(limit_ns)
         if touch is None and self._reaches(limit_ns):
             ahead = self._peek(limit_ns)
@@ -123,6 +124,8 @@ class SimulatedVenue:
             )
         held = positions or {}
         self._profile = profile
+        self._order_latency_ns = profile.order_latency_ns
+        self._response_latency_ns = profile.response_latency_ns
         self._markets = {
             symbol: _Market(
                 instrument,
@@ -145,7 +148,7 @@ class SimulatedVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after the profile's latency."""
-        arrival_ns = order.decided_at_ns + self._profile.order_latency_ns
+        arrival_ns = order.decided_at_ns + self._order_latency_ns
         refusal = self._refusal(order)
         if refusal is not None:
             self._wait(
@@ -154,7 +157,7 @@ class SimulatedVenue:
                     reason="invalid",
                     detail=refusal,
                     venue_time_ns=arrival_ns,
-                    arrival_time_ns=arrival_ns + self._profile.response_latency_ns,
+                    arrival_time_ns=arrival_ns + self._response_latency_ns,
                 ),
                 arrival_ns,
             )
@@ -177,14 +180,14 @@ class SimulatedVenue:
                 decision_id=order.decision_id,
                 venue_order_id=f"S{order.decision_id}",
                 venue_time_ns=arrival_ns,
-                arrival_time_ns=arrival_ns + self._profile.response_latency_ns,
+                arrival_time_ns=arrival_ns + self._response_latency_ns,
             ),
             arrival_ns,
         )
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; it arrives after the profile's latency."""
-        arrival_ns = order.decided_at_ns + self._profile.order_latency_ns
+        arrival_ns = order.decided_at_ns + self._order_latency_ns
         number = self._numbers.get(order.order_decision_id)
         if number is None:
             self._wait(
@@ -192,7 +195,7 @@ class SimulatedVenue:
                     decision_id=order.order_decision_id,
                     reason="unknown_order",
                     venue_time_ns=arrival_ns,
-                    arrival_time_ns=arrival_ns + self._profile.response_latency_ns,
+                    arrival_time_ns=arrival_ns + self._response_latency_ns,
                 ),
                 arrival_ns,
             )
@@ -208,16 +211,18 @@ class SimulatedVenue:
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
         for market in self._each:
-            touch = market.next_touch_ns(limit_ns)
-            if touch is not None:
-                wake = limit_ns = touch
+            if not market.core.is_idle:
+                touch = market.next_touch_ns(limit_ns)
+                if touch is not None:
+                    wake = limit_ns = touch
         return wake
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival by then that were not returned before."""
         for market in self._each:
-            for row in market.advance(until_ns):
-                self._take(market, row)
+            if not market.core.passes(until_ns):
+                for row in market.advance(until_ns):
+                    self._take(market, row)
         waiting = self._waiting
         due: list[Report] = []
         while waiting and waiting[0][0][0] <= until_ns:
