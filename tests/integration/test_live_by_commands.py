@@ -14,11 +14,14 @@ pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`"
 
 from tests.support.commands import as_json, in_this_process
 from tests.support.live_world import a_live_run, a_market
+from tieout.adapters.feeds.recorded import RecordedSource
+from tieout.adapters.feeds.told import ToldSource
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import RunFolder, Runs
 from tieout.journal import JournalReader, JournalWriter, Kind
+from tieout.model.events import ClockReached
 from tieout.strategy import load_strategy
-from tieout.wiring import replay
+from tieout.wiring import reconcile, replay
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FAULTS: list[dict[str, object]] = [
@@ -166,3 +169,25 @@ def test_the_report_of_a_live_run_is_the_tie_out(world: Path, faulty: RunFolder)
     assert "From twin to live" in page
     assert "http" not in page
     assert [each.name for each in (world / "out").iterdir()] == ["page.html"]
+
+
+def test_whoever_waits_is_told_how_far_the_rungs_are(world: Path, faulty: RunFolder) -> None:
+    told: list[tuple[float, float | None]] = []
+
+    reconcile(faulty, store=world / "data", progress=lambda *far: told.append(far))
+
+    assert {total for _, total in told} == {4}
+    shares = [done for done, _ in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 4
+
+
+def test_a_source_tells_the_time_since_its_first_input() -> None:
+    told: list[tuple[float, float | None]] = []
+    inputs = [ClockReached(arrival_time_ns=at, woke_at_ns=at) for at in (10**9, 4 * 10**9)]
+    source = ToldSource(RecordedSource(inputs, group=1), lambda *far: told.append(far))
+
+    while source.next(None) is not None:
+        pass
+
+    assert told == [(0.0, None), (3.0, None)]

@@ -251,21 +251,23 @@ def live(
     settings = _settings(project)
     runs = _runs(project, settings)
     access = _access(venue, settings)
-    if resume is not None:
-        result = wiring.resume(runs.find(resume), access=access, fresh=fresh)
-    elif strategy is None:
-        raise InputError("live: give a strategy and --data, or --resume RUN")
-    else:
-        result = wiring.live(
-            _load(strategy, parameter, project),
-            access=access,
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            limits=settings.risk,
-            seed=settings.seed,
-            runs=runs,
-        )
+    with _progress("live", quiet=as_json) as progress:
+        if resume is not None:
+            result = wiring.resume(runs.find(resume), access=access, fresh=fresh, progress=progress)
+        elif strategy is None:
+            raise InputError("live: give a strategy and --data, or --resume RUN")
+        else:
+            result = wiring.live(
+                _load(strategy, parameter, project),
+                access=access,
+                store=project / settings.data,
+                data=data,
+                profile=profile or settings.profile,
+                limits=settings.risk,
+                seed=settings.seed,
+                runs=runs,
+                progress=progress,
+            )
     _show_result(result, as_json=as_json)
 
 
@@ -284,17 +286,19 @@ def paper(
 
     settings = _settings(project)
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
-    result = wiring.paper(
-        _load(strategy, parameter, project),
-        access=public,
-        store=project / settings.data,
-        data=data,
-        profile=profile or settings.profile,
-        cash=_amount(cash, settings.cash),
-        limits=settings.risk,
-        seed=settings.seed,
-        runs=_runs(project, settings),
-    )
+    with _progress("paper", quiet=as_json) as progress:
+        result = wiring.paper(
+            _load(strategy, parameter, project),
+            access=public,
+            store=project / settings.data,
+            data=data,
+            profile=profile or settings.profile,
+            cash=_amount(cash, settings.cash),
+            limits=settings.risk,
+            seed=settings.seed,
+            runs=_runs(project, settings),
+            progress=progress,
+        )
     _show_result(result, as_json=as_json)
 
 
@@ -311,16 +315,18 @@ def shadow(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
-    result = wiring.shadow(
-        _load(strategy, parameter, project),
-        access=_access(venue, settings),
-        store=project / settings.data,
-        data=data,
-        profile=profile or settings.profile,
-        limits=settings.risk,
-        seed=settings.seed,
-        runs=_runs(project, settings),
-    )
+    with _progress("shadow", quiet=as_json) as progress:
+        result = wiring.shadow(
+            _load(strategy, parameter, project),
+            access=_access(venue, settings),
+            store=project / settings.data,
+            data=data,
+            profile=profile or settings.profile,
+            limits=settings.risk,
+            seed=settings.seed,
+            runs=_runs(project, settings),
+            progress=progress,
+        )
     _show_result(result, as_json=as_json)
 
 
@@ -337,9 +343,11 @@ def replay(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
-    outcome = wiring.replay(
-        _runs(project, settings).find(run), store=project / settings.data, chunk_bytes=chunk
-    )
+    found = _runs(project, settings).find(run)
+    with _progress("replay", quiet=as_json) as progress:
+        outcome = wiring.replay(
+            found, store=project / settings.data, chunk_bytes=chunk, progress=progress
+        )
     if as_json:
         _print_json(outcome.facts())
     else:
@@ -367,8 +375,9 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     from tieout.cli.show import show_reconciliation  # noqa: PLC0415 - beside the demo
 
     settings = _settings(project)
-    found = wiring.reconcile(_runs(project, settings).find(run), store=project / settings.data)
-    facts = found.facts()
+    found = _runs(project, settings).find(run)
+    with _progress("reconcile", quiet=as_json) as progress:
+        facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
     if as_json:
         _print_json(facts)
     else:
@@ -391,7 +400,8 @@ def report(
     settings = _settings(project)
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
-    wiring.report(found, store=project / settings.data, output=file)
+    with _progress("report", quiet=as_json) as progress:
+        wiring.report(found, store=project / settings.data, output=file, progress=progress)
     if as_json:
         _print_json({"run": found.run_id, "path": str(file)})
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress"]
 
 _SHOW_AFTER_S = 2.0
+_MARKET_TIME = TextColumn("{task.fields[said]}")
 
 
 class Progress:
@@ -51,14 +53,15 @@ class Progress:
         if self._bars is None:
             if time.monotonic() - self._started_s < _SHOW_AFTER_S:
                 return
+            ends = (TaskProgressColumn(), TimeRemainingColumn()) if total else (_MARKET_TIME,)
             self._bars = Bars(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TaskProgressColumn(),
-                TimeRemainingColumn(),
+                *ends,
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._bars.add_task(self._title, total=total)
+            self._bars.add_task(self._title, total=total, said="")
             self._bars.start()
-        self._bars.update(self._bars.task_ids[0], completed=done, total=total)
+        said = "" if total else f"{timedelta(seconds=int(done))} of the market seen"
+        self._bars.update(self._bars.task_ids[0], completed=done, total=total, said=said)

@@ -46,7 +46,7 @@ from tieout.wiring.markets import (
 from tieout.wiring.results import Result, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
@@ -55,8 +55,7 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import MarketRecord
     from tieout.model.columns import MarketColumns
     from tieout.model.instruments import Instrument
-
-    Progress = Callable[[float, float | None], None]
+    from tieout.wiring.telling import Progress
 
 __all__ = ["backtest", "backtest_columns", "run_on_history", "twin"]
 

@@ -40,12 +40,15 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Input, Report
+    from tieout.wiring.telling import Progress
 
 
 __all__ = ["replay"]
 
 
-def replay(run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16) -> Replayed:
+def replay(
+    run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16, progress: Progress | None = None
+) -> Replayed:
     """Fold a run's recorded inputs again and compare the decisions byte by byte.
 
     Market rows that the run named by fingerprint come from the store again; everything else,
@@ -55,6 +58,7 @@ def replay(run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16) -> Replay
         run: The run.
         store: Folder of the data store.
         chunk_bytes: How much of the journal is read at a time; the result does not depend on it.
+        progress: Told of the inputs read.
 
     Raises:
         JournalDamaged: The journal does not verify.
@@ -74,9 +78,9 @@ def replay(run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16) -> Replay
     )
     recorded = list(reader.inputs())
     if any(isinstance(each, DataOpened) for each in recorded):
-        source, venue = _history_again(manifest, kernel, Store(store), recorded)
+        source, venue = _history_again(manifest, kernel, Store(store), recorded, progress)
     else:
-        source, venue = RecordedSource(recorded), RecordedVenue()
+        source, venue = RecordedSource(recorded, progress=progress), RecordedVenue()
     kernel.run(source, venue)
     difference = first_difference(reader.decisions(), journal.decisions)
     after = "" if difference is None else _input_before(reader, difference.index)
@@ -89,7 +93,11 @@ def replay(run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16) -> Replay
 
 
 def _history_again(
-    manifest: Manifest, kernel: Kernel, store: Store, recorded: Sequence[Input]
+    manifest: Manifest,
+    kernel: Kernel,
+    store: Store,
+    recorded: Sequence[Input],
+    progress: Progress | None,
 ) -> tuple[Source, Venue]:
     """Return the stored market again, with the venue's answers as they were recorded."""
     started = next(each for each in recorded if isinstance(each, RunStarted))
@@ -106,7 +114,7 @@ def _history_again(
     )
     framing = (RunStarted, RunEnded, DataOpened, ClockReached)
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    return HistorySource(started, ended, streams), RecordedVenue(answers)
+    return HistorySource(started, ended, streams, progress=progress), RecordedVenue(answers)
 
 
 def _input_before(reader: JournalReader, decision_index: int) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.model.columns import MarketColumns
     from tieout.reconcile import Reconciliation, RunSummary
+    from tieout.wiring.telling import Progress
 
 __all__ = ["report", "report_on", "summary_of"]
 
@@ -32,13 +33,14 @@ _MINUTE_NS = 60_000_000_000
 _WITH_A_TWIN = ("live", "paper", "shadow")
 
 
-def report(run: RunFolder, *, store: Path, output: Path) -> Path:
+def report(run: RunFolder, *, store: Path, output: Path, progress: Progress | None = None) -> Path:
     """Write a run's report: with its twin where it has one, else on its own.
 
     Args:
         run: A run that ended.
         store: Folder of the data store.
         output: The file to write.
+        progress: Told of the rungs run.
 
     Raises:
         InputError: The run has not ended, its strategy or data are gone, or `output` cannot be
@@ -46,7 +48,7 @@ def report(run: RunFolder, *, store: Path, output: Path) -> Path:
     """
     manifest = run.manifest()
     if manifest.kind in _WITH_A_TWIN:
-        return report_on(reconcile(run, store=store), run, output=output)
+        return report_on(reconcile(run, store=store, progress=progress), run, output=output)
     page = run_page(
         summary_of(run, store=store),
         run_id=run.run_id,

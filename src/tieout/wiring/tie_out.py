@@ -42,6 +42,7 @@ from tieout.reconcile.records import RungRecord
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strategy
 from tieout.wiring.markets import market_records, streams_of
+from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,11 +60,16 @@ if TYPE_CHECKING:
 __all__ = ["ladder", "reconcile"]
 
 
-def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
+def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> list[RungRecord]:
     """Run the rungs of a finished live run and return what each of them did.
 
     0: the twin. 1: the strategy sees what live saw. 2: its orders get live's answers. 3: at the
     costs the venue charged. 4: the live run itself.
+
+    Args:
+        run: A run that has ended.
+        store: Folder of the data store.
+        progress: Told of the rungs run, with their parts.
 
     Raises:
         InputError: The run has not ended, or its strategy or data are gone.
@@ -81,11 +87,15 @@ def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
     answers = _live_answers(whole.answers)
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
+
+    def far(rung: int) -> Progress | None:
+        return share_of(progress, rung, parts=4)
+
     rungs = [
-        kept.run("twin", kept.history(), kept.simulated(manifest.profile)),
-        kept.run("seen", RecordedSource(seen), kept.simulated(manifest.profile)),
+        kept.run("twin", kept.history(far(0)), kept.simulated(manifest.profile)),
+        kept.run("seen", RecordedSource(seen, progress=far(1)), kept.simulated(manifest.profile)),
     ]
-    for name in ("answered", "charged"):
+    for rung, name in enumerate(("answered", "charged"), start=2):
         simulated = kept.simulated(quiet)
         modelled = ModelledCosts(manifest.profile, kept.instruments, simulated)
         costs: Costs = modelled
@@ -100,13 +110,18 @@ def ladder(run: RunFolder, *, store: Path) -> list[RungRecord]:
             positions=positions,
             start_ns=started.arrival_time_ns,
         )
-        rungs.append(kept.run(name, RecordedSource(seen), venue))
+        rungs.append(kept.run(name, RecordedSource(seen, progress=far(rung)), venue))
     rungs.append(RungRecord.from_records("live", ((each.kind, each.record) for each in recorded)))
     return rungs
 
 
-def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
+def reconcile(run: RunFolder, *, store: Path, progress: Progress | None = None) -> Reconciliation:
     """Explain a live run minus its twin, in money, order by order.
+
+    Args:
+        run: A run that has ended.
+        store: Folder of the data store.
+        progress: Told of the rungs run.
 
     Raises:
         InputError: The run is no live run, has not ended, or its strategy or data are gone.
@@ -116,7 +131,7 @@ def reconcile(run: RunFolder, *, store: Path) -> Reconciliation:
     statement = run.read("statement.json", Statement) if run.has("statement.json") else None
     manifest = run.manifest()
     return attribute(
-        ladder(run, store=store),
+        ladder(run, store=store, progress=progress),
         statement,
         run_id=run.run_id,
         instruments=by_symbol(manifest.instruments),
@@ -167,7 +182,7 @@ class _Rungs:
         self._started = started
         self._ended = ended
 
-    def history(self) -> Source:
+    def history(self, progress: Progress | None) -> Source:
         """Return the provider's history over the period."""
         streams = streams_of(
             self._kernel(RecordsInMemory()).subscriptions,
@@ -176,7 +191,7 @@ class _Rungs:
             self._started.arrival_time_ns,
             self._ended.arrival_time_ns,
         )
-        return HistorySource(self._started, self._ended, streams)
+        return HistorySource(self._started, self._ended, streams, progress=progress)
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
         """Yield what the strategy asked for, of the provider's history, by arrival in a window."""

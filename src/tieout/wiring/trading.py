@@ -35,6 +35,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of, same_strategy
 from tieout.wiring.results import Result, result_of
+from tieout.wiring.telling import Progress, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,6 +86,7 @@ def live(
     limits: RiskLimits,
     seed: int = 0,
     runs: Runs,
+    progress: Progress | None = None,
 ) -> Result:
     """Trade at a venue; every order and what it rests on is in the journal before it leaves.
 
@@ -97,6 +99,7 @@ def live(
         limits: Hard limits; the two notional ones must be set.
         seed: Keys every random draw.
         runs: Where the run is kept.
+        progress: Told how much of the market was seen.
 
     Raises:
         InputError: Limits are missing, or the venue's rules contradict the data's.
@@ -124,12 +127,18 @@ def live(
         msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
     )
     try:
-        return _trade_live(run, loaded, access)
+        return _trade_live(run, loaded, access, progress)
     finally:
         run.unlock()
 
 
-def resume(run: RunFolder, *, access: VenueAccess, fresh: bool = False) -> Result:
+def resume(
+    run: RunFolder,
+    *,
+    access: VenueAccess,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Result:
     """Go on with a live run whose process stopped.
 
     The durable journal is folded to the state it leads to; the venue is asked what became of every
@@ -139,6 +148,7 @@ def resume(run: RunFolder, *, access: VenueAccess, fresh: bool = False) -> Resul
         run: A live run.
         access: The same venue.
         fresh: Forget what the strategy knew. The log says so, and the tie-out shows its price.
+        progress: Told how much of the market was seen.
 
     Raises:
         InputError: The run ended, never started, or its strategy has changed.
@@ -151,12 +161,14 @@ def resume(run: RunFolder, *, access: VenueAccess, fresh: bool = False) -> Resul
     loaded = same_strategy(manifest)
     run.lock()
     try:
-        return _resume_live(run, loaded, access, fresh=fresh)
+        return _resume_live(run, loaded, access, fresh=fresh, progress=progress)
     finally:
         run.unlock()
 
 
-def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> Result:
+def _trade_live(
+    run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, progress: Progress | None
+) -> Result:
     manifest = run.manifest()
     with gateway_of(run, manifest, access) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
@@ -177,11 +189,16 @@ def _trade_live(run: RunFolder, loaded: LoadedStrategy, access: VenueAccess) -> 
             bar_delay_ns=manifest.profile.bar_delay_ns,
         )
         run.write("snapshot.json", gateway.snapshot())
-        return _to_the_end(run, kernel, journal, gateway)
+        return _to_the_end(run, kernel, journal, gateway, progress)
 
 
 def _resume_live(
-    run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, *, fresh: bool
+    run: RunFolder,
+    loaded: LoadedStrategy,
+    access: VenueAccess,
+    *,
+    fresh: bool,
+    progress: Progress | None,
 ) -> Result:
     from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
 
@@ -217,7 +234,7 @@ def _resume_live(
             resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
         )
-        return _to_the_end(run, kernel, journal, gateway)
+        return _to_the_end(run, kernel, journal, gateway, progress)
 
 
 def warm_up_of(kernel: Kernel) -> int:
@@ -285,10 +302,14 @@ def subscriptions_to(streams: Iterable[StreamKey]) -> list[Subscription]:
 
 
 def _to_the_end(
-    run: RunFolder, kernel: Kernel, journal: JournalWriter, gateway: ExchangeGateway
+    run: RunFolder,
+    kernel: Kernel,
+    journal: JournalWriter,
+    gateway: ExchangeGateway,
+    progress: Progress | None,
 ) -> Result:
     """Run until the venue or the operator ends it, and keep the venue's statement."""
-    kernel.run(gateway, gateway)
+    kernel.run(told(gateway, progress), gateway)
     journal.close()
     started, ended = period_of(run)
     statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)

@@ -22,6 +22,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of
 from tieout.wiring.markets import finest_dataset, stored_market
 from tieout.wiring.results import result_of
+from tieout.wiring.telling import Progress, told
 from tieout.wiring.trading import (
     VenueAccess,
     check_rules,
@@ -56,6 +57,7 @@ def paper(
     limits: RiskLimits | None = None,
     seed: int = 0,
     runs: Runs,
+    progress: Progress | None = None,
 ) -> Result:
     """Trade a venue's live data on the simulated venue, with cash of our own.
 
@@ -72,6 +74,7 @@ def paper(
         limits: Hard limits.
         seed: Keys every random draw.
         runs: Where the run is kept.
+        progress: Told how much of the market was seen.
 
     Raises:
         InputError: The venue's rules contradict the data's.
@@ -93,7 +96,7 @@ def paper(
     run = _created(manifest, access, runs)
     try:
         started = RunStarted(arrival_time_ns=0, cash=money(cash))
-        return _watch(run, loaded, datasets, access, started)
+        return _watch(run, loaded, datasets, access, started, progress)
     finally:
         run.unlock()
 
@@ -108,6 +111,7 @@ def shadow(
     limits: RiskLimits | None = None,
     seed: int = 0,
     runs: Runs,
+    progress: Progress | None = None,
 ) -> Result:
     """Run beside a real account: start from its balance and positions, send nothing.
 
@@ -124,6 +128,7 @@ def shadow(
         limits: Hard limits.
         seed: Keys every random draw.
         runs: Where the run is kept.
+        progress: Told how much of the market was seen.
 
     Raises:
         InputError: The venue's rules contradict the data's.
@@ -147,7 +152,7 @@ def shadow(
         with gateway_of(run, manifest, access) as reader:
             reader.instruments([each.symbol for each in manifest.instruments])
             started = reader.account()
-        return _watch(run, loaded, datasets, access, started)
+        return _watch(run, loaded, datasets, access, started, progress)
     finally:
         run.unlock()
 
@@ -163,6 +168,7 @@ def _watch(
     datasets: Sequence[Dataset],
     access: VenueAccess,
     started: RunStarted,
+    progress: Progress | None,
 ) -> Result:
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
@@ -180,7 +186,7 @@ def _watch(
             seed=manifest.seed,
         )
         source, venue = _beside(gateway, kernel, manifest, datasets, started)
-        kernel.run(source, venue)
+        kernel.run(told(source, progress), venue)
         journal.close()
     result = result_of(run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars)
     run.write("result.json", result.facts())

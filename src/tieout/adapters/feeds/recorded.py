@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tieout.kernel.ports import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Sequence
 
     from tieout.kernel.ports import MarketBatch
     from tieout.model.events import Input
@@ -22,13 +22,26 @@ class RecordedSource:
     Args:
         inputs: In journal order.
         group: How many are given at once; the result does not depend on it.
+        progress: Called with how many were given, and how many there are.
     """
 
-    def __init__(self, inputs: Iterable[Input], *, group: int = 512) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        *,
+        group: int = 512,
+        progress: Callable[[float, float | None], None] | None = None,
+    ) -> None:
         self._inputs = iter(inputs)
+        self._count = len(inputs)
+        self._given = 0
         self._group = group
+        self._progress = progress
 
     def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:  # noqa: ARG002
         """Return the next recorded inputs; a deadline means nothing to a record."""
         events = tuple(islice(self._inputs, self._group))
+        self._given += len(events)
+        if self._progress is not None:
+            self._progress(self._given, self._count)
         return Inputs(events) if events else None
