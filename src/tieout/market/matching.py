@@ -143,7 +143,7 @@ class MatchingCore:
         if base == len(self._orders):
             self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
         _ORDER_ROW.pack_into(
-            self._orders,
+            self._orders.data,
             base * _CELL_BYTES,
             *(number, arrival_ns, arrival_ns, side, at.WAITING, kind, at_once, lots),
             *(limit_ticks, stop_ticks, 0, 0),
