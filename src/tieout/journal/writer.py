@@ -40,7 +40,7 @@ FRAME: Final = Struct(">IIB")
 GENESIS: Final = bytes(32)
 
 _HEAD = Struct(">II")
-"""A frame before its kind; kind and payload are one piece of bytes, hashed and written as such."""
+"""A frame before its kind; kind and payload are one piece of bytes here, a record."""
 
 _INPUT, _DECISION, _COMMIT = (bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT))
 _SPILL_BYTES = 1 << 20
@@ -115,8 +115,10 @@ class JournalWriter:
         self._segment = segment
         self._chain = chain
         self._decisions = GENESIS
-        self._buffer: list[bytes] = []
-        self._buffered = 0
+        # Records that are not written yet, and what comes before them in the file.
+        self._records: list[bytes] = []
+        self._waiting_bytes = 0
+        self._header = b""
         self._written = 0
         self._uncommitted = False
         self._broken = ""
@@ -154,9 +156,10 @@ class JournalWriter:
         if self._broken:
             self._usable()
         if self._uncommitted:
-            self._frame(_COMMIT + self._chain)
+            self._records.append(_COMMIT + self._chain)
+            self._waiting_bytes += FRAME.size + len(self._chain)
             self._uncommitted = False
-        if self._durable or self._buffered > _SPILL_BYTES:
+        if self._durable or self._waiting_bytes > _SPILL_BYTES:
             self._spill(sync=self._durable)
         if self._written > self._segment_bytes_max:
             self._rotate()
@@ -173,19 +176,17 @@ class JournalWriter:
             self._usable()
         self._chain = sha256(self._chain + record).digest()
         self._uncommitted = True
-        self._frame(record)
-
-    def _frame(self, record: bytes) -> None:
-        length = len(record)
-        self._buffer += (_HEAD.pack(length - 1, crc32(record)), record)
-        self._buffered += _HEAD.size + length
+        self._records.append(record)
+        self._waiting_bytes += _HEAD.size + len(record)
 
     def _spill(self, *, sync: bool) -> None:
-        if not self._buffer:
+        if not self._records:
             return
-        data = b"".join(self._buffer)
-        self._buffer.clear()
-        self._buffered = 0
+        frames = [_HEAD.pack(len(each) - 1, crc32(each)) + each for each in self._records]
+        data = self._header + b"".join(frames)
+        self._records.clear()
+        self._waiting_bytes = 0
+        self._header = b""
         try:
             self._file.append(data)
             if sync:
@@ -208,9 +209,8 @@ class JournalWriter:
         self._spill(sync=self._durable)
 
     def _begin_segment(self) -> None:
-        self._buffer.append(HEADER)
-        self._buffered += len(HEADER)
-        self._frame(_COMMIT + self._chain)
+        self._header = HEADER
+        self._records.append(_COMMIT + self._chain)
         if self._durable:
             self._spill(sync=True)
             self._disk.sync_folder(self._folder)

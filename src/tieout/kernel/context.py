@@ -298,9 +298,10 @@ class KernelContext:
         immediate: bool = False,
     ) -> str:
         self._not_declaring("an order")
-        for name, ticks in (("limit", limit_ticks), ("stop", stop_ticks)):
-            if ticks is not None and ticks <= 0:
-                raise OrderRefused(f"{instrument}: {name} price must be at least one tick")
+        if limit_ticks is not None and limit_ticks <= 0:
+            raise OrderRefused(f"{instrument}: limit price must be at least one tick")
+        if stop_ticks is not None and stop_ticks <= 0:
+            raise OrderRefused(f"{instrument}: stop price must be at least one tick")
         kernel = self._kernel
         origin = kernel.origin()
         identity = decision_id(kernel.strategy_name, origin, len(self.wishes))

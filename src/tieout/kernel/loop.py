@@ -191,8 +191,9 @@ class Kernel:
             if stop == row:
                 self._woke_at_ns = arrivals[row]
                 self._catch_up(arrivals[row], arrivals[row])
-                handler = self._market_handler(cursor.columns)
-                stop = row + 1
+                if self.failure is not None:
+                    handler = None
+                stop = self._stop_row(arrivals, row + 1)
             self._cursor = cursor
             if handler is None:
                 cursor.skip_to(stop)
@@ -209,7 +210,7 @@ class Kernel:
                     self._settle()
             row = cursor.row + 1
             self._now_ns = arrivals[row - 1]
-            self._last_prices[cursor.columns.instrument] = cursor.price_ticks()
+            self._last_prices[cursor.columns.instrument] = cursor.prices[row - 1]
             self._cursor = None
 
     def _stop_row(self, arrivals: list[int], row: int) -> int:
@@ -503,7 +504,7 @@ class Kernel:
         """Return the last price seen of an instrument, the row being handled included."""
         cursor = self._cursor
         if cursor is not None and cursor.columns.instrument == instrument:
-            return cursor.price_ticks()
+            return cursor.prices[cursor.row]
         return self._last_prices.get(instrument)
 
     def last_prices(self) -> dict[str, int]:
@@ -518,7 +519,7 @@ class Kernel:
         """Return cash plus open profit at the last prices seen, in internal money units."""
         marks = dict(self._last_prices)
         if self._cursor is not None:
-            marks[self._cursor.columns.instrument] = self._cursor.price_ticks()
+            marks[self._cursor.columns.instrument] = self._cursor.prices[self._cursor.row]
         return self.ledger.equity(marks)
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
@@ -616,9 +617,15 @@ class _Cursor:
 
     The row is read off the first column's iterator: the object maker takes from all columns in
     step, so what is left of the first tells where we are, at no cost per event.
+
+    Attributes:
+        arrivals: Arrival of each row.
+        true_at: When each row was true: the trade's time, or the bar's close.
+        prices: Price of each row in ticks: the trade's, or the bar's close.
+        events: The objects, made one by one as they are taken.
     """
 
-    __slots__ = ("_first", "_rows", "arrivals", "columns", "events")
+    __slots__ = ("_first", "_rows", "arrivals", "columns", "events", "prices", "true_at")
 
     def __init__(self, columns: MarketColumns, tick: float) -> None:
         self.columns = columns
@@ -626,13 +633,15 @@ class _Cursor:
         self._rows = len(self.arrivals)
         self.events: Iterator[Trade | Bar]
         if type(columns) is TradeColumns:
-            self._first = iter(columns.venue_time_ns.tolist())
+            self.true_at: list[int] = columns.venue_time_ns.tolist()
+            self.prices: list[int] = columns.price_ticks.tolist()
+            self._first = iter(self.true_at)
             self.events = map(
                 Trade,
                 repeat(columns.instrument),
                 self._first,
                 self.arrivals,
-                columns.price_ticks.tolist(),
+                self.prices,
                 columns.quantity_lots.tolist(),
                 columns.aggressor.tolist(),
                 columns.trade_id.tolist(),
@@ -640,16 +649,20 @@ class _Cursor:
             )
         else:
             bars: BarColumns = columns  # type: ignore[assignment]
+            self.true_at = bars.close_time_ns.tolist()
+            self.prices = bars.close_ticks.tolist()
             self._first = iter(bars.open_time_ns.tolist())
-            prices = (bars.open_ticks, bars.high_ticks, bars.low_ticks, bars.close_ticks)
             self.events = map(
                 Bar,
                 repeat(bars.instrument),
                 repeat(bars.interval_ns),
                 self._first,
-                bars.close_time_ns.tolist(),
+                self.true_at,
                 self.arrivals,
-                *(each.tolist() for each in prices),
+                bars.open_ticks.tolist(),
+                bars.high_ticks.tolist(),
+                bars.low_ticks.tolist(),
+                self.prices,
                 bars.volume_lots.tolist(),
                 bars.revision.tolist() if bars.revision.any() else repeat(0),
                 repeat(tick),
@@ -667,13 +680,6 @@ class _Cursor:
         for _ in islice(self._first, row - self.row - 1):
             pass
 
-    def price_ticks(self) -> int:
-        """Price of the row last taken: the trade's, or the bar's close."""
-        columns = self.columns
-        if type(columns) is TradeColumns:
-            return int(columns.price_ticks[self.row])
-        return int(columns.close_ticks[self.row])  # type: ignore[union-attr]
-
     def warm_up(self) -> bool:
         """Whether the row last taken only warms indicators."""
         columns = self.columns
@@ -681,21 +687,18 @@ class _Cursor:
 
     def age_ns(self) -> int:
         """Arrival of the row last taken minus the time it was true."""
-        columns, row = self.columns, self.row
-        true_at = (
-            columns.venue_time_ns if type(columns) is TradeColumns else columns.close_time_ns  # type: ignore[union-attr]
-        )
-        return self.arrivals[row] - int(true_at[row])
+        row = self.row
+        return self.arrivals[row] - self.true_at[row]
 
     def origin(self) -> str:
         """Logical origin of the row last taken."""
         columns, row = self.columns, self.row
         if type(columns) is TradeColumns:
-            return f"trade:{columns.instrument}:{columns.trade_id[row]}"
+            return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
         bars: BarColumns = columns  # type: ignore[assignment]
         return (
             f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
-            f"{bars.close_time_ns[row]}:{bars.revision[row]}"
+            f"{self.true_at[row]}:{int(bars.revision[row])}"
         )
 
     def is_bars_of(self, instrument: str, interval_ns: int) -> bool:

@@ -83,7 +83,7 @@ class MatchingCore:
         position_lots: Signed lots at the start; funding falls on them.
 
     Attributes:
-        is_idle: Whether no market event can cause a report.
+        calm_before_ns: No row that arrives before this time, and no cancel, can cause a report.
     """
 
     def __init__(self, profile: SimulationProfile, *, position_lots: int = 0) -> None:
@@ -143,7 +143,7 @@ class MatchingCore:
         if base == len(self._orders):
             self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
         _ORDER_ROW.pack_into(
-            self._orders,  # type: ignore[arg-type]
+            self._orders.data,
             base * _CELL_BYTES,
             *(number, arrival_ns, arrival_ns, side, at.WAITING, kind, at_once, lots),
             *(limit_ticks, stop_ticks, 0, 0),
@@ -225,6 +225,8 @@ class MatchingCore:
             self._touches = found == 1
             row = min(self._view[at.SCANNED], self._rows - 1)
             self._watch_ns = int(self._chunk.arrival_time_ns[row])
+            if not self._view[at.CANCEL_COUNT]:
+                self.calm_before_ns = self._watch_ns
         return self._watch_ns if self._touches and self._watch_ns <= until_ns else None
 
     def passes(self, until_ns: int) -> bool:
@@ -307,18 +309,19 @@ class MatchingCore:
         """What was known of the rows to come holds no more, since the orders changed."""
         self._view[at.SCANNED] = self._view[at.CURSOR]
         self._watch_ns = -at.NEVER
+        self.calm_before_ns = -at.NEVER
         self._touches = False
-        self.is_idle = False
 
     def _settled(self) -> None:
         """The compiled step has acted: an idle market is quiet to the end of what it was given."""
         view = self._view
-        self.is_idle = not (
+        idle = not (
             view[at.ORDER_COUNT]
             or view[at.CANCEL_COUNT]
             or (view[at.FUNDING_INTERVAL] and view[at.POSITION])
         )
-        self._watch_ns = self._last_arrival_ns if self.is_idle else -at.NEVER
+        self._watch_ns = self._last_arrival_ns if idle else -at.NEVER
+        self.calm_before_ns = at.NEVER if idle else -at.NEVER
         self._touches = False
 
     def _leave(self) -> None:

@@ -129,6 +129,8 @@ def as_decimal(number: Decimal | str | float) -> Decimal:
     Raises:
         OrderRefused: Not a finite number.
     """
+    if type(number) is int:
+        return Decimal(number)
     try:
         value = number if isinstance(number, Decimal) else Decimal(str(number))
     except ArithmeticError:

@@ -58,7 +58,7 @@ class _Market:
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
 
-        Asked only of a market that is not idle.
+        Asked only of a market that is not calm before the limit.
         """
         core = self.core
         touch = core.next_touch_ns(limit_ns)
@@ -211,7 +211,7 @@ class SimulatedVenue:
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
         for market in self._each:
-            if not market.core.is_idle:
+            if limit_ns >= market.core.calm_before_ns:
                 touch = market.next_touch_ns(limit_ns)
                 if touch is not None:
                     wake = limit_ns = touch
