@@ -23,7 +23,8 @@ __all__ = ["StreamKey", "WatchedSource", "stream_key"]
 StreamKey = tuple[str, int]
 """An instrument with the length of its bars; 0 for its trades."""
 
-_NEVER = 1 << 62
+_ANY_TIME_NS = 1 << 61
+"""A limit that no clock reaches, and still before what a market with nothing to say calls never."""
 _WAITING_MAX = 4096
 """Rows that pile up while nothing is under way are passed on when there are so many."""
 
@@ -72,7 +73,7 @@ class WatchedSource:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        wake_ns = self._venue.next_wake_ns(_NEVER)
+        wake_ns = self._venue.next_wake_ns(_ANY_TIME_NS)
         if wake_ns is None:
             self._pass_on()
         elif deadline_ns is None or wake_ns < deadline_ns:
