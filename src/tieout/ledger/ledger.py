@@ -146,8 +146,11 @@ class Ledger:
         Raises:
             InputError: The instrument is not part of this ledger.
         """
-        self._known(symbol)
-        return self._positions[symbol]
+        position = self._positions.get(symbol)
+        if position is None:
+            self._known(symbol)
+            raise InvariantViolated(f"{symbol}: known, and without a position")
+        return position
 
     def equity(self, marks: Mapping[str, int]) -> int:
         """Return cash plus the value of all positions at marks (in ticks).
