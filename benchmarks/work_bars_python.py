@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from decimal import Decimal
+from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
@@ -198,18 +200,19 @@ class _Account:
 
 
 def _bar_objects(bars: BarColumns) -> list[Bar]:
-    rows = zip(
-        bars.open_time_ns.tolist(),
-        bars.close_time_ns.tolist(),
-        bars.arrival_time_ns.tolist(),
-        bars.open_ticks.tolist(),
-        bars.high_ticks.tolist(),
-        bars.low_ticks.tolist(),
-        bars.close_ticks.tolist(),
-        bars.volume_lots.tolist(),
-        strict=True,
+    columns = (
+        bars.open_time_ns,
+        bars.close_time_ns,
+        bars.arrival_time_ns,
+        bars.open_ticks,
+        bars.high_ticks,
+        bars.low_ticks,
+        bars.close_ticks,
+        bars.volume_lots,
+        bars.revision,
     )
-    return [Bar(SYMBOL, MINUTE_NS, *row, 0, 0.01) for row in rows]
+    make = partial(Bar, SYMBOL, MINUTE_NS)
+    return list(map(make, *(each.tolist() for each in columns), repeat(0.01)))
 
 
 @numba.njit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
@@ -139,17 +140,16 @@ def _trade_columns(columns: Columns) -> TradeColumns:
 
 
 def _trade_objects(trades: TradeColumns) -> list[Trade]:
-    rows = zip(
-        trades.venue_time_ns.tolist(),
-        trades.arrival_time_ns.tolist(),
-        trades.price_ticks.tolist(),
-        trades.quantity_lots.tolist(),
-        trades.aggressor.tolist(),
-        trades.trade_id.tolist(),
-        (trades.price_ticks * 0.01).tolist(),
-        strict=True,
+    columns = (
+        trades.venue_time_ns,
+        trades.arrival_time_ns,
+        trades.price_ticks,
+        trades.quantity_lots,
+        trades.aggressor,
+        trades.trade_id,
+        trades.price_ticks * 0.01,
     )
-    return [Trade(SYMBOL, *row) for row in rows]
+    return list(map(Trade, repeat(SYMBOL), *(each.tolist() for each in columns)))
 
 
 @numba.njit
