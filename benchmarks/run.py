@@ -28,7 +28,7 @@ __all__ = ["main"]
 
 WORKS: Final = ("bars_python", "trades_python")
 ROUNDS: Final = 3
-OURS: Final = ("tieout", "limit")
+OURS: Final = ("tieout", "bare_loop", "limit")
 TIMEOUT_S: Final = 600
 REPOSITORY: Final = Path(__file__).parent.parent
 FOLDERS: Final = {"nautilus_trader": ("nautilus_trader", "nautilus")}

@@ -303,7 +303,7 @@ class KernelContext:
         if stop_ticks is not None and stop_ticks <= 0:
             raise OrderRefused(f"{instrument}: stop price must be at least one tick")
         kernel = self._kernel
-        origin = kernel.origin()
+        origin, now_ns, price_ticks = kernel.moment(instrument)
         identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
         in_force = TimeInForce.IMMEDIATE_OR_CANCEL if immediate else TimeInForce.GOOD_TILL_CANCEL
         self.wishes.append(
@@ -316,8 +316,8 @@ class KernelContext:
                 limit_ticks=limit_ticks,
                 stop_ticks=stop_ticks,
                 time_in_force=int(in_force),
-                decided_at_ns=kernel.now_ns,
-                decision_price_ticks=kernel.last_price_ticks(instrument),
+                decided_at_ns=now_ns,
+                decision_price_ticks=price_ticks,
                 origin=origin,
             )
         )

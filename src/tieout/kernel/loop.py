@@ -141,26 +141,33 @@ class Kernel:
         if self._started and not (type(event) is RunResumed and event.state == "fresh"):
             reports_until = arrival_ns - isinstance(event, _BEFORE_REPORTS)
             self._woke_at_ns = event.woke_at_ns if type(event) is ClockReached else arrival_ns
-            self._catch_up(arrival_ns, reports_until)
+            self._catch_up(arrival_ns, reports_until, reports_until)
         if type(event) is not ClockReached or arrival_ns != self._clock_ns:
             self._journal.input(event)
         self._now_ns = arrival_ns
         self._dispatch(event)
 
-    def _catch_up(self, until_ns: int, reports_until_ns: int) -> None:
-        """Fire every timer due and take every venue report known by then, in order of time."""
+    def _catch_up(self, until_ns: int, reports_until_ns: int, horizon_ns: int) -> int:
+        """Fire every timer due and take every venue report known by then, in order of time.
+
+        Returns:
+            When the next timer is due or the next report may be known; of reports only those by
+            the horizon are looked for. Without any, a time that never comes.
+        """
+        venue, timers = self._venue, self.timers
         while True:
-            due = self.timers.next_due_ns
-            due = due if due is not None and due <= until_ns else _NEVER
-            wake = self._venue.next_wake_ns(min(reports_until_ns, due - 1))
-            if wake is not None:
-                for report in self._venue.advance(wake):
+            due = timers.next_due_ns
+            if due is None:
+                due = _NEVER
+            wake = venue.next_wake_ns(horizon_ns if horizon_ns < due else due - 1)
+            if wake is not None and wake <= reports_until_ns:
+                for report in venue.advance(wake):
                     self._report(report)
-            elif due != _NEVER:
+            elif due <= until_ns:
                 self._now_ns = max(self._now_ns, due)
-                self._fire(self.timers.pop())
+                self._fire(timers.pop())
             else:
-                return
+                return due if wake is None else wake
 
     # -- market events ------------------------------------------------------------------------
 
@@ -181,19 +188,18 @@ class Kernel:
                 f"market rows arrived at {arrivals[0]}, before {self._now_ns}; "
                 "a source must give inputs in the order of their arrival"
             )
-        rows = len(arrivals)
+        rows, last = len(arrivals), arrivals[-1]
         context = self._context
         wishes = context.wishes
         handler = self._market_handler(cursor.columns)
         row = 0
         while row < rows:
-            stop = self._stop_row(arrivals, row)
-            if stop == row:
-                self._woke_at_ns = arrivals[row]
-                self._catch_up(arrivals[row], arrivals[row])
-                if self.failure is not None:
-                    handler = None
-                stop = self._stop_row(arrivals, row + 1)
+            self._woke_at_ns = arrivals[row]
+            stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
+            # Reports and timers come before the market event that arrives with them.
+            stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
+            if self.failure is not None:
+                handler = None
             self._cursor = cursor
             if handler is None:
                 cursor.skip_to(stop)
@@ -212,17 +218,6 @@ class Kernel:
             self._now_ns = arrivals[row - 1]
             self._last_prices[cursor.columns.instrument] = cursor.prices[row - 1]
             self._cursor = None
-
-    def _stop_row(self, arrivals: list[int], row: int) -> int:
-        """Return the first row from `row` on that something else comes before."""
-        last = arrivals[-1]
-        wake = self._venue.next_wake_ns(last)
-        due = self.timers.next_due_ns
-        stop_ns = _NEVER if wake is None else wake
-        if due is not None and due < stop_ns:
-            stop_ns = due
-        # Reports and timers come before the market event that arrives with them.
-        return len(arrivals) if stop_ns > last else bisect_left(arrivals, stop_ns, row)
 
     def _market_handler(self, columns: MarketColumns) -> Callable[[Any, Any], None] | None:
         """Return what a row of this stream must be given to, or None when nobody asked."""
@@ -379,12 +374,12 @@ class Kernel:
     def _settle(self) -> None:
         """Check the wishes of one callback, journal them durably, then send what passed."""
         wishes = self._context.wishes
-        warm_up = self._warming_up()
+        age_ns, warm_up = self._input_age()
         journal = self._journal
         leaving: list[Wish] = []
         for wish in wishes:
             if type(wish) is PlaceOrder:
-                denied = self._refusal(wish, warm_up=warm_up)
+                denied = self._refusal(wish, age_ns, warm_up=warm_up)
                 if denied is not None:
                     journal.decision(denied)
                     self._denials.append(denied)
@@ -406,7 +401,7 @@ class Kernel:
         while self._denials:
             self._tell_denied(self._denials.pop(0))
 
-    def _refusal(self, wish: PlaceOrder, *, warm_up: bool) -> OrderDenied | None:
+    def _refusal(self, wish: PlaceOrder, age_ns: int, *, warm_up: bool) -> OrderDenied | None:
         if warm_up:
             refusal: tuple[str, str] | None = (
                 "warm_up",
@@ -419,7 +414,7 @@ class Kernel:
                 position_lots=self.position_lots(wish.instrument),
                 open_lots=self.orders.open_lots(wish.instrument) if self.orders.open else 0,
                 open_orders=len(self.orders.open),
-                input_age_ns=self._age_ns(),
+                input_age_ns=age_ns,
             )
         if refusal is None:
             return None
@@ -497,15 +492,21 @@ class Kernel:
     def origin(self) -> str:
         """Return the logical origin of the callback that is running."""
         if self._cursor is not None:
-            return self._cursor.origin()
+            return self._cursor.origin(self._cursor.row)
         return _origin_of(self._single) if self._single is not None else self._origin()
 
-    def last_price_ticks(self, instrument: str) -> int | None:
-        """Return the last price seen of an instrument, the row being handled included."""
+    def moment(self, instrument: str) -> tuple[str, int, int | None]:
+        """Return what a decision is made on: its origin, our time, and the last price seen.
+
+        The price is the instrument's in ticks, the row being handled included; None before any.
+        """
         cursor = self._cursor
-        if cursor is not None and cursor.columns.instrument == instrument:
-            return cursor.prices[cursor.row]
-        return self._last_prices.get(instrument)
+        if cursor is None:
+            return self.origin(), self._now_ns, self._last_prices.get(instrument)
+        row = cursor.row
+        same = cursor.columns.instrument == instrument
+        price = cursor.prices[row] if same else self._last_prices.get(instrument)
+        return cursor.origin(row), cursor.arrivals[row], price
 
     def last_prices(self) -> dict[str, int]:
         """Return the last price seen of each instrument, in ticks; the final marks at the end."""
@@ -588,20 +589,19 @@ class Kernel:
         for name, interval_ns, offset_ns in self._declared_timers:
             self.timers.set_every(name, interval_ns, after_ns=self._now_ns, offset_ns=offset_ns)
 
-    def _warming_up(self) -> bool:
-        if self._cursor is not None:
-            return self._cursor.warm_up()
-        return type(self._single) is Bar and self._single.warm_up
+    def _input_age(self) -> tuple[int, bool]:
+        """Return how old the event being handled was on arrival, and whether it only warms up.
 
-    def _age_ns(self) -> int:
-        """Return how old the event being handled was on arrival; timers and reports are fresh."""
+        Timers and reports are fresh.
+        """
         if self._cursor is not None:
-            return self._cursor.age_ns()
+            return self._cursor.age()
         event = self._single
         if event is None:
-            return 0
-        true_at = event.close_time_ns if type(event) is Bar else event.venue_time_ns  # type: ignore[union-attr]
-        return event.arrival_time_ns - true_at
+            return 0, False
+        if type(event) is Bar:
+            return event.arrival_time_ns - event.close_time_ns, event.warm_up
+        return event.arrival_time_ns - event.venue_time_ns, False  # type: ignore[union-attr]
 
     def _remember(self, seen: MarketColumns | Bar) -> None:
         if type(seen) is TradeColumns:
@@ -625,12 +625,25 @@ class _Cursor:
         events: The objects, made one by one as they are taken.
     """
 
-    __slots__ = ("_first", "_rows", "arrivals", "columns", "events", "prices", "true_at")
+    __slots__ = (
+        "_first",
+        "_revisions",
+        "_rows",
+        "_warming",
+        "arrivals",
+        "columns",
+        "events",
+        "prices",
+        "true_at",
+    )
 
     def __init__(self, columns: MarketColumns, tick: float) -> None:
         self.columns = columns
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
         self._rows = len(self.arrivals)
+        # None where no row has one.
+        self._revisions: list[int] | None = None
+        self._warming: list[bool] | None = None
         self.events: Iterator[Trade | Bar]
         if type(columns) is TradeColumns:
             self.true_at: list[int] = columns.venue_time_ns.tolist()
@@ -652,6 +665,10 @@ class _Cursor:
             self.true_at = bars.close_time_ns.tolist()
             self.prices = bars.close_ticks.tolist()
             self._first = iter(bars.open_time_ns.tolist())
+            if bars.revision.any():
+                self._revisions = bars.revision.tolist()
+            if bars.warm_up.any():
+                self._warming = bars.warm_up.tolist()
             self.events = map(
                 Bar,
                 repeat(bars.instrument),
@@ -664,9 +681,9 @@ class _Cursor:
                 bars.low_ticks.tolist(),
                 self.prices,
                 bars.volume_lots.tolist(),
-                bars.revision.tolist() if bars.revision.any() else repeat(0),
+                self._revisions or repeat(0),
                 repeat(tick),
-                bars.warm_up.tolist() if bars.warm_up.any() else repeat(False),  # noqa: FBT003
+                self._warming or repeat(False),  # noqa: FBT003
             )
 
     @property
@@ -680,25 +697,21 @@ class _Cursor:
         for _ in islice(self._first, row - self.row - 1):
             pass
 
-    def warm_up(self) -> bool:
-        """Whether the row last taken only warms indicators."""
-        columns = self.columns
-        return type(columns) is not TradeColumns and bool(columns.warm_up[self.row])  # type: ignore[union-attr]
-
-    def age_ns(self) -> int:
-        """Arrival of the row last taken minus the time it was true."""
+    def age(self) -> tuple[int, bool]:
+        """Arrival of the row last taken minus the time it was true; whether it only warms up."""
         row = self.row
-        return self.arrivals[row] - self.true_at[row]
+        warming = self._warming is not None and self._warming[row]
+        return self.arrivals[row] - self.true_at[row], warming
 
-    def origin(self) -> str:
-        """Logical origin of the row last taken."""
-        columns, row = self.columns, self.row
+    def origin(self, row: int) -> str:
+        """Logical origin of a row."""
+        columns = self.columns
         if type(columns) is TradeColumns:
             return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
         bars: BarColumns = columns  # type: ignore[assignment]
         return (
             f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
-            f"{self.true_at[row]}:{int(bars.revision[row])}"
+            f"{self.true_at[row]}:{0 if self._revisions is None else self._revisions[row]}"
         )
 
     def is_bars_of(self, instrument: str, interval_ns: int) -> bool:

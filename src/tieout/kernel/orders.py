@@ -106,7 +106,10 @@ class Orders:
         nothing. A fill is applied whatever the state: the venue's fills are facts.
         """
         order = self.by_id.get(report.decision_id)
-        if order is None or not self._moves(order, report):
+        if order is None:
+            return None
+        moved = self._fill(order, report) if type(report) is Fill else self._moves(order, report)
+        if not moved:
             return None
         if order.state in _FINAL:
             self.open.pop(report.decision_id, None)
@@ -114,8 +117,6 @@ class Orders:
 
     def _moves(self, order: Order, report: OrderReport) -> bool:
         kind = type(report)
-        if kind is Fill:
-            return self._fill(order, report)  # type: ignore[arg-type]
         if kind is OrderTriggered:
             changed = not order.triggered
             order.triggered = True

@@ -97,9 +97,11 @@ class RiskGate:
                 f"{order.instrument}: decided on input {input_age_ns / 1e9:.3f} s old; allowed: "
                 f"{self.limits.input_age_ns_max / 1e9:.3f} s; wait for fresh data"
             )
-        refusal = self._amounts(order, instrument, position_lots + open_lots + signed, reduces)
-        if refusal is not None:
-            return refusal
+        if self._limits_amounts or instrument.min_notional:
+            after_lots = position_lots + open_lots + signed
+            refusal = self._amounts(order, instrument, after_lots, reduces)
+            if refusal is not None:
+                return refusal
         if open_orders >= self.limits.open_orders_max:
             return "open_orders", (
                 f"{order.instrument}: {open_orders} orders are open; allowed: "
@@ -114,8 +116,6 @@ class RiskGate:
         after_lots: int,
         reduces: bool,  # noqa: FBT001
     ) -> tuple[str, str] | None:
-        if not self._limits_amounts and not instrument.min_notional:
-            return None
         price = order.limit_ticks or order.stop_ticks or order.decision_price_ticks
         if price is None:
             if not self._limits_amounts:

@@ -24,20 +24,18 @@ class Timer:
 
 
 class Timers:
-    """Due times in order; ties fire in the order the timers were first set."""
+    """Due times in order; ties fire in the order the timers were first set.
+
+    Attributes:
+        next_due_ns: The earliest due time, or None when no timer is set. It is asked for between
+            any two events, and changes only with a timer.
+    """
 
     def __init__(self) -> None:
+        self.next_due_ns: int | None = None
         self._due: list[tuple[int, int, str, int]] = []
         self._number = 0
         self._live: dict[str, int] = {}
-
-    @property
-    def next_due_ns(self) -> int | None:
-        """The earliest due time, or None when no timer is set."""
-        due = self._due
-        while due and self._live.get(due[0][2]) != due[0][1]:
-            heappop(due)
-        return due[0][0] if due else None
 
     def set_at(self, name: str, due_ns: int) -> None:
         """Set a timer for one time, replacing one of the same name."""
@@ -63,22 +61,24 @@ class Timers:
     def cancel(self, name: str) -> None:
         """Forget a timer; a name that is not set is no error."""
         self._live.pop(name, None)
+        self._look()
 
     def pop(self) -> Timer:
         """Take the earliest timer and set its next due time when it repeats."""
-        due = self.next_due_ns
-        assert due is not None, "pop needs a due timer"
+        assert self.next_due_ns is not None, "pop needs a due timer"
         due_ns, number, name, interval_ns = heappop(self._due)
         if interval_ns:
             heappush(self._due, (due_ns + interval_ns, number, name, interval_ns))
         else:
             del self._live[name]
+        self._look()
         return Timer(name, due_ns)
 
     def clear(self) -> None:
         """Forget all timers."""
         self._due.clear()
         self._live.clear()
+        self._look()
 
     def snapshot(self) -> tuple[tuple[int, str, int], ...]:
         """Return (due, name, interval) of every live timer, in firing order."""
@@ -90,3 +90,11 @@ class Timers:
         self._number += 1
         self._live[name] = number
         heappush(self._due, (due_ns, number, name, interval_ns))
+        self._look()
+
+    def _look(self) -> None:
+        """Forget what was cancelled or replaced at the head, and keep the earliest due time."""
+        due = self._due
+        while due and self._live.get(due[0][2]) != due[0][1]:
+            heappop(due)
+        self.next_due_ns = due[0][0] if due else None

@@ -146,8 +146,10 @@ class Ledger:
         Raises:
             InputError: The instrument is not part of this ledger.
         """
-        self._known(symbol)
-        return self._positions[symbol]
+        position = self._positions.get(symbol)
+        if position is None:
+            raise self._unknown(symbol)
+        return position
 
     def equity(self, marks: Mapping[str, int]) -> int:
         """Return cash plus the value of all positions at marks (in ticks).
@@ -220,9 +222,12 @@ class Ledger:
     def _known(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)
         if instrument is None:
-            known = ", ".join(self._instruments) or "none"
-            raise InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
+            raise self._unknown(symbol)
         return instrument
+
+    def _unknown(self, symbol: str) -> InputError:
+        known = ", ".join(self._instruments) or "none"
+        return InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
 
 
 def _share(cost: int, lots: int, of_lots: int) -> int:

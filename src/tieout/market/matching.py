@@ -239,14 +239,14 @@ class MatchingCore:
         self._view[at.PASSED] = until_ns
         return True
 
-    def commit(self, until_ns: int) -> Sequence[CoreReport]:
+    def commit(self, until_ns: int) -> list[CoreReport]:
         """Let every given row that arrived by then act, and return what came about.
 
         Raises:
             DataError: A price is too high for exact arithmetic.
         """
         if self._chunk is None:
-            return ()
+            return []
         commit: Callable[..., int] = commit_trades if self._is_trades else commit_bars
         found: list[CoreReport] = []
         while True:

@@ -43,13 +43,15 @@ class Sma:
 
     def update(self, bar: Bar) -> None:
         """Take the next closed bar."""
-        self._closes.append(bar.close_ticks)
-        self._sum += bar.close_ticks
-        if len(self._closes) > self._window:
-            self._sum -= self._closes.popleft()
-        if len(self._closes) == self._window:
+        closes, window, close = self._closes, self._window, bar.close_ticks
+        closes.append(close)
+        self._sum += close
+        if len(closes) > window:
+            self._sum -= closes.popleft()
+        elif len(closes) == window:
             self.ready = True
-            self.value = self._sum / self._window * self._tick
+        if self.ready:
+            self.value = self._sum / window * self._tick
 
 
 class Ema:
@@ -83,41 +85,61 @@ class Ema:
 
 
 class Highest:
-    """Highest high of the last `window` bars."""
+    """Highest high of the last `window` bars, at the same cost whatever the window.
 
-    __slots__ = ("_tick", "_values", "_window", "ready", "value")
+    Only bars that may still become the highest are kept, so their highs are falling.
+    """
+
+    __slots__ = ("_kept", "_seen", "_tick", "_window", "ready", "value")
 
     def __init__(self, window: int, *, tick: float = 1.0) -> None:
         self._window = _positive("highest", window)
         self._tick = tick
-        self._values: deque[int] = deque(maxlen=window)
+        self._kept: deque[tuple[int, int]] = deque()
+        self._seen = 0
         self.ready = False
         self.value = 0.0
 
     def update(self, bar: Bar) -> None:
         """Take the next closed bar."""
-        self._values.append(bar.high_ticks)
-        self.value = max(self._values) * self._tick
-        self.ready = len(self._values) == self._window
+        kept, high = self._kept, bar.high_ticks
+        self._seen += 1
+        while kept and kept[-1][1] <= high:
+            kept.pop()
+        kept.append((self._seen, high))
+        if kept[0][0] <= self._seen - self._window:
+            kept.popleft()
+        self.value = kept[0][1] * self._tick
+        self.ready = self._seen >= self._window
 
 
 class Lowest:
-    """Lowest low of the last `window` bars."""
+    """Lowest low of the last `window` bars, at the same cost whatever the window.
 
-    __slots__ = ("_tick", "_values", "_window", "ready", "value")
+    Only bars that may still become the lowest are kept, so their lows are rising.
+    """
+
+    __slots__ = ("_kept", "_seen", "_tick", "_window", "ready", "value")
 
     def __init__(self, window: int, *, tick: float = 1.0) -> None:
         self._window = _positive("lowest", window)
         self._tick = tick
-        self._values: deque[int] = deque(maxlen=window)
+        self._kept: deque[tuple[int, int]] = deque()
+        self._seen = 0
         self.ready = False
         self.value = 0.0
 
     def update(self, bar: Bar) -> None:
         """Take the next closed bar."""
-        self._values.append(bar.low_ticks)
-        self.value = min(self._values) * self._tick
-        self.ready = len(self._values) == self._window
+        kept, low = self._kept, bar.low_ticks
+        self._seen += 1
+        while kept and kept[-1][1] >= low:
+            kept.pop()
+        kept.append((self._seen, low))
+        if kept[0][0] <= self._seen - self._window:
+            kept.popleft()
+        self.value = kept[0][1] * self._tick
+        self.ready = self._seen >= self._window
 
 
 INDICATORS: dict[str, type[Sma] | type[Ema] | type[Highest] | type[Lowest]] = {

@@ -57,6 +57,11 @@ def test_a_limit_in_money_needs_a_price() -> None:
     blind = msgspec.structs.replace(an_order(), decision_price_ticks=None)
     assert refusal(RiskGate(RiskLimits(order_notional_max=Decimal(1))), blind) == "no_price"
     assert refusal(RiskGate(RiskLimits()), blind) is None
+    least = msgspec.structs.replace(ES, min_notional=Decimal(10))
+    assert refusal(RiskGate(RiskLimits()), blind, instrument=least) is None
+    assert refusal(RiskGate(RiskLimits()), instrument=least) is None
+    most = msgspec.structs.replace(ES, min_notional=Decimal(1_000_000))
+    assert refusal(RiskGate(RiskLimits()), instrument=most) == "min_notional"
 
 
 def test_the_venues_least_notional_binds_only_orders_that_open() -> None:

@@ -40,6 +40,23 @@ def test_setting_a_name_again_replaces_it_and_cancel_forgets_it() -> None:
     assert timers.next_due_ns is None
 
 
+def test_the_next_due_time_follows_every_change() -> None:
+    timers = Timers()
+    assert timers.next_due_ns is None
+    timers.set_at("late", 9)
+    timers.set_every("bell", 4, after_ns=0)
+    assert timers.next_due_ns == 4
+    timers.pop()
+    assert timers.next_due_ns == 8
+    timers.set_every("bell", 20, after_ns=0)
+    assert timers.next_due_ns == 9
+    timers.set_at("early", 1)
+    assert timers.next_due_ns == 1
+    timers.cancel("early")
+    timers.cancel("late")
+    assert timers.next_due_ns == 20
+
+
 def test_clear_forgets_everything() -> None:
     timers = Timers()
     timers.set_at("bell", 5)

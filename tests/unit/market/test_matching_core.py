@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.support.worlds import MINUTE, T0, bars, trades
+from tests.support.worlds import MINUTE, SECOND, T0, bars, trades
 from tieout.errors import DataError, SettingsError
 from tieout.market import MatchingCore, ReportKind, sources_digest
 from tieout.model.profiles import FillLevel, FundingRule, profile
@@ -19,14 +19,16 @@ def a_core(**changes: object) -> MatchingCore:
     return MatchingCore(msgspec.structs.replace(NAIVE, **changes))
 
 
-def place(core: MatchingCore, *, number: int = 0, lots: int = 1, at_ns: int = T0) -> None:
+def place(
+    core: MatchingCore, *, number: int = 0, lots: int = 1, at_ns: int = T0, limit_ticks: int = 0
+) -> None:
     core.place(
         number,
         arrival_ns=at_ns,
         side=1,
-        kind=1,
+        kind=2 if limit_ticks else 1,
         lots=lots,
-        limit_ticks=0,
+        limit_ticks=limit_ticks,
         stop_ticks=0,
         at_once=False,
     )
@@ -69,6 +71,50 @@ def test_many_orders_and_reports_grow_the_arrays() -> None:
     cancels = [each for each in found if each.kind == ReportKind.CANCEL]
     assert (len(fills), len(cancels)) == (50, 50)
     assert core.position_lots == 50
+
+
+def a_core_with_a_limit_that_the_sixth_print_touches() -> MatchingCore:
+    core = a_core()
+    core.give(trades([400] * 5 + [390] + [400] * 5))
+    place(core, limit_ticks=395)
+    core.commit(T0 + SECOND)
+    assert core.next_touch_ns(T0 + MINUTE) == T0 + 6 * SECOND
+    return core
+
+
+def test_quiet_rows_are_passed_over_up_to_the_one_that_touches() -> None:
+    core = a_core_with_a_limit_that_the_sixth_print_touches()
+    assert core.calm_before_ns == T0 + 6 * SECOND
+    assert core.next_touch_ns(T0 + 5 * SECOND) is None
+    assert core.passes(T0 + 5 * SECOND)
+    assert not core.passes(T0 + 6 * SECOND)
+    assert len(core.commit(T0 + 6 * SECOND)) == 1
+
+
+def test_a_new_order_ends_what_was_known_of_the_rows_to_come() -> None:
+    core = a_core_with_a_limit_that_the_sixth_print_touches()
+    assert core.passes(T0 + 3 * SECOND)
+    place(core, number=1, at_ns=T0 + 3 * SECOND)
+    assert not core.passes(T0 + 3 * SECOND)
+    assert core.next_touch_ns(T0 + MINUTE) == T0 + 4 * SECOND
+
+
+def test_nothing_is_passed_over_while_a_cancel_is_on_its_way() -> None:
+    core = a_core_with_a_limit_that_the_sixth_print_touches()
+    core.cancel(0, arrival_ns=T0 + 3 * SECOND)
+    assert core.next_touch_ns(T0 + MINUTE) == T0 + 4 * SECOND
+    assert not core.passes(T0 + 2 * SECOND)
+    assert core.calm_before_ns < T0
+
+
+def test_an_idle_market_is_passed_over_to_the_end_of_its_rows() -> None:
+    core = a_core()
+    core.give(trades([400] * 5))
+    core.commit(T0 + SECOND)
+    assert core.passes(T0 + 4 * SECOND)
+    assert not core.passes(T0 + 5 * SECOND)
+    core.commit(T0 + 5 * SECOND)
+    assert core.wants_rows
 
 
 def test_the_price_at_a_time_is_the_last_print_or_the_bars_open_inside_it() -> None:

@@ -74,15 +74,15 @@ class _Market:
     def advance(self, until_ns: int) -> list[CoreReport]:
         """Commit every row that arrived by then."""
         core = self.core
-        found = list(core.commit(until_ns))
+        found = core.commit(until_ns)
         while core.wants_rows:
             ahead = self._peek(until_ns)
             if ahead is None or int(ahead.arrival_time_ns[0]) > until_ns:
                 break
             self._ahead = None
             core.give(ahead)
-            found.extend(core.commit(until_ns))
-        found.extend(core.answer_cancels(until_ns))
+            found += core.commit(until_ns)
+        found += core.answer_cancels(until_ns)
         return found
 
     def _reaches(self, limit_ns: int) -> bool:
