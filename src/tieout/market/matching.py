@@ -7,8 +7,9 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from tieout.errors import DataError, SettingsError
@@ -58,7 +59,7 @@ class ReportKind:
     FUNDING = at.FUNDING_REPORT
 
 
-class CoreReport(NamedTuple):
+class CoreReport(msgspec.Struct, frozen=True, gc=False):
     """A row of `out`, in the order of its fields."""
 
     kind: int
@@ -93,6 +94,7 @@ class MatchingCore:
         self._set_profile(profile)
         self._impact_y = float(profile.impact_y)
         self._orders = np.zeros(_FIRST_ORDERS * at.ORDER_WIDTH, np.int64)
+        self._order_cells = self._orders.data
         self._cancels = np.zeros(_FIRST_ORDERS * at.CANCEL_WIDTH, np.int64)
         self._out = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
         self._ring = np.zeros(2 * at.WINDOW, np.int64)
@@ -142,8 +144,9 @@ class MatchingCore:
         base = count * at.ORDER_WIDTH
         if base == len(self._orders):
             self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
+            self._order_cells = self._orders.data
         _ORDER_ROW.pack_into(
-            self._orders.data,
+            self._order_cells,
             base * _CELL_BYTES,
             *(number, arrival_ns, arrival_ns, side, at.WAITING, kind, at_once, lots),
             *(limit_ticks, stop_ticks, 0, 0),
