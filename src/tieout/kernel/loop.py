@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from hashlib import sha256
-from itertools import islice, repeat
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
 from tieout.kernel.context import KernelContext, Wish
+from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
-from tieout.model.columns import TradeColumns, interval_name
+from tieout.model.columns import TradeColumns
 from tieout.model.events import (
     Bar,
     ClockOffsetMeasured,
@@ -51,7 +52,7 @@ from tieout.model.orders import CancelOrder, OrderState, PlaceOrder
 from tieout.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.ports import JournalPort, Source, Venue
@@ -106,8 +107,8 @@ class Kernel:
         self._woke_at_ns = 0
         self._clock_ns = -1
         self._origin: Callable[[], str] = _no_origin
-        self._cursor: _Cursor | None = None
-        self._under_way: _Cursor | None = None
+        self._cursor: Cursor | None = None
+        self._under_way: Cursor | None = None
         self._single: Trade | Bar | None = None
         self._last_prices: dict[str, int] = {}
         self._started = False
@@ -175,13 +176,13 @@ class Kernel:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
         for start in range(0, len(columns), _CHUNK_ROWS):
             part = columns.rows(start, start + _CHUNK_ROWS)
-            self._under_way = _Cursor(part, self.instruments[part.instrument].tick_float)
+            self._under_way = Cursor(part, self.instruments[part.instrument].tick_float)
             self._chunk(self._under_way)
             self._under_way = None
             self.seen.extend(part, 0, len(part))
             self._remember(part)
 
-    def _chunk(self, cursor: _Cursor) -> None:
+    def _chunk(self, cursor: Cursor) -> None:
         arrivals = cursor.arrivals
         if arrivals[0] < self._now_ns:
             raise InvariantViolated(
@@ -493,7 +494,7 @@ class Kernel:
         """Return the logical origin of the callback that is running."""
         if self._cursor is not None:
             return self._cursor.origin(self._cursor.row)
-        return _origin_of(self._single) if self._single is not None else self._origin()
+        return origin_of(self._single) if self._single is not None else self._origin()
 
     def moment(self, instrument: str) -> tuple[str, int, int | None]:
         """Return what a decision is made on: its origin, our time, and the last price seen.
@@ -549,7 +550,7 @@ class Kernel:
             else:
                 tick = self.instruments[instrument].tick_float
                 start = max(0, len(part) - (count - len(found)))
-                tail = _Cursor(part.rows(start, len(part)), tick)
+                tail = Cursor(part.rows(start, len(part)), tick)
                 found.extend(bar for bar in reversed(list(tail.events)) if isinstance(bar, Bar))
             if len(found) >= count:
                 break
@@ -610,128 +611,6 @@ class Kernel:
         if wanted is None:
             return
         wanted.remember(seen)  # type: ignore[arg-type]
-
-
-class _Cursor:
-    """A chunk of market rows being handled: makes the objects, knows the row.
-
-    The row is read off the first column's iterator: the object maker takes from all columns in
-    step, so what is left of the first tells where we are, at no cost per event.
-
-    Attributes:
-        arrivals: Arrival of each row.
-        true_at: When each row was true: the trade's time, or the bar's close.
-        prices: Price of each row in ticks: the trade's, or the bar's close.
-        events: The objects, made one by one as they are taken.
-    """
-
-    __slots__ = (
-        "_first",
-        "_revisions",
-        "_rows",
-        "_warming",
-        "arrivals",
-        "columns",
-        "events",
-        "prices",
-        "true_at",
-    )
-
-    def __init__(self, columns: MarketColumns, tick: float) -> None:
-        self.columns = columns
-        self.arrivals: list[int] = columns.arrival_time_ns.tolist()
-        self._rows = len(self.arrivals)
-        # None where no row has one.
-        self._revisions: list[int] | None = None
-        self._warming: list[bool] | None = None
-        self.events: Iterator[Trade | Bar]
-        if type(columns) is TradeColumns:
-            self.true_at: list[int] = columns.venue_time_ns.tolist()
-            self.prices: list[int] = columns.price_ticks.tolist()
-            self._first = iter(self.true_at)
-            self.events = map(
-                Trade,
-                repeat(columns.instrument),
-                self._first,
-                self.arrivals,
-                self.prices,
-                columns.quantity_lots.tolist(),
-                columns.aggressor.tolist(),
-                columns.trade_id.tolist(),
-                (columns.price_ticks * tick).tolist(),
-            )
-        else:
-            bars: BarColumns = columns  # type: ignore[assignment]
-            self.true_at = bars.close_time_ns.tolist()
-            self.prices = bars.close_ticks.tolist()
-            self._first = iter(bars.open_time_ns.tolist())
-            if bars.revision.any():
-                self._revisions = bars.revision.tolist()
-            if bars.warm_up.any():
-                self._warming = bars.warm_up.tolist()
-            self.events = map(
-                Bar,
-                repeat(bars.instrument),
-                repeat(bars.interval_ns),
-                self._first,
-                self.true_at,
-                self.arrivals,
-                bars.open_ticks.tolist(),
-                bars.high_ticks.tolist(),
-                bars.low_ticks.tolist(),
-                self.prices,
-                bars.volume_lots.tolist(),
-                self._revisions or repeat(0),
-                repeat(tick),
-                self._warming or repeat(False),  # noqa: FBT003
-            )
-
-    @property
-    def row(self) -> int:
-        """Index of the row last taken."""
-        left: int = self._first.__length_hint__()
-        return self._rows - left - 1
-
-    def skip_to(self, row: int) -> None:
-        """Pass over rows up to `row` without making objects."""
-        for _ in islice(self._first, row - self.row - 1):
-            pass
-
-    def age(self) -> tuple[int, bool]:
-        """Arrival of the row last taken minus the time it was true; whether it only warms up."""
-        row = self.row
-        warming = self._warming is not None and self._warming[row]
-        return self.arrivals[row] - self.true_at[row], warming
-
-    def origin(self, row: int) -> str:
-        """Logical origin of a row."""
-        columns = self.columns
-        if type(columns) is TradeColumns:
-            return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
-        bars: BarColumns = columns  # type: ignore[assignment]
-        return (
-            f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
-            f"{self.true_at[row]}:{0 if self._revisions is None else self._revisions[row]}"
-        )
-
-    def is_bars_of(self, instrument: str, interval_ns: int) -> bool:
-        """Whether these rows are bars of this instrument and interval."""
-        columns = self.columns
-        return (
-            type(columns) is not TradeColumns
-            and columns.instrument == instrument
-            and columns.interval_ns == interval_ns  # type: ignore[union-attr]
-        )
-
-
-def _origin_of(event: Trade | Bar) -> str:
-    if type(event) is Trade:
-        return f"trade:{event.instrument}:{event.trade_id}"
-    assert type(event) is Bar, event
-    return (
-        f"bar:{interval_name(event.interval_ns)}:{event.instrument}:"
-        f"{event.close_time_ns}:{event.revision}"
-    )
 
 
 def _no_origin() -> str:

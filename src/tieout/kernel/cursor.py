@@ -1,0 +1,139 @@
+"""Market rows being handled: columns become objects one by one, and know where they stand."""
+
+from __future__ import annotations
+
+from itertools import islice, repeat
+from typing import TYPE_CHECKING
+
+from tieout.model.columns import TradeColumns, interval_name
+from tieout.model.events import Bar, Trade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tieout.model.columns import BarColumns, MarketColumns
+
+__all__ = ["Cursor", "origin_of"]
+
+
+class Cursor:
+    """A chunk of market rows being handled: makes the objects, knows the row.
+
+    The row is read off the first column's iterator: the object maker takes from all columns in
+    step, so what is left of the first tells where we are, at no cost per event.
+
+    Attributes:
+        arrivals: Arrival of each row.
+        true_at: When each row was true: the trade's time, or the bar's close.
+        prices: Price of each row in ticks: the trade's, or the bar's close.
+        events: The objects, made one by one as they are taken.
+    """
+
+    __slots__ = (
+        "_first",
+        "_revisions",
+        "_rows",
+        "_warming",
+        "arrivals",
+        "columns",
+        "events",
+        "prices",
+        "true_at",
+    )
+
+    def __init__(self, columns: MarketColumns, tick: float) -> None:
+        self.columns = columns
+        self.arrivals: list[int] = columns.arrival_time_ns.tolist()
+        self._rows = len(self.arrivals)
+        # None where no row has one.
+        self._revisions: list[int] | None = None
+        self._warming: list[bool] | None = None
+        self.events: Iterator[Trade | Bar]
+        if type(columns) is TradeColumns:
+            self.true_at: list[int] = columns.venue_time_ns.tolist()
+            self.prices: list[int] = columns.price_ticks.tolist()
+            self._first = iter(self.true_at)
+            self.events = map(
+                Trade,
+                repeat(columns.instrument),
+                self._first,
+                self.arrivals,
+                self.prices,
+                columns.quantity_lots.tolist(),
+                columns.aggressor.tolist(),
+                columns.trade_id.tolist(),
+                (columns.price_ticks * tick).tolist(),
+            )
+        else:
+            bars: BarColumns = columns  # type: ignore[assignment]
+            self.true_at = bars.close_time_ns.tolist()
+            self.prices = bars.close_ticks.tolist()
+            self._first = iter(bars.open_time_ns.tolist())
+            if bars.revision.any():
+                self._revisions = bars.revision.tolist()
+            if bars.warm_up.any():
+                self._warming = bars.warm_up.tolist()
+            self.events = map(
+                Bar,
+                repeat(bars.instrument),
+                repeat(bars.interval_ns),
+                self._first,
+                self.true_at,
+                self.arrivals,
+                bars.open_ticks.tolist(),
+                bars.high_ticks.tolist(),
+                bars.low_ticks.tolist(),
+                self.prices,
+                bars.volume_lots.tolist(),
+                self._revisions or repeat(0),
+                repeat(tick),
+                self._warming or repeat(False),  # noqa: FBT003
+            )
+
+    @property
+    def row(self) -> int:
+        """Index of the row last taken."""
+        left: int = self._first.__length_hint__()
+        return self._rows - left - 1
+
+    def skip_to(self, row: int) -> None:
+        """Pass over rows up to `row` without making objects."""
+        for _ in islice(self._first, row - self.row - 1):
+            pass
+
+    def age(self) -> tuple[int, bool]:
+        """Arrival of the row last taken minus the time it was true; whether it only warms up."""
+        row = self.row
+        warming = self._warming is not None and self._warming[row]
+        return self.arrivals[row] - self.true_at[row], warming
+
+    def origin(self, row: int) -> str:
+        """Logical origin of a row."""
+        columns = self.columns
+        if type(columns) is TradeColumns:
+            return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
+        bars: BarColumns = columns  # type: ignore[assignment]
+        return (
+            f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
+            f"{self.true_at[row]}:{0 if self._revisions is None else self._revisions[row]}"
+        )
+
+    def is_bars_of(self, instrument: str, interval_ns: int) -> bool:
+        """Whether these rows are bars of this instrument and interval."""
+        columns = self.columns
+        return (
+            type(columns) is not TradeColumns
+            and columns.instrument == instrument
+            and columns.interval_ns == interval_ns  # type: ignore[union-attr]
+        )
+
+
+def origin_of(event: Trade | Bar) -> str:
+    """Return the logical origin of a market event: what a decision on it is named after."""
+    if type(event) is Trade:
+        return f"trade:{event.instrument}:{event.trade_id}"
+    assert type(event) is Bar, event
+    return (
+        f"bar:{interval_name(event.interval_ns)}:{event.instrument}:"
+        f"{event.close_time_ns}:{event.revision}"
+    )
