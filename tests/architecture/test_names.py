@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+import tieout
 from tests.architecture.tree import modules
 
 MODULES = sorted(modules())
@@ -59,6 +60,10 @@ def test_public_functions_and_classes_are_in_all(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_name_in_all_exists(module: str) -> None:
     tree = modules()[module]
+    if module == "__init__.py":
+        # The front door opens its rooms when they are asked for.
+        assert all(hasattr(tieout, name) for name in tieout.__all__)
+        return
 
     assert set(offered(tree) or ()) <= reachable(tree)
 

@@ -12,278 +12,169 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.naive.driving import (
+    START,
+    STEP,
+    Dice,
+    an_order,
+    bar_columns,
+    bar_rows,
+    busy_bars,
+    busy_order,
+    busy_prints,
+    busy_profile,
+    busy_sessions,
+    columns,
+    orders,
+    prepared,
+    prints,
+    profiles,
+    run_naive,
+    sessions,
+    simulated,
+)
 from tests.naive.matching import NaiveMatching
-from tests.support.worlds import ES, SYMBOL, T0
+from tests.support.worlds import ES, SYMBOL
 from tieout.adapters.feeds.history import HistoryMarket
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.model.columns import BarColumns, TradeColumns
-from tieout.model.events import (
-    CancelRejected,
-    Fill,
-    FundingCharged,
-    OrderAccepted,
-    OrderCancelled,
-    OrderTriggered,
-)
-from tieout.model.orders import CancelOrder, PlaceOrder
-from tieout.model.profiles import FillLevel, FundingRule, LimitRule, SimulationProfile
+from tieout.model.events import Fill
+from tieout.model.profiles import FillLevel, SimulationProfile
 
 EXAMPLES = int(os.environ.get("TIEOUT_EXAMPLES", "400"))
-STEP = 7_000_000_000
-START = T0 // STEP * STEP
-KINDS = {"market": 1, "limit": 2, "stop": 3}
-
-profiles = st.builds(
-    SimulationProfile,
-    name=st.just("random"),
-    fill_level=st.sampled_from(FillLevel),
-    spread_bps=st.sampled_from([Decimal(0), Decimal(3), Decimal("12.5")]),
-    slippage_bps=st.sampled_from([Decimal(0), Decimal(5), Decimal("33.3333")]),
-    impact_y=st.sampled_from([0.0, 1.0, 2.5]),
-    participation=st.sampled_from([None, Decimal("0.1"), Decimal("0.35"), Decimal(1)]),
-    limit_rule=st.sampled_from(LimitRule),
-    entry_latency_ns=st.sampled_from([0, STEP // 2, STEP]),
-    response_latency_ns=st.sampled_from([0, STEP // 3]),
-    funding_rule=st.sampled_from(FundingRule),
-    funding_interval_ns=st.just(5 * STEP),
-)
-prints = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(399, 402), st.integers(1, 30)),
-    min_size=1,
-    max_size=40,
-)
-orders = st.lists(
-    st.tuples(
-        st.integers(0, 30),
-        st.sampled_from([1, -1]),
-        st.sampled_from(["market", "limit", "stop"]),
-        st.integers(1, 6),
-        st.integers(399, 402),
-        st.booleans(),
-        st.one_of(st.none(), st.integers(0, 10)),
-    ),
-    max_size=6,
-)
+THOROUGH = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
 
 
-def columns(given_prints: list[tuple[int, int, int]]) -> TradeColumns:
-    steps, price, quantity = (np.array(each, np.int64) for each in zip(*given_prints, strict=True))
-    when = START + np.cumsum(steps) * STEP
-    rows = len(when)
-    return TradeColumns(
-        SYMBOL, when, when, price, quantity, np.zeros(rows, np.int8), np.arange(1, rows + 1)
-    )
-
-
-def simulated(
-    profile: SimulationProfile, market: TradeColumns | BarColumns, wishes: list[Any], chunk: int
-) -> list[tuple[Any, ...]]:
-    """Drive the venue as the kernel does: wishes in order of time, every wake answered."""
-    pieces = [market.rows(start, start + chunk) for start in range(0, len(market), chunk)]
-    venue = SimulatedVenue({SYMBOL: ES}, profile, {SYMBOL: HistoryMarket(pieces)})
-    found: list[Any] = []
-
-    def until(limit: int) -> None:
-        while (wake := venue.next_wake_ns(limit)) is not None:
-            assert wake <= limit
-            found.extend(venue.advance(wake))
-
-    for at, wish in wishes:
-        until(at)
-        if isinstance(wish, PlaceOrder):
-            venue.place(wish)
-        else:
-            venue.cancel(wish)
-    until(START + 10_000 * STEP)
-    return [plain(report) for report in found if not isinstance(report, OrderAccepted)]
-
-
-def plain(report: Any) -> tuple[Any, ...]:
-    at = report.venue_time_ns
-    name = getattr(report, "decision_id", None)
-    facts: dict[str, Any] = {}
-    if isinstance(report, Fill):
-        kind = "fill"
-        facts = {
-            "lots": report.lots,
-            "price": report.price_ticks,
-            "reference": report.reference_ticks,
-            "maker": report.liquidity == 1,
-        }
-    elif isinstance(report, OrderTriggered):
-        kind = "triggered"
-    elif isinstance(report, CancelRejected):
-        kind = "cancel refused"
-    elif isinstance(report, OrderCancelled):
-        kind = "cancelled" if report.reason == "requested" else "expired"
-        facts = {"filled": report.filled_lots}
-    else:
-        assert isinstance(report, FundingCharged), report
-        kind = "funding"
-        facts = {"position": report.position_lots, "mark": report.mark_ticks}
-    return (kind, name, at, tuple(sorted(facts.items())))
-
-
-def prepared(
-    profile: SimulationProfile, given_orders: list[Any]
-) -> tuple[list[tuple[int, Any]], NaiveMatching]:
-    """Return the wishes in order of time, and the twin that knows when they arrive."""
-    latency = profile.order_latency_ns
-    wishes: list[tuple[int, Any]] = []
-    naive_orders, naive_cancels = [], []
-    for number, (step, side, kind, lots, price, at_once, cancel_after) in enumerate(
-        sorted(given_orders, key=lambda each: each[0])
-    ):
-        decided = START + step * STEP
-        name = f"d{number}"
-        once = at_once and kind != "stop"
-        wishes.append((decided, an_order(name, decided, side, kind, lots, price, once)))
-        naive_orders.append(
-            {
-                "name": name,
-                "arrival": decided + latency,
-                "side": side,
-                "kind": kind,
-                "lots": lots,
-                "limit": price,
-                "stop": price,
-                "at_once": once,
-            }
-        )
-        if cancel_after is not None:
-            at = decided + cancel_after * STEP
-            wishes.append((at, a_cancel(name, at)))
-            naive_cancels.append((at + latency, name))
-    wishes.sort(key=lambda each: each[0])
-    return wishes, NaiveMatching(profile, naive_orders, naive_cancels)
-
-
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
-@given(profiles, prints, orders, st.integers(1, 40))
+@THOROUGH
+@given(profiles, prints, orders, st.integers(1, 40), st.booleans(), sessions, st.integers(-4, 4))
 def test_trades_are_matched_as_the_naive_twin_matches_them(
     profile: SimulationProfile,
     given_prints: list[tuple[int, int, int]],
-    given_orders: list[Any],
+    given_orders: list[dict[str, Any]],
     chunk: int,
+    drawn: bool,
+    trading: tuple[tuple[int, int], ...],
+    position: int,
 ) -> None:
     market = columns(given_prints)
-    wishes, naive = prepared(profile, given_orders)
-    for at, price, quantity in zip(
-        market.venue_time_ns.tolist(),
-        market.price_ticks.tolist(),
-        market.quantity_lots.tolist(),
-        strict=True,
-    ):
-        naive.on_trade(at, price, quantity)
-    naive.finish(START + 10_000 * STEP)
+    wishes, naive = prepared(profile, given_orders, drawn=drawn, trading=trading, position=position)
+    run_naive(naive, market)
 
-    found = simulated(profile, market, wishes, chunk)
+    world = {"drawn": drawn, "sessions": {SYMBOL: trading}, "positions": {SYMBOL: position}}
+    found, _ = simulated(profile, market, wishes, chunk, **world)
+
     assert sorted(found, key=repr) == sorted(naive.reports, key=repr)
+    whole, _ = simulated(profile, market, wishes, len(market), **world)
+    assert found == whole
 
 
-bar_rows = st.lists(
-    st.tuples(
-        st.integers(0, 2),
-        st.lists(st.integers(398, 403), min_size=4, max_size=4),
-        st.integers(0, 30),
-    ),
-    min_size=1,
-    max_size=30,
-)
-
-
-def bar_columns(rows: list[tuple[int, list[int], int]]) -> BarColumns:
-    """Return bars of three steps, some intervals without one; highs and lows fit."""
-    opened, prices, volumes = [], [], []
-    at = START
-    for skipped, four, volume in rows:
-        at += skipped * 3 * STEP
-        opened.append(at)
-        prices.append((four[0], max(four), min(four), four[3]))
-        volumes.append(volume)
-        at += 3 * STEP
-    open_time = np.array(opened, np.int64)
-    columns_of = [np.array(each, np.int64) for each in zip(*prices, strict=True)]
-    count = len(opened)
-    return BarColumns(
-        SYMBOL,
-        3 * STEP,
-        open_time,
-        open_time + 3 * STEP,
-        open_time + 3 * STEP + STEP // 7,
-        *columns_of,
-        np.array(volumes, np.int64),
-        np.zeros(count, np.int64),
-        np.zeros(count, np.bool_),
-    )
-
-
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
-@given(profiles, bar_rows, orders, st.integers(1, 30))
+@THOROUGH
+@given(profiles, bar_rows, orders, st.integers(1, 30), st.booleans(), sessions, st.integers(-4, 4))
 def test_bars_are_matched_as_the_naive_twin_matches_them(
     profile: SimulationProfile,
     rows: list[tuple[int, list[int], int]],
-    given_orders: list[Any],
+    given_orders: list[dict[str, Any]],
     chunk: int,
+    drawn: bool,
+    trading: tuple[tuple[int, int], ...],
+    position: int,
 ) -> None:
-    profile = msgspec.structs.replace(profile, funding_rule=FundingRule.NONE)
     market = bar_columns(rows)
-    wishes, naive = prepared(profile, given_orders)
-    for row in range(len(market)):
-        four = tuple(
-            int(getattr(market, f"{name}_ticks")[row]) for name in ("open", "high", "low", "close")
-        )
-        naive.on_bar(
-            int(market.open_time_ns[row]),
-            int(market.close_time_ns[row]),
-            four,  # type: ignore[arg-type]
-            int(market.volume_lots[row]),
-        )
+    wishes, naive = prepared(profile, given_orders, drawn=drawn, trading=trading, position=position)
+    run_naive(naive, market)
 
-    found = simulated(profile, market, wishes, chunk)
+    world = {"drawn": drawn, "sessions": {SYMBOL: trading}, "positions": {SYMBOL: position}}
+    found, ambiguous = simulated(profile, market, wishes, chunk, **world)
+
     assert sorted(found, key=repr) == sorted(naive.reports, key=repr)
+    assert ambiguous == naive.ambiguous
+    whole, _ = simulated(profile, market, wishes, len(market), **world)
+    assert found == whole
 
 
-def an_order(
-    name: str, decided: int, side: int, kind: str, lots: int, price: int, at_once: bool
-) -> PlaceOrder:
-    return PlaceOrder(
-        decision_id=name,
-        instrument=SYMBOL,
-        side=side,
-        order_type=KINDS[kind],
-        lots=lots,
-        limit_ticks=price if kind == "limit" else None,
-        stop_ticks=price if kind == "stop" else None,
-        time_in_force=2 if at_once else 1,
-        decided_at_ns=decided,
-        decision_price_ticks=400,
-        origin="test",
-    )
+def agrees(seed: int, *, on_bars: bool) -> None:
+    """Hold core and twin to one busy world, whole and in chunks."""
+    dice = Dice(seed)
+    profile, trading = busy_profile(dice), busy_sessions(dice)
+    given_orders = [busy_order(dice) for _ in range(dice.between(1, 7))]
+    market = bar_columns(busy_bars(dice)) if on_bars else columns(busy_prints(dice))
+    drawn, position, chunk = dice.is_one_in(2), dice.between(-4, 4), dice.between(1, 20)
+    wishes, naive = prepared(profile, given_orders, drawn=drawn, trading=trading, position=position)
+    run_naive(naive, market)
+
+    world = {"drawn": drawn, "sessions": {SYMBOL: trading}, "positions": {SYMBOL: position}}
+    found, ambiguous = simulated(profile, market, wishes, chunk, **world)
+
+    assert sorted(found, key=repr) == sorted(naive.reports, key=repr)
+    assert ambiguous == naive.ambiguous
+    assert (found, ambiguous) == simulated(profile, market, wishes, len(market), **world)
+    if profile.participation is not None:
+        no_event_gives_more_than_its_volume(found, market)
 
 
-def a_cancel(name: str, at: int) -> CancelOrder:
-    return CancelOrder(
-        decision_id=f"c-{name}", order_decision_id=name, decided_at_ns=at, origin="test"
-    )
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(prints, orders, st.sampled_from([Decimal("0.1"), Decimal("0.5"), Decimal(1)]))
-def test_no_print_gives_more_than_its_size(
-    given_prints: list[tuple[int, int, int]], given_orders: list[Any], share: Decimal
+def no_event_gives_more_than_its_volume(
+    found: list[tuple[Any, ...]], market: TradeColumns | BarColumns
 ) -> None:
-    market = columns(given_prints)
-    profile = SimulationProfile(name="conserving", fill_level=FillLevel.NAIVE, participation=share)
-    wishes = [
-        (
-            START + each[0] * STEP,
-            an_order(f"d{number}", START + each[0] * STEP, each[1], "market", each[3], 0, False),
+    """Hold all fills of one venue time to what traded by then and had not been used."""
+    if isinstance(market, TradeColumns):
+        times, volume = market.venue_time_ns, market.quantity_lots
+    else:
+        times, volume = market.close_time_ns, market.volume_lots
+    taken = sum(dict(facts)["lots"] for kind, _, _, facts in found if kind == "fill")
+    assert taken <= int(volume.sum())
+    for until in times.tolist():
+        by_then = sum(
+            dict(facts)["lots"] for kind, _, at, facts in found if kind == "fill" and at <= until
         )
-        for number, each in enumerate(sorted(given_orders, key=lambda each: each[0]))
-    ]
+        # At a bar's close the fills of the next bar's open are stamped, too.
+        seen = times <= until
+        if not isinstance(market, TradeColumns):
+            seen |= market.open_time_ns <= until
+        assert by_then <= int(volume[seen].sum())
+
+
+@THOROUGH
+@given(st.integers(0, 2**32 - 1))
+def test_busy_trades_are_matched_as_the_naive_twin_matches_them(seed: int) -> None:
+    agrees(seed, on_bars=False)
+
+
+@THOROUGH
+@given(st.integers(0, 2**32 - 1))
+def test_busy_bars_are_matched_as_the_naive_twin_matches_them(seed: int) -> None:
+    agrees(seed, on_bars=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("start", range(0, 10_000, 500))
+def test_ten_thousand_busy_worlds_are_matched_as_the_naive_twin_matches_them(start: int) -> None:
+    for seed in range(start, start + 500):
+        agrees(seed, on_bars=False)
+        agrees(seed, on_bars=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_world_gives_the_same_reports_again(seed: int) -> None:
+    dice = Dice(seed)
+    profile = busy_profile(dice)
+    wishes, _ = prepared(profile, [busy_order(dice) for _ in range(6)], drawn=True)
+    market = bar_columns(busy_bars(dice)) if seed % 2 else columns(busy_prints(dice))
+
+    first = simulated(profile, market, wishes, 3, drawn=True)
+
+    assert first == simulated(profile, market, wishes, 3, drawn=True)
+
+
+@THOROUGH
+@given(st.integers(0, 2**32 - 1), st.sampled_from([Decimal("0.1"), Decimal("0.5"), Decimal(1)]))
+def test_no_print_gives_more_than_its_size(seed: int, share: Decimal) -> None:
+    dice = Dice(seed)
+    market = columns(busy_prints(dice))
+    profile = SimulationProfile(name="conserving", fill_level=FillLevel.NAIVE, participation=share)
+    given_orders = [busy_order(dice) for _ in range(6)]
+    wishes, _ = prepared(profile, given_orders)
     taken: dict[int, int] = {}
-    for kind, _, at, facts in simulated(profile, market, wishes, 7):
+    for kind, _, at, facts in simulated(profile, market, wishes, 7)[0]:
         if kind == "fill":
             taken[at] = taken.get(at, 0) + dict(facts)["lots"]
     for at, lots in taken.items():
@@ -307,33 +198,13 @@ def test_impact_looks_back_over_the_last_hundred_minutes(seed: int) -> None:
         name="impact", fill_level=FillLevel.IMPACT, spread_bps=Decimal(3), impact_y=2.0
     )
     decided = int(market.venue_time_ns[350])
-    order = an_order("d", decided, 1, "market", 40, 0, False)
-    naive = NaiveMatching(
-        profile,
-        [
-            {
-                "name": "d",
-                "arrival": decided,
-                "side": 1,
-                "kind": "market",
-                "lots": 40,
-                "limit": 0,
-                "stop": 0,
-                "at_once": False,
-            }
-        ],
-        [],
-    )
-    for at, price, quantity in zip(
-        market.venue_time_ns.tolist(),
-        market.price_ticks.tolist(),
-        market.quantity_lots.tolist(),
-        strict=True,
-    ):
-        naive.on_trade(at, price, quantity)
+    order = an_order("d", decided, lots=40)
+    order_there = {"name": "d", "arrival": decided, "sent": 0, "side": 1, "kind": "market"}
+    naive = NaiveMatching(profile, [{**order_there, "lots": 40, "limit": None, "stop": None}], [])
+    run_naive(naive, market)
 
     assert len(naive.minutes) > 110
-    assert simulated(profile, market, [(decided, order)], 33) == naive.reports
+    assert simulated(profile, market, [(decided, order)], 33)[0] == naive.reports
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 100])
@@ -342,7 +213,7 @@ def test_fees_are_rounded_half_up_at_the_profiles_digits(chunk: int) -> None:
         name="fees", fill_level=FillLevel.NAIVE, taker_fee_rate=Decimal("0.00033"), fee_digits=2
     )
     market = columns([(1, 401, 5), (1, 402, 5)])
-    order = an_order("d", START, 1, "market", 3, 0, False)
+    order = an_order("d", START, lots=3)
     pieces = [market.rows(start, start + chunk) for start in range(0, 2, chunk)]
     venue = SimulatedVenue({SYMBOL: ES}, profile, {SYMBOL: HistoryMarket(pieces)})
     venue.place(order)

@@ -21,13 +21,15 @@ from tieout.model.events import (
 )
 from tieout.model.instruments import Instrument
 from tieout.model.money import MONEY_UNIT
+from tieout.model.venues import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tieout.kernel.risk import RiskLimits
     from tieout.model.events import Report
-    from tieout.model.orders import CancelOrder, PlaceOrder
+    from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
+    from tieout.model.venues import VenueProfile
     from tieout.strategy import Strategy
 
 SECOND = 1_000_000_000
@@ -138,6 +140,7 @@ class ScriptedVenue:
     ) -> None:
         self.placed: list[PlaceOrder] = []
         self.cancelled: list[CancelOrder] = []
+        self.amended: list[AmendOrder] = []
         self.waiting: list[Report] = []
         self.price_ticks = price_ticks
         self.delay_ns = delay_ns
@@ -170,6 +173,9 @@ class ScriptedVenue:
                 arrival_time_ns=at,
             )
         )
+
+    def amend(self, order: AmendOrder) -> None:
+        self.amended.append(order)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         due = [each.arrival_time_ns for each in self.waiting if each.arrival_time_ns <= limit_ns]
@@ -241,10 +247,17 @@ def run(
     venue: ScriptedVenue | None = None,
     limits: RiskLimits | None = None,
     until_ns: int = T0 + 1000 * MINUTE,
+    venue_profile: VenueProfile = EVERYTHING,
 ) -> tuple[Kernel, MemoryJournal, ScriptedVenue]:
     """Run a strategy over inputs, with a start before and an end after them."""
     journal = MemoryJournal()
     venue = venue or ScriptedVenue()
-    kernel = Kernel(strategy, instruments={SYMBOL: ES}, journal=journal, limits=limits)
+    kernel = Kernel(
+        strategy,
+        instruments={SYMBOL: ES},
+        journal=journal,
+        limits=limits,
+        venue_profile=venue_profile,
+    )
     kernel.run(ScriptedSource(started(), *given, ended(until_ns)), venue)
     return kernel, journal, venue

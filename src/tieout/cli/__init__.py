@@ -21,6 +21,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Drawn boxes would cost a third of a second at every call for help.
+    rich_markup_mode=None,
 )
 register(app)
 

@@ -182,6 +182,7 @@ def backtest(
             cash=_amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
+            slice_ns=settings.slice_ms * 1_000_000,
             start_ns=_time(start),
             end_ns=_time(end),
             runs=_runs(project, settings),
@@ -265,6 +266,7 @@ def live(
                 profile=profile or settings.profile,
                 limits=settings.risk,
                 seed=settings.seed,
+                slice_ns=settings.slice_ms * 1_000_000,
                 runs=runs,
                 progress=progress,
             )
@@ -296,6 +298,7 @@ def paper(
             cash=_amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
+            slice_ns=settings.slice_ms * 1_000_000,
             runs=_runs(project, settings),
             progress=progress,
         )
@@ -324,6 +327,7 @@ def shadow(
             profile=profile or settings.profile,
             limits=settings.risk,
             seed=settings.seed,
+            slice_ns=settings.slice_ms * 1_000_000,
             runs=_runs(project, settings),
             progress=progress,
         )
@@ -584,7 +588,13 @@ def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401
 def _table_of(facts: dict[str, Any]) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        _say(f"{name.replace('_', ' '):<{width}}  {value}")
+        if isinstance(value, dict):
+            shown = ", ".join(f"{word} {each}" for word, each in value.items()) or "none"
+        elif isinstance(value, list):
+            shown = f"{len(value)}; --json shows them"
+        else:
+            shown = str(value)
+        _say(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 
 def _print_json(value: object) -> None:

@@ -40,6 +40,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         profile: Simulation profile of backtests and twins.
         cash: Starting cash of a backtest or paper run.
         seed: Keys every random draw.
+        slice_ms: Market rows are delivered in slices of this width, in every world; 0: as they
+            arrive.
         risk: Hard limits; live refuses to start without the two notional limits.
         venue: Venues by name.
     """
@@ -50,6 +52,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     profile: str = "pessimistic-1"
     cash: Decimal = Decimal(100_000)
     seed: int = 0
+    slice_ms: int = 0
     risk: RiskLimits = RiskLimits()
     venue: dict[str, VenueSettings] = {}
 

@@ -1,8 +1,9 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
-from tieout.history.bars import bars_from_trades
+from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta
 from tieout.history.importer import FIELDS, Progress, import_file
+from tieout.history.ranges import StoredRanges
 from tieout.history.samples import SAMPLES, Sample, import_sample
 from tieout.history.store import Store
 
@@ -14,7 +15,9 @@ __all__ = [
     "Progress",
     "Sample",
     "Store",
+    "StoredRanges",
     "bars_from_trades",
     "import_file",
     "import_sample",
+    "made_bars",
 ]

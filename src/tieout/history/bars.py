@@ -1,20 +1,25 @@
-"""Bars made from stored trades, by the one rule of the matching page: [open, close), none empty."""
+"""Bars made from stored rows: as a venue would publish them, and as a run makes them itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InputError
+from tieout.market import BarMaker
+from tieout.model.bars import BarKind, BarRule
 from tieout.model.columns import BarColumns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tieout.market import MadeBars
     from tieout.model.columns import TradeColumns
 
-__all__ = ["bars_from_trades"]
+__all__ = ["bars_from_trades", "made_bars"]
+
+_NO_CLOCK_NS: Final = 1 << 59
+"""A grace that no trade outlives: the trades alone close bars."""
 
 
 def bars_from_trades(
@@ -22,7 +27,8 @@ def bars_from_trades(
 ) -> Iterator[BarColumns]:
     """Yield bars of whole intervals since 1970; a bar across chunks is one bar.
 
-    An interval without trades gives no bar. The last bar is given even when its interval goes on
+    This is what a venue would have published: complete, and known a fixed time after the close. An
+    interval without trades gives no bar. The last bar is given even when its interval goes on
     after the last trade.
 
     Args:
@@ -32,6 +38,7 @@ def bars_from_trades(
 
     Raises:
         InputError: Interval or delay are out of range.
+        DataError: A trade cannot be right.
     """
     if interval_ns <= 0 or delay_ns < 0:
         raise InputError(
@@ -43,50 +50,40 @@ def bars_from_trades(
 def _bars_from_trades(
     trades: Iterable[TradeColumns], interval_ns: int, delay_ns: int
 ) -> Iterator[BarColumns]:
-    unfinished: BarColumns | None = None
+    rule = BarRule(BarKind.TIME, interval_ns, f"{interval_ns}ns")
+    maker: BarMaker | None = None
     for chunk in trades:
-        if not len(chunk):
-            continue
-        bars = _bars(chunk, interval_ns, delay_ns)
-        if unfinished is not None:
-            if unfinished.open_time_ns[0] == bars.open_time_ns[0]:
-                _continue(unfinished, bars)
-            else:
-                yield unfinished
-        # The last interval may go on in the next chunk.
-        unfinished = bars.rows(len(bars) - 1, len(bars))
-        if len(bars) > 1:
-            yield bars.rows(0, len(bars) - 1)
-    if unfinished is not None:
-        yield unfinished
+        if maker is None:
+            maker = BarMaker(chunk.instrument, rule, grace_ns=_NO_CLOCK_NS)
+        # When a trade was known does not matter here: the venue made the bars where it traded.
+        for made in maker.take(replace(chunk, arrival_time_ns=chunk.venue_time_ns)):
+            yield _published(made, delay_ns)
+    while maker is not None and (due_ns := maker.next_due_ns) is not None:
+        for made in maker.pass_time(due_ns):
+            yield _published(made, delay_ns)
 
 
-def _bars(trades: TradeColumns, interval_ns: int, delay_ns: int) -> BarColumns:
-    """Return the bars of one chunk, each as far as the chunk tells."""
-    number = trades.venue_time_ns // interval_ns
-    first = np.flatnonzero(np.concatenate(([True], number[1:] != number[:-1])))
-    last = np.concatenate((first[1:], [len(number)])) - 1
-    price = trades.price_ticks
-    opened = number[first] * interval_ns
-    return BarColumns(
-        trades.instrument,
-        interval_ns,
-        opened,
-        opened + interval_ns,
-        opened + interval_ns + delay_ns,
-        price[first],
-        np.maximum.reduceat(price, first),
-        np.minimum.reduceat(price, first),
-        price[last],
-        np.add.reduceat(trades.quantity_lots, first),
-        np.zeros(len(first), np.int64),
-        np.zeros(len(first), np.bool_),
-    )
+def _published(made: MadeBars, delay_ns: int) -> BarColumns:
+    assert isinstance(made, BarColumns), made
+    arrival = made.close_time_ns + delay_ns
+    return replace(made, arrival_time_ns=arrival, trades=None, synthetic=None, rule="")
 
 
-def _continue(begun: BarColumns, bars: BarColumns) -> None:
-    """Put what was known of the first bar before in front of what the chunk tells of it."""
-    bars.open_ticks[0] = begun.open_ticks[0]
-    bars.high_ticks[0] = max(begun.high_ticks[0], bars.high_ticks[0])
-    bars.low_ticks[0] = min(begun.low_ticks[0], bars.low_ticks[0])
-    bars.volume_lots[0] += begun.volume_lots[0]
+def made_bars(
+    rows: Iterable[TradeColumns | BarColumns], maker: BarMaker, *, until_ns: int
+) -> Iterator[MadeBars]:
+    """Yield what a maker tells of rows, and of the time after them.
+
+    The bar under way at the end is not told: nobody knows yet what will go into it.
+
+    Args:
+        rows: In order of arrival, none later than `until_ns`.
+        maker: Makes the bars; it keeps what it has begun.
+        until_ns: When the run ends by our clock.
+
+    Raises:
+        DataError: A row cannot be right.
+    """
+    for chunk in rows:
+        yield from maker.take(chunk)
+    yield from maker.pass_time(until_ns)

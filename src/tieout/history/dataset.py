@@ -1,11 +1,17 @@
 """A stored data set: what it is, how it is laid out on disk, and how it is read.
 
 data/NAME/meta.json        what it is, where it is from, its fingerprint
-data/NAME/part.parquet     int64 columns, delta-packed, in row groups of at most 2^18
+data/NAME/part.parquet     int64 columns, delta-packed, in row groups of at most 2^16
 data/NAME/set_aside.csv    rows of the source that were left out; only where there are some
 
 trades: venue_time_ns, price_ticks, quantity_lots, aggressor, trade_id
 bars:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks, volume_lots
+quotes: arrival_time_ns, venue_time_ns, bid_ticks, bid_lots, ask_ticks, ask_lots
+book:   arrival_time_ns, venue_time_ns, kind, side, price_ticks, lots, last
+orders: arrival_time_ns, venue_time_ns, action, side, price_ticks, lots, order_id, last
+
+Quotes, books and orders were recorded with the time at which each row was received, and come back
+with it; trades and bars get the arrival that the profile says.
 
 The fingerprint is the SHA-256 over the content, column by column, whatever the chunks were.
 """
@@ -21,7 +27,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.model.columns import BarColumns, TradeColumns
+from tieout.model.columns import (
+    BarColumns,
+    BookColumns,
+    OrderEventColumns,
+    QuoteColumns,
+    TradeColumns,
+)
 from tieout.model.instruments import Instrument
 
 if TYPE_CHECKING:
@@ -30,11 +42,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
 
     Int64s = NDArray[np.int64]
 
-__all__ = ["COLUMNS", "TIME_COLUMN", "Dataset", "DatasetMeta", "Fingerprint"]
+__all__ = ["COLUMNS", "RECORDED", "TIME_COLUMN", "Dataset", "DatasetMeta", "Fingerprint"]
 
 COLUMNS: Final = {
     "trades": ("venue_time_ns", "price_ticks", "quantity_lots", "aggressor", "trade_id"),
@@ -47,11 +59,47 @@ COLUMNS: Final = {
         "close_ticks",
         "volume_lots",
     ),
+    "quotes": (
+        "arrival_time_ns",
+        "venue_time_ns",
+        "bid_ticks",
+        "bid_lots",
+        "ask_ticks",
+        "ask_lots",
+    ),
+    "book": (
+        "arrival_time_ns",
+        "venue_time_ns",
+        "kind",
+        "side",
+        "price_ticks",
+        "lots",
+        "last",
+    ),
+    "orders": (
+        "arrival_time_ns",
+        "venue_time_ns",
+        "action",
+        "side",
+        "price_ticks",
+        "lots",
+        "order_id",
+        "last",
+    ),
 }
 """Stored columns by kind."""
 
-TIME_COLUMN: Final = {"trades": "venue_time_ns", "bars": "close_time_ns"}
+TIME_COLUMN: Final = {
+    "trades": "venue_time_ns",
+    "bars": "close_time_ns",
+    "quotes": "arrival_time_ns",
+    "book": "arrival_time_ns",
+    "orders": "arrival_time_ns",
+}
 """The column that a row's arrival follows from, by kind."""
+
+RECORDED: Final = frozenset({"quotes", "book", "orders"})
+"""Kinds whose arrivals were recorded; no delay is added to them."""
 
 _BATCH_ROWS = 131_072
 
@@ -61,11 +109,12 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         name: Name in the store.
-        kind: `trades` or `bars`.
+        kind: `trades`, `bars`, `quotes`, `book` or `orders`.
         instrument: With the tick and lot that its integers count.
-        interval_ns: Length of a bar; 0 for trades.
+        interval_ns: Length of a bar; 0 for all else.
         rows: How many.
-        first_time_ns, last_time_ns: Venue times of the first and last row (bars: their closes).
+        first_time_ns, last_time_ns: Venue times of the first and last row (bars: their closes;
+            quotes, books and orders: their arrivals).
         fingerprint: SHA-256 of the content.
         source: Where it came from, in words.
         time_rule: How its stamps were read, in words.
@@ -158,7 +207,51 @@ class Dataset:
             raise InputError(
                 f"{self.meta.name}: delay_ns {delay_ns} must be 0 or more, rows {rows} 1 or more"
             )
+        if self.meta.kind in RECORDED:
+            raise InputError(
+                f"{self.meta.name} holds {self.meta.kind}, whose arrivals were recorded; trades or "
+                "bars are asked for here"
+            )
         return self._batches(delay_ns, start_ns, end_ns, rows)
+
+    @property
+    def part(self) -> Path:
+        """The file of its rows."""
+        return self.path / "part.parquet"
+
+    def columns(self, chunk: dict[str, Int64s], *, delay_ns: int) -> MarketColumns:
+        """Return stored columns as market columns that arrive so much later than they happened."""
+        return self._columns(chunk, chunk[TIME_COLUMN[self.meta.kind]] + delay_ns)
+
+    def recorded(
+        self,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        rows: int = _BATCH_ROWS,
+    ) -> Iterator[RecordedColumns]:
+        """Yield quotes, a book or orders as they were received.
+
+        Args:
+            start_ns: Rows that arrived earlier are left out.
+            end_ns: Rows that arrived later are left out.
+            rows: Most rows a batch.
+
+        Raises:
+            InputError: The data set holds something else, or rows are out of range.
+            DataError: The file is damaged.
+        """
+        if self.meta.kind not in RECORDED:
+            raise InputError(
+                f"{self.meta.name} holds {self.meta.kind}, whose arrivals were not recorded; "
+                f"{', '.join(sorted(RECORDED))} are asked for here"
+            )
+        if rows < 1:
+            raise InputError(f"{self.meta.name}: rows {rows} must be 1 or more")
+        return (
+            self._recorded(chunk).rows(low, high)
+            for chunk, low, high in self._within(rows, start_ns, end_ns)
+        )
 
     def verify(self) -> None:
         """Read everything and compare the fingerprint.
@@ -186,12 +279,20 @@ class Dataset:
     ) -> Iterator[MarketColumns]:
         first_ns = None if start_ns is None else start_ns - delay_ns
         last_ns = None if end_ns is None else end_ns - delay_ns
+        for chunk, low, high in self._within(rows, first_ns, last_ns):
+            when = chunk[TIME_COLUMN[self.meta.kind]]
+            yield self._columns(chunk, when + delay_ns).rows(low, high)
+
+    def _within(
+        self, rows: int, first_ns: int | None, last_ns: int | None
+    ) -> Iterator[tuple[dict[str, Int64s], int, int]]:
+        """Yield stored columns and which of their rows lie in [first, last], none of them empty."""
         for chunk in self._chunks(rows, first_ns, last_ns):
             when = chunk[TIME_COLUMN[self.meta.kind]]
             low = 0 if first_ns is None else int(np.searchsorted(when, first_ns, "left"))
             high = len(when) if last_ns is None else int(np.searchsorted(when, last_ns, "right"))
             if low < high:
-                yield self._columns(chunk, when + delay_ns).rows(low, high)
+                yield chunk, low, high
             if high < len(when):
                 return
 
@@ -199,7 +300,7 @@ class Dataset:
         self, rows: int, first_ns: int | None, last_ns: int | None
     ) -> Iterator[dict[str, Int64s]]:
         """Yield stored columns, leaving out row groups that lie wholly before or after."""
-        part = self.path / "part.parquet"
+        part = self.part
         try:
             with pq.ParquetFile(part) as file:
                 groups = self._groups(file, first_ns, last_ns)
@@ -250,4 +351,34 @@ class Dataset:
             chunk["volume_lots"],
             np.zeros(len(arrival), np.int64),
             np.zeros(len(arrival), np.bool_),
+        )
+
+    def _recorded(self, chunk: dict[str, Int64s]) -> RecordedColumns:
+        symbol = self.meta.instrument.symbol
+        times = (symbol, chunk["venue_time_ns"], chunk["arrival_time_ns"])
+        if self.meta.kind == "quotes":
+            return QuoteColumns(
+                *times,
+                chunk["bid_ticks"],
+                chunk["bid_lots"],
+                chunk["ask_ticks"],
+                chunk["ask_lots"],
+            )
+        if self.meta.kind == "book":
+            return BookColumns(
+                *times,
+                chunk["kind"].astype(np.int8),
+                chunk["side"].astype(np.int8),
+                chunk["price_ticks"],
+                chunk["lots"],
+                chunk["last"].astype(np.bool_),
+            )
+        return OrderEventColumns(
+            *times,
+            chunk["action"].astype(np.int8),
+            chunk["side"].astype(np.int8),
+            chunk["price_ticks"],
+            chunk["lots"],
+            chunk["order_id"],
+            chunk["last"].astype(np.bool_),
         )

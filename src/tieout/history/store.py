@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -13,6 +14,13 @@ from tieout.history._defects import Defects
 from tieout.history._rules import BarRules, ShownValue, TradeRules
 from tieout.history._writer import DatasetWriter
 from tieout.history.dataset import COLUMNS, Dataset, DatasetMeta
+from tieout.model.columns import (
+    BookColumns,
+    BookKind,
+    OrderAction,
+    OrderEventColumns,
+    QuoteColumns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tieout.model.columns import BarColumns, TradeColumns
+    from tieout.model.columns import BarColumns, RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
 
     Chunk = Mapping[str, NDArray[np.int64]]
@@ -29,6 +37,24 @@ __all__ = ["Store"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GIVEN = "as given in nanoseconds, UTC"
+_RECORDED_KINDS: Final[dict[type, str]] = {
+    QuoteColumns: "quotes",
+    BookColumns: "book",
+    OrderEventColumns: "orders",
+}
+_LARGEST: Final = 2**53
+_RECORDED_BOUNDS: Final = (
+    ("kind", 1, max(BookKind)),
+    ("action", 1, max(OrderAction)),
+    ("side", -1, 1),
+    ("price_ticks", 0, _LARGEST),
+    ("lots", 0, _LARGEST),
+    ("bid_ticks", 0, _LARGEST),
+    ("bid_lots", 0, _LARGEST),
+    ("ask_ticks", 0, _LARGEST),
+    ("ask_lots", 0, _LARGEST),
+)
+"""Column, least and largest value."""
 _COLUMN_OF = {"quantity": "quantity_lots", "volume": "volume_lots", "id": "trade_id"}
 
 
@@ -148,6 +174,47 @@ class Store:
             time_rule=time_rule,
         )
 
+    def write_recorded(
+        self,
+        name: str,
+        instrument: Instrument,
+        chunks: Iterable[RecordedColumns],
+        *,
+        source: str,
+        time_rule: str,
+        counted: Mapping[str, int] | None = None,
+    ) -> Dataset:
+        """Write quotes, a book or orders as they were received, in order of arrival.
+
+        Args:
+            name: Name in the store.
+            instrument: Whose they are.
+            chunks: All of one kind.
+            source: Where they come from, in words.
+            time_rule: How their times were read, in words.
+            counted: Gaps and other defects found on the way, for the description.
+
+        Raises:
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            DataError: A row cannot be right, or there is none.
+        """
+        given = iter(chunks)
+        first = next(given, None)
+        if first is None:
+            raise DataError("there is no row in it", file=source, remedy="Give other data.")
+        kind = _RECORDED_KINDS[type(first)]
+        with self.writer(name, kind, instrument, source=source) as writer:
+            done, before_ns = 0, None
+            for each in chain((first,), given):
+                _check_belongs(each.instrument, 0, instrument, 0)
+                _check_recorded(each, source, done, before_ns)
+                writer.append({column: getattr(each, column) for column in writer.columns})
+                if len(each):
+                    done, before_ns = done + len(each), int(each.arrival_time_ns[-1])
+            for problem, rows in (counted or {}).items():
+                writer.count(problem, rows)
+            return writer.finish(time_rule=time_rule)
+
     def writer(
         self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
     ) -> DatasetWriter:
@@ -158,8 +225,9 @@ class Store:
         """
         if kind not in COLUMNS or (interval_ns > 0) != (kind == "bars"):
             raise InputError(
-                f"{name}: kind {kind!r} with interval {interval_ns} ns; allowed: trades with 0, "
-                "bars with a positive one"
+                f"{name}: kind {kind!r} with interval {interval_ns} ns; allowed: "
+                f"{', '.join(each for each in COLUMNS if each != 'bars')} with 0, bars with a "
+                "positive one"
             )
         if not _NAME.fullmatch(name):
             raise InputError(
@@ -173,6 +241,41 @@ class Store:
         return DatasetWriter(
             self.path, name, kind, instrument, interval_ns=interval_ns, source=source
         )
+
+
+def _check_recorded(
+    columns: RecordedColumns, source: str, done: int, before_ns: int | None
+) -> None:
+    """Refuse rows out of order and values that no book can have; what is in it, the book judges."""
+    arrival = np.asarray(columns.arrival_time_ns)
+    if not len(arrival):
+        return
+    first = arrival[0] if before_ns is None else before_ns
+    if (np.diff(arrival, prepend=first) < 0).any():
+        row = int(np.argmax(np.diff(arrival, prepend=first) < 0))
+        raise DataError(
+            "it was received before the row above",
+            file=source,
+            row=done + row + 1,
+            value=f"{arrival[row]} ns",
+            limit=f"at least {arrival[row - 1] if row else before_ns} ns",
+            remedy="Sort the rows by the time of their receipt.",
+        )
+    for name, low, high in _RECORDED_BOUNDS:
+        values = getattr(columns, name, None)
+        if values is None:
+            continue
+        wrong = (values < low) | (values > high)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(
+                f"{name} is not possible",
+                file=source,
+                row=done + row + 1,
+                value=str(values[row]),
+                limit=f"{low} … {high}",
+                remedy="Correct the row, or leave it out.",
+            )
 
 
 def _append_judged(

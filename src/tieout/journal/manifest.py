@@ -9,8 +9,9 @@ import msgspec
 
 from tieout.model.instruments import Instrument
 from tieout.model.profiles import SimulationProfile
+from tieout.model.venues import EVERYTHING, VenueProfile
 
-__all__ = ["DataUse", "Manifest", "manifest_hash"]
+__all__ = ["DataUse", "Manifest", "ModelUse", "manifest_hash"]
 
 
 class DataUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,24 @@ class DataUse(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     instrument: str
     interval_ns: int
+
+
+class ModelUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's own model that the simulated venue asks.
+
+    Attributes:
+        kind: What it answers: `slippage`, `fill`, `fee`, `latency` or `queue`.
+        path: Its file.
+        name: The class or function in it.
+        label: Name and version it gives itself, e.g. `kraken-tiers-2`.
+        code_hash: SHA-256 of the file.
+    """
+
+    kind: str
+    path: str
+    name: str
+    label: str
+    code_hash: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +70,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         versions: Versions of python, numpy, numba and tieout.
         of_run: The run this one is a twin or a rung of; empty for a run of its own.
         venue: Address of the venue; empty for history.
+        models: The user's own models that the profile names, as they were.
+        slice_ns: Market rows that arrive within a slice of this width are delivered at its end;
+            0: as they arrive.
+        venue_profile: What the venue does itself, what is composed, what is refused.
     """
 
     kind: str
@@ -70,6 +93,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     versions: dict[str, str]
     of_run: str = ""
     venue: str = ""
+    models: tuple[ModelUse, ...] = ()
+    slice_ns: int = 0
+    venue_profile: VenueProfile = EVERYTHING
 
 
 def manifest_hash(manifest: Manifest) -> str:

@@ -7,7 +7,14 @@ from enum import IntEnum, unique
 import msgspec
 
 from tieout.model.events import Input, OrderDenied, StoreWritten, StrategyFailed
-from tieout.model.orders import CancelOrder, PlaceOrder
+from tieout.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    HoldOrder,
+    LinkOrders,
+    PlaceOrder,
+    WorkOrder,
+)
 
 __all__ = ["Decision", "Kind", "Record", "decode", "decode_input", "encode"]
 
@@ -21,7 +28,17 @@ class Kind(IntEnum):
     COMMIT = 3
 
 
-Decision = PlaceOrder | CancelOrder | OrderDenied | StoreWritten | StrategyFailed
+Decision = (
+    PlaceOrder
+    | CancelOrder
+    | AmendOrder
+    | HoldOrder
+    | LinkOrders
+    | WorkOrder
+    | OrderDenied
+    | StoreWritten
+    | StrategyFailed
+)
 """What the kernel decided."""
 
 Record = Decision | Input

@@ -5,30 +5,50 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack, cast
 
+import msgspec
 import numpy as np
 
 from tieout.errors import InputError, OrderRefused
+from tieout.kernel.desk import BracketWish
+from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
+from tieout.market import EACH_TRADE
+from tieout.model.bars import bar_rule
 from tieout.model.columns import interval_name, interval_ns
 from tieout.model.events import Bar
 from tieout.model.identity import decision_id
 from tieout.model.money import money_decimal
-from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, Side, TimeInForce
+from tieout.model.orders import (
+    AmendOrder,
+    CancelOrder,
+    Link,
+    LinkOrders,
+    Method,
+    OrderType,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+    WorkOrder,
+)
+from tieout.strategy.context import BracketOrders, OrderTerms
 from tieout.strategy.indicators import Indicator, make_indicator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from tieout.kernel.desk import Wish
     from tieout.kernel.loop import Kernel
+    from tieout.model.bars import BarRule
     from tieout.model.columns import BarColumns
     from tieout.model.instruments import Instrument
     from tieout.strategy import BarStream
+    from tieout.strategy.context import Amount
 
-__all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions", "Wish"]
+__all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
 
-Wish = PlaceOrder | CancelOrder
+_GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 
 HISTORY_ROWS_MAX = 10_000
 """Bars kept a stream for `history`; more is an error, not a silent cut."""
@@ -51,11 +71,15 @@ class BarSubscription:
         past: Batches and single bars seen, oldest first, at least `HISTORY_ROWS_MAX` rows of them
             once that many came.
         rows: How many rows are kept.
+        made: The rule by which we make the bars; None when they come as they are.
+        running_ns: How often the bar under way is given, as `BarMaker` has it.
     """
 
     instrument: str
     interval_ns: int
     warm_up: int = 0
+    made: BarRule | None = None
+    running_ns: int = 0
     indicators: list[Indicator] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
@@ -69,12 +93,32 @@ class BarSubscription:
 
     @property
     def name(self) -> str:
-        """Interval as a person writes it."""
-        return interval_name(self.interval_ns)
+        """Interval as a person writes it, or the rule."""
+        return self.rule or interval_name(self.interval_ns)
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule by which we make the bars; empty when they come as they are."""
+        return "" if self.made is None else self.made.name
 
 
 def _rows(seen: BarColumns | Bar) -> int:
     return 1 if isinstance(seen, Bar) else len(seen)
+
+
+def _set_running(asked: BarSubscription, running: str | None) -> None:
+    if running is None:
+        return
+    try:
+        length = EACH_TRADE if running == "trade" else interval_ns(running)
+    except ValueError as error:
+        raise InputError(f"{asked.instrument}: running: {error}, or 'trade'") from error
+    if asked.running_ns not in (0, length):
+        raise InputError(
+            f"{asked.instrument}: bars {asked.rule} were asked for with another running interval; "
+            "ask for them once"
+        )
+    asked.running_ns = length
 
 
 @dataclass(slots=True)
@@ -83,6 +127,21 @@ class Subscriptions:
 
     bars: dict[tuple[str, int], BarSubscription] = field(default_factory=dict)
     trades: set[str] = field(default_factory=set)
+    made: dict[tuple[str, str], BarSubscription] = field(default_factory=dict)
+
+    def of(self, bars: BarStream) -> BarSubscription | None:
+        """Return what bars, one or many, belong to; None when nobody asked for them."""
+        if bars.rule:
+            return self.made.get((bars.instrument, bars.rule))
+        return self.bars.get((bars.instrument, bars.interval_ns))
+
+    def feeding(self) -> set[tuple[str, int]]:
+        """Return the streams that bars are made of: instrument and interval, 0 for trades."""
+        return {
+            (each.instrument, each.made.finer_ns)
+            for each in self.made.values()
+            if each.made is not None
+        }
 
 
 class KernelContext:
@@ -116,18 +175,37 @@ class KernelContext:
 
     # -- data ---------------------------------------------------------------------------------
 
-    def bars(self, instrument: str, interval: str, *, warm_up: int = 0) -> BarSubscription:
+    def bars(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        warm_up: int = 0,
+        made_of: str | None = None,
+        gaps: str = "skip",
+        running: str | None = None,
+        sessions: Sequence[tuple[int, int]] = (),
+    ) -> BarSubscription:
         """Subscribe to closed bars, after `warm_up` flagged ones; in `on_start` only."""
         self._only_declaring("bars")
-        self._instrument(instrument)
-        try:
-            length = interval_ns(interval)
-        except ValueError as error:
-            raise InputError(f"{instrument}: {error}") from error
+        rules = self._instrument(instrument)
         if not 0 <= warm_up <= HISTORY_ROWS_MAX:
             raise InputError(f"warm_up: {warm_up} bars; allowed: 0 … {HISTORY_ROWS_MAX}")
-        key = (instrument, length)
-        asked = self.subscriptions.bars.setdefault(key, BarSubscription(instrument, length))
+        plain = made_of is None and running is None and not sessions and gaps == "skip"
+        if plain and interval.isalnum():
+            try:
+                length = interval_ns(interval)
+            except ValueError as error:
+                raise InputError(f"{instrument}: {error}") from error
+            new = BarSubscription(instrument, length)
+            asked = self.subscriptions.bars.setdefault((instrument, length), new)
+        else:
+            rule = bar_rule(
+                interval, rules, made_of=made_of or "trades", gaps=gaps, sessions=sessions
+            )
+            new = BarSubscription(instrument, rule.interval_ns, made=rule)
+            asked = self.subscriptions.made.setdefault((instrument, rule.name), new)
+            _set_running(asked, running)
         asked.warm_up = max(asked.warm_up, warm_up)
         return asked
 
@@ -142,14 +220,16 @@ class KernelContext:
         self._only_declaring("indicator")
         tick = self._instrument(stream.instrument).tick_float
         made = make_indicator(name, *arguments, tick=tick)
-        self.subscriptions.bars[stream.instrument, stream.interval_ns].indicators.append(made)
+        asked = self.subscriptions.of(stream)
+        assert asked is not None, stream
+        asked.indicators.append(made)
         return made
 
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
         if not 0 < count <= HISTORY_ROWS_MAX:
             raise InputError(f"history: {count} bars; allowed: 1 … {HISTORY_ROWS_MAX}")
-        return self._kernel.bars_seen(stream.instrument, stream.interval_ns, count)
+        return self._kernel.bars_seen(stream, count)
 
     # -- account ------------------------------------------------------------------------------
 
@@ -163,13 +243,18 @@ class KernelContext:
         lots = self._kernel.position_lots(instrument)
         return Position(lots, self._instrument(instrument).quantity(lots))
 
-    def open_orders(self, instrument: str | None = None) -> Sequence[str]:
-        """Return ids of orders that may still trade, oldest first."""
-        return [
-            each.place.decision_id
+    def open_orders(self, instrument: str | None = None, *, held: bool = False) -> Sequence[str]:
+        """Return ids of orders that may still trade, oldest first; held ones too when asked."""
+        desk = self._kernel.desk
+        known = [
+            (each.place.decision_id, each.place.instrument)
             for each in self._kernel.orders.open.values()
-            if instrument is None or each.place.instrument == instrument
         ]
+        if held:
+            known += [(each.id, each.order.instrument) for each in desk.composed.values()]
+        # A part is known by the id of its whole, and each whole is named once.
+        named = {desk.known_as(each): symbol for each, symbol in known}
+        return [each for each, symbol in named.items() if instrument in (None, symbol)]
 
     # -- orders -------------------------------------------------------------------------------
 
@@ -190,38 +275,147 @@ class KernelContext:
         if lots == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL
-        return self._wish(instrument, side, abs(lots), OrderType.MARKET)
+        return self._wish(instrument, side, abs(lots))
 
-    def buy(
+    def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
+        """Wish to buy; return the order's id."""
+        return self._order(instrument, Side.BUY, units, terms)
+
+    def sell(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
+        """Wish to sell; return the order's id."""
+        return self._order(instrument, Side.SELL, units, terms)
+
+    def bracket(
         self,
         instrument: str,
         *,
-        units: Decimal | str | float,
-        limit: Decimal | str | float | None = None,
-        stop: Decimal | str | float | None = None,
-        immediate: bool = False,
-    ) -> str:
-        """Wish to buy: at market, with a limit, or by a stop; return the order's id."""
-        return self._order(instrument, Side.BUY, units, limit, stop, immediate=immediate)
+        side: str,
+        units: Amount,
+        take_profit: Amount | OrderTerms | None = None,
+        stop_loss: Amount | OrderTerms | None = None,
+        release: str = "partial",
+        **entry: Unpack[OrderTerms],
+    ) -> BracketOrders:
+        """Wish an entry with exits that its fills release; return the ids."""
+        if take_profit is None and stop_loss is None:
+            raise OrderRefused(f"{instrument}: a bracket without exits; give one, or just an order")
+        if release not in ("partial", "full"):
+            raise OrderRefused(f"{instrument}: release {release!r}; allowed: 'partial', 'full'")
+        entering = side_named(side)
+        opening = self._made(instrument, entering, units, entry)
+        exits = {
+            name: self._leg(opening, name, units, wanted)
+            for name, wanted in (
+                ("take_profit", _terms_at("limit", take_profit)),
+                ("stop_loss", _terms_at("stop", stop_loss)),
+            )
+            if wanted is not None
+        }
+        legs = tuple(exits.values())
+        link = self._linked(
+            Link.BRACKET,
+            (opening.decision_id, *(leg.decision_id for leg in legs)),
+            f"leg:{opening.decision_id}:link",
+            whole=release == "full",
+        )
+        self.wishes.append(BracketWish(legs, link, opening))
+        ids = {name: leg.decision_id for name, leg in exits.items()}
+        return BracketOrders(opening.decision_id, ids.get("take_profit"), ids.get("stop_loss"))
 
-    def sell(
+    def one_cancels_other(self, *order_ids: str) -> str:
+        """From now on a fill of one of these orders cancels the others; return the link's id."""
+        return self._link(Link.ONE_CANCELS_OTHER, order_ids)
+
+    def one_updates_other(self, *order_ids: str) -> str:
+        """From now on these orders share one size; return the link's id."""
+        return self._link(Link.ONE_UPDATES_OTHER, order_ids)
+
+    def twap(
         self,
         instrument: str,
         *,
-        units: Decimal | str | float,
-        limit: Decimal | str | float | None = None,
-        stop: Decimal | str | float | None = None,
-        immediate: bool = False,
+        side: str,
+        units: Amount,
+        parts: int,
+        interval_ns: int,
+        limit: Amount | None = None,
     ) -> str:
-        """Wish to sell: at market, with a limit, or by a stop; return the order's id."""
-        return self._order(instrument, Side.SELL, units, limit, stop, immediate=immediate)
+        """Wish to trade in equal parts at equal intervals; return the id of the whole."""
+        order = self._made(instrument, side_named(side), units, {"limit": limit})
+        least = self._instrument(instrument).min_lots
+        if parts < 1 or order.lots // parts < least:
+            raise OrderRefused(
+                f"{instrument}: {order.lots} lots in {parts} parts; allowed: parts of at least "
+                f"{least} lots; make fewer"
+            )
+        if interval_ns <= 0:
+            raise OrderRefused(f"{instrument}: interval {interval_ns} ns must be positive")
+        self.wishes.append(
+            WorkOrder(
+                order=order, method=int(Method.OVER_TIME), parts=parts, interval_ns=interval_ns
+            )
+        )
+        return order.decision_id
+
+    def participate(
+        self,
+        instrument: str,
+        *,
+        side: str,
+        units: Amount,
+        share: Amount,
+        limit: Amount | None = None,
+    ) -> str:
+        """Wish to trade a share of the volume seen; return the id of the whole."""
+        asked = self.subscriptions
+        bars = any(symbol == instrument for symbol, _ in asked.bars)
+        order = self._made(instrument, side_named(side), units, {"limit": limit})
+        if not bars and instrument not in asked.trades:
+            raise OrderRefused(
+                f"{instrument}: no volume is seen; subscribe to its trades or bars in on_start"
+            )
+        share_e8 = share_e8_of(instrument, share)
+        self.wishes.append(
+            WorkOrder(order=order, method=int(Method.WITH_VOLUME), share_e8=share_e8)
+        )
+        return order.decision_id
+
+    def amend(
+        self,
+        order_id: str,
+        *,
+        units: Amount | None = None,
+        limit: Amount | None = None,
+        stop: Amount | None = None,
+    ) -> str:
+        """Wish to change an order; return the wish's id."""
+        self._not_declaring("an amend")
+        if units is None and limit is None and stop is None:
+            raise OrderRefused(f"order {order_id}: nothing to change; give units, limit or stop")
+        kernel = self._kernel
+        order = kernel.desk.terms(order_id)
+        lots, limit_ticks, stop_ticks = (
+            (None, None, None) if order is None else self._changed(order, units, limit, stop)
+        )
+        origin = kernel.origin()
+        wish = AmendOrder(
+            decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
+            order_decision_id=order_id,
+            lots=lots,
+            limit_ticks=limit_ticks,
+            stop_ticks=stop_ticks,
+            decided_at_ns=kernel.now_ns,
+            origin=origin,
+        )
+        self.wishes.append(wish)
+        return wish.decision_id
 
     def cancel(self, order_id: str) -> None:
         """Wish to cancel what is left of an order; a finished order is no error."""
         self._not_declaring("cancel")
-        if order_id not in self._kernel.orders.open:
-            return
         kernel = self._kernel
+        if not kernel.desk.is_open(order_id):
+            return
         origin = kernel.origin()
         place = len(self.wishes)
         self.wishes.append(
@@ -257,71 +451,113 @@ class KernelContext:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _order(
-        self,
-        instrument: str,
-        side: Side,
-        units: Decimal | str | float,
-        limit: Decimal | str | float | None,
-        stop: Decimal | str | float | None,
-        *,
-        immediate: bool,
-    ) -> str:
-        rules = self._instrument(instrument)
-        lots = rules.round_quantity(units)
-        if lots <= 0:
-            raise OrderRefused(
-                f"{instrument}: quantity {units} is under one lot of {rules.lot_size}; "
-                "trade more or not at all"
-            )
-        if limit is not None and stop is not None:
-            raise OrderRefused(f"{instrument}: a stop with a limit is not offered; choose one")
-        if limit is not None:
-            ticks = rules.round_price(limit, side=side)
-            return self._wish(
-                instrument, side, lots, OrderType.LIMIT, limit_ticks=ticks, immediate=immediate
-            )
-        if stop is not None:
-            ticks = rules.round_stop(stop)
-            return self._wish(instrument, side, lots, OrderType.STOP_MARKET, stop_ticks=ticks)
-        return self._wish(instrument, side, lots, OrderType.MARKET, immediate=immediate)
+    def _order(self, instrument: str, side: Side, units: Amount, terms: OrderTerms) -> str:
+        if not terms:
+            return self._wish(instrument, side, lots_of(self._instrument(instrument), units))
+        order = self._made(instrument, side, units, terms)
+        self.wishes.append(order)
+        return order.decision_id
 
-    def _wish(
-        self,
-        instrument: str,
-        side: Side,
-        lots: int,
-        order_type: OrderType,
-        *,
-        limit_ticks: int | None = None,
-        stop_ticks: int | None = None,
-        immediate: bool = False,
-    ) -> str:
+    def _made(self, instrument: str, side: Side, units: Amount, terms: OrderTerms) -> PlaceOrder:
+        """Return an order of this callback, rounded and complete."""
+        rules = self._instrument(instrument)
+        lots = lots_of(rules, units)
         self._not_declaring("an order")
-        if limit_ticks is not None and limit_ticks <= 0:
-            raise OrderRefused(f"{instrument}: limit price must be at least one tick")
-        if stop_ticks is not None and stop_ticks <= 0:
-            raise OrderRefused(f"{instrument}: stop price must be at least one tick")
+        kernel = self._kernel
+        origin, now_ns, price_ticks = kernel.moment(instrument)
+        exact = exact_terms(rules, side, lots, terms, now_ns=now_ns, venue=kernel.venue_profile)
+        return PlaceOrder(
+            decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
+            instrument=instrument,
+            side=int(side),
+            lots=lots,
+            decided_at_ns=now_ns,
+            decision_price_ticks=price_ticks,
+            origin=origin,
+            **exact,
+        )
+
+    def _wish(self, instrument: str, side: Side, lots: int) -> str:
+        """Wish a market order: what `target` comes down to, a million times."""
+        self._not_declaring("an order")
         kernel = self._kernel
         origin, now_ns, price_ticks = kernel.moment(instrument)
         identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
-        in_force = TimeInForce.IMMEDIATE_OR_CANCEL if immediate else TimeInForce.GOOD_TILL_CANCEL
         self.wishes.append(
             PlaceOrder(
                 decision_id=identity,
                 instrument=instrument,
                 side=int(side),
-                order_type=int(order_type),
+                order_type=int(OrderType.MARKET),
                 lots=lots,
-                limit_ticks=limit_ticks,
-                stop_ticks=stop_ticks,
-                time_in_force=int(in_force),
+                limit_ticks=None,
+                stop_ticks=None,
+                time_in_force=_GOOD_TILL_CANCEL,
                 decided_at_ns=now_ns,
                 decision_price_ticks=price_ticks,
                 origin=origin,
             )
         )
         return identity
+
+    def _leg(self, entry: PlaceOrder, name: str, units: Amount, terms: OrderTerms) -> PlaceOrder:
+        leg = self._made(entry.instrument, Side(-entry.side), units, {**terms, "reduce_only": True})
+        origin = f"leg:{entry.decision_id}:{name}"
+        return msgspec.structs.replace(
+            leg,
+            decision_id=self._kernel.desk.identity(origin),
+            origin=origin,
+            parent_id=entry.decision_id,
+        )
+
+    def _link(self, link: Link, order_ids: tuple[str, ...]) -> str:
+        self._not_declaring("a link")
+        wished = {each.decision_id for each in self.wishes if isinstance(each, PlaceOrder)}
+        if len(set(order_ids)) < 2:
+            raise OrderRefused(f"a link of {len(set(order_ids))} orders; give two or more")
+        known = self._kernel.desk.terms
+        orders = [each for each in order_ids if each not in wished and known(each) is None]
+        if orders:
+            raise OrderRefused(f"order {orders[0]} is not known here; give ids of orders placed")
+        made = self._linked(link, order_ids, self._kernel.origin())
+        self.wishes.append(made)
+        return made.decision_id
+
+    def _linked(
+        self, link: Link, order_ids: tuple[str, ...], origin: str, *, whole: bool = False
+    ) -> LinkOrders:
+        kernel = self._kernel
+        return LinkOrders(
+            decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
+            link=int(link),
+            orders=order_ids,
+            whole=whole,
+            decided_at_ns=kernel.now_ns,
+            origin=origin,
+        )
+
+    def _changed(
+        self, order: PlaceOrder, units: Amount | None, limit: Amount | None, stop: Amount | None
+    ) -> tuple[int | None, int | None, int | None]:
+        """Return an amend's terms in lots and ticks; None where nothing is to change."""
+        rules = self._instrument(order.instrument)
+        side = Side(order.side)
+        for name, value, there in (
+            ("limit", limit, order.limit_ticks),
+            ("stop", stop, None if order.trail_ticks or order.trail_share_e8 else order.stop_ticks),
+        ):
+            if value is not None and there is None:
+                raise OrderRefused(
+                    f"{order.instrument}: the order has no {name} price that could be changed; "
+                    "cancel it and place another"
+                )
+        ticks = (
+            None if limit is None else rules.round_price(limit, side=side),
+            None if stop is None else rules.round_stop(stop),
+        )
+        if any(each is not None and each <= 0 for each in ticks):
+            raise OrderRefused(f"{order.instrument}: a price must be at least one tick")
+        return None if units is None else lots_of(rules, units), *ticks
 
     def _instrument(self, symbol: str) -> Instrument:
         found = self._kernel.instruments.get(symbol)
@@ -337,3 +573,10 @@ class KernelContext:
     def _not_declaring(self, what: str) -> None:
         if self.declaring:
             raise InputError(f"{what}: not possible in on_start; wait for the first event")
+
+
+def _terms_at(price: str, wanted: Amount | OrderTerms | None) -> OrderTerms | None:
+    """Return the terms of an exit: as they are given, or a plain order at a price."""
+    if wanted is None or isinstance(wanted, dict):
+        return wanted
+    return cast("OrderTerms", {price: wanted})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from itertools import islice, repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tieout.model.columns import TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.strategy import BarStream
 
 __all__ = ["Cursor", "origin_of"]
 
@@ -88,6 +89,7 @@ class Cursor:
                 self._revisions or repeat(0),
                 repeat(tick),
                 self._warming or repeat(False),  # noqa: FBT003
+                *_made(bars),
             )
 
     @property
@@ -113,18 +115,22 @@ class Cursor:
         if type(columns) is TradeColumns:
             return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
         bars: BarColumns = columns  # type: ignore[assignment]
-        return (
-            f"bar:{interval_name(bars.interval_ns)}:{bars.instrument}:"
-            f"{self.true_at[row]}:{0 if self._revisions is None else self._revisions[row]}"
+        return _bar_origin(
+            bars,
+            self.true_at[row],
+            None if bars.trades is None else int(bars.trades[row]),
+            0 if self._revisions is None else self._revisions[row],
         )
 
-    def is_bars_of(self, instrument: str, interval_ns: int) -> bool:
-        """Whether these rows are bars of this instrument and interval."""
+    def is_bars_of(self, stream: BarStream) -> bool:
+        """Whether these rows are closed bars of a stream."""
         columns = self.columns
         return (
             type(columns) is not TradeColumns
-            and columns.instrument == instrument
-            and columns.interval_ns == interval_ns  # type: ignore[union-attr]
+            and columns.instrument == stream.instrument
+            and columns.interval_ns == stream.interval_ns  # type: ignore[union-attr]
+            and columns.rule == stream.rule  # type: ignore[union-attr]
+            and not columns.running  # type: ignore[union-attr]
         )
 
 
@@ -133,7 +139,24 @@ def origin_of(event: Trade | Bar) -> str:
     if type(event) is Trade:
         return f"trade:{event.instrument}:{event.trade_id}"
     assert type(event) is Bar, event
+    return _bar_origin(event, event.close_time_ns, event.trades, event.revision)
+
+
+def _bar_origin(bars: BarColumns | Bar, close_ns: int, trades: int | None, revision: int) -> str:
+    name = bars.rule or interval_name(bars.interval_ns)
+    if bars.running:
+        # How much it holds tells one update from another, whenever they arrived.
+        return f"running:{name}:{bars.instrument}:{close_ns}:{trades}:{revision}"
+    return f"bar:{name}:{bars.instrument}:{close_ns}:{revision}"
+
+
+def _made(bars: BarColumns) -> Iterable[Iterable[Any]]:
+    """Return what only bars that we made have, for the making of objects."""
+    if not bars.rule:
+        return ()
     return (
-        f"bar:{interval_name(event.interval_ns)}:{event.instrument}:"
-        f"{event.close_time_ns}:{event.revision}"
+        repeat(None) if bars.trades is None else bars.trades.tolist(),
+        repeat(False) if bars.synthetic is None else bars.synthetic.tolist(),  # noqa: FBT003
+        repeat(bars.running),
+        repeat(bars.rule),
     )

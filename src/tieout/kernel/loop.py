@@ -19,8 +19,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
-from tieout.kernel.context import KernelContext, Wish
+from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
+from tieout.kernel.desk import Desk
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
@@ -29,7 +30,9 @@ from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
 from tieout.model.columns import TradeColumns
 from tieout.model.events import (
+    AmendRejected,
     Bar,
+    CancelRejected,
     ClockOffsetMeasured,
     ClockReached,
     ConnectionLost,
@@ -38,8 +41,9 @@ from tieout.model.events import (
     Fill,
     ForeignOrderSeen,
     FundingCharged,
+    GapSeen,
     OperatorCommand,
-    OrderDenied,
+    OrderAmended,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -47,19 +51,22 @@ from tieout.model.events import (
     StrategyFailed,
     Trade,
 )
-from tieout.model.identity import decision_id
-from tieout.model.orders import CancelOrder, OrderState, PlaceOrder
+from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
+    from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
+    from tieout.model.venues import VenueProfile
+    from tieout.strategy import BarStream
 
 __all__ = ["Kernel"]
 
@@ -67,6 +74,7 @@ _CHUNK_ROWS = 4096
 """Rows turned into Python objects at a time; larger chunks fall out of the cache."""
 
 _NEVER = 1 << 62
+_REPEATED = (AmendRejected, CancelRejected, OrderAmended)
 _BEFORE_REPORTS = (OperatorCommand, ConnectionLost, ConnectionRestored, ClockOffsetMeasured)
 
 
@@ -79,6 +87,7 @@ class Kernel:
         journal: Where inputs and decisions go.
         limits: Hard limits of the risk gate.
         seed: Keys every random draw.
+        venue_profile: What the venue can do itself; the rest is composed here, or refused.
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class Kernel:
         journal: JournalPort,
         limits: RiskLimits | None = None,
         seed: int = 0,
+        venue_profile: VenueProfile = EVERYTHING,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
@@ -96,6 +106,8 @@ class Kernel:
         self.orders = Orders()
         self.timers = Timers()
         self.risk = RiskGate(limits or RiskLimits())
+        self.venue_profile = venue_profile
+        self.desk = Desk(self, venue_profile)
         self.seen = DataChain()
         self.ended: RunEnded | None = None
         self.failure: Exception | None = None
@@ -112,6 +124,7 @@ class Kernel:
         self._single: Trade | Bar | None = None
         self._last_prices: dict[str, int] = {}
         self._started = False
+        self._settling = False
         self._declare()
 
     # -- the loop -----------------------------------------------------------------------------
@@ -192,6 +205,8 @@ class Kernel:
         rows, last = len(arrivals), arrivals[-1]
         context = self._context
         wishes = context.wishes
+        desk = self.desk
+        watchers = desk.watchers
         handler = self._market_handler(cursor.columns)
         row = 0
         while row < rows:
@@ -202,23 +217,39 @@ class Kernel:
             if self.failure is not None:
                 handler = None
             self._cursor = cursor
-            if handler is None:
+            watched = watchers.get(cursor.columns.instrument)
+            if handler is None and not watched:
                 cursor.skip_to(stop)
             else:
                 try:
-                    for event in islice(cursor.events, stop - row):
-                        handler(context, event)
-                        if wishes:
-                            break
+                    if watched:
+                        self._watched_rows(islice(cursor.events, stop - row), handler)
+                    else:
+                        for event in islice(cursor.events, stop - row):
+                            handler(context, event)  # type: ignore[misc]
+                            if wishes:
+                                break
                 except Exception as error:  # noqa: BLE001 - a strategy may raise anything
                     self._failed(error)
                     handler = None
-                if wishes:
+                if wishes or desk.outbox or desk.told:
                     self._settle()
             row = cursor.row + 1
             self._now_ns = arrivals[row - 1]
             self._last_prices[cursor.columns.instrument] = cursor.prices[row - 1]
             self._cursor = None
+
+    def _watched_rows(
+        self, events: Iterator[Trade | Bar], handler: Callable[[Any, Any], None] | None
+    ) -> None:
+        """Show rows to the compositions first, then to the strategy, until somebody acts."""
+        desk, context = self.desk, self._context
+        for event in events:
+            desk.seen(event)
+            if handler is not None:
+                handler(context, event)
+            if context.wishes or desk.outbox or desk.told:
+                return
 
     def _market_handler(self, columns: MarketColumns) -> Callable[[Any, Any], None] | None:
         """Return what a row of this stream must be given to, or None when nobody asked."""
@@ -227,12 +258,15 @@ class Kernel:
         if type(columns) is TradeColumns:
             asked = columns.instrument in self.subscriptions.trades
             return self._strategy.on_trade if asked else None
-        return self._bar_handler(columns.instrument, columns.interval_ns)  # type: ignore[union-attr]
+        return self._bar_handler(columns)  # type: ignore[arg-type]
 
-    def _bar_handler(self, instrument: str, interval_ns: int) -> Callable[[Any, Any], None] | None:
-        wanted = self.subscriptions.bars.get((instrument, interval_ns))
+    def _bar_handler(self, bars: BarColumns | Bar) -> Callable[[Any, Any], None] | None:
+        wanted = self.subscriptions.of(bars)
         if wanted is None:
             return None
+        if bars.running:
+            # Indicators take closed bars in; one that is still forming would be taken twice.
+            return self._strategy.on_running_bar
         on_bar = self._strategy.on_bar
         updates = tuple(each.update for each in wanted.indicators)
         if not updates:
@@ -247,8 +281,11 @@ class Kernel:
 
     def _market_event(self, event: Trade | Bar) -> None:
         """Give one market event to the strategy: the batch of one that a live feed brings."""
+        if self._only_feeds(event):
+            return
         self._single = event
         self._unchained.append(event)
+        desk = self.desk
         handler: Callable[[Any, Any], None] | None
         if type(event) is Trade:
             self._last_prices[event.instrument] = event.price_ticks
@@ -257,15 +294,27 @@ class Kernel:
         else:
             assert type(event) is Bar, event
             self._last_prices[event.instrument] = event.close_ticks
-            handler = (
-                self._bar_handler(event.instrument, event.interval_ns)
-                if self.failure is None
-                else None
-            )
+            handler = self._bar_handler(event) if self.failure is None else None
             self._remember(event)
+        if desk.watchers:
+            desk.seen(event)
         if handler is not None:
             self._call(handler, event)
+        if desk.outbox or desk.told:
+            self._settle()
         self._single = None
+
+    def _only_feeds(self, event: Trade | Bar) -> bool:
+        """Whether the strategy sees only the bars that are made of this event."""
+        asked = self.subscriptions
+        if not asked.made:
+            return False
+        if type(event) is Trade:
+            stream, wanted = (event.instrument, 0), event.instrument in asked.trades
+        else:
+            assert type(event) is Bar, event
+            stream, wanted = (event.instrument, event.interval_ns), asked.of(event) is not None
+        return not wanted and stream in asked.feeding()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -277,6 +326,8 @@ class Kernel:
                 pass
             case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
                 pass
+            case GapSeen():
+                self._gap(event)
             case RunStarted():
                 self._start(event)
             case RunResumed():
@@ -303,17 +354,31 @@ class Kernel:
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:
             return
-        strategy = self._strategy
-        if type(report) is Fill:
-            self.ledger.book_fill(report)
-            parent, filled = report.decision_id, order.filled_lots
+        fills = type(report) is Fill
+        if fills:
+            self.ledger.book_fill(report)  # type: ignore[arg-type]
+        strategy, desk = self._strategy, self.desk
+        if desk.engaged:
+            self._origin = _origin_of_report(report, order)
+            desk.report(report)  # type: ignore[arg-type]
+            self._settle()
+            self._origin = _no_origin
+        elif fills:
             if type(strategy).on_fill is not Strategy.on_fill:
-                self._origin = lambda: f"fill:{parent}:{filled}"
+                self._origin = _origin_of_report(report, order)
                 self._call(strategy.on_fill, report)
         elif type(strategy).on_order is not Strategy.on_order:
-            name, parent = type(report).__name__, report.decision_id  # type: ignore[union-attr]
-            self._origin = lambda: f"{name}:{parent}"
+            self._origin = _origin_of_report(report, order)
             self._call(strategy.on_order, report)
+
+    def _tell_strategy(self, news: News) -> None:
+        """Give the strategy the news of one of its orders, where it asked for such."""
+        strategy = self._strategy
+        if type(news) is Fill:
+            if type(strategy).on_fill is not Strategy.on_fill:
+                self._call(strategy.on_fill, news)
+        elif type(strategy).on_order is not Strategy.on_order:
+            self._call(strategy.on_order, news)
 
     def _fire(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
@@ -323,7 +388,12 @@ class Kernel:
             reached = ClockReached(arrival_time_ns=self._now_ns, woke_at_ns=self._woke_at_ns)
             self._journal.input(reached)
         self._origin = lambda: f"timer:{timer.name}:{timer.due_ns}"
-        self._call(self._strategy.on_timer, timer)
+        if timer.name in self.desk.alarms:
+            self.desk.fire(timer)
+            self._settle()
+            self._origin = _no_origin
+        else:
+            self._call(self._strategy.on_timer, timer)
 
     def _start(self, event: RunStarted) -> None:
         self.ledger = Ledger(
@@ -341,15 +411,26 @@ class Kernel:
     def _resume(self, event: RunResumed) -> None:
         if event.state == "fresh":
             # The operator chose to lose what the strategy knew; positions and orders stay.
-            self.timers.clear()
+            self.timers.clear(but=self.desk.alarms)
             self._declare()
             self._set_declared_timers()
+        # A cancel may be repeated, and whether the old process sent it nobody knows.
+        self.desk.send_cancels_again()
+        self._settle()
+
+    def _gap(self, event: GapSeen) -> None:
+        """Stop trading: the strategy's bars are to halt the run where nothing traded."""
+        reason = f"no trade of {event.instrument} in bar {event.rule}:{event.open_time_ns}"
+        self.risk.halt(reason)
+        self._cancel_open(f"gap:{event.rule}:{event.instrument}:{event.open_time_ns}")
 
     def _command(self, event: OperatorCommand) -> None:
         if event.command in ("halt", "stop"):
             self.risk.halt(f"{event.command} by {event.actor}")
         if event.command in ("halt", "cancel_all"):
-            self._cancel_open(f"operator:{event.command}:{event.arrival_time_ns}")
+            self._origin = lambda: f"operator:{event.command}:{event.arrival_time_ns}"
+            self._cancel_open(self._origin())
+            self._origin = _no_origin
 
     def _end(self, event: RunEnded) -> None:
         self._last_prices.update(event.marks)
@@ -373,70 +454,35 @@ class Kernel:
         self._origin = _no_origin
 
     def _settle(self) -> None:
-        """Check the wishes of one callback, journal them durably, then send what passed."""
+        """Decide what is wished, and what follows from it; then make it durable and send it.
+
+        What the strategy is told meanwhile may make it wish more: all that one input leads to is
+        durable before the first of it leaves.
+        """
+        desk = self.desk
         wishes = self._context.wishes
-        age_ns, warm_up = self._input_age()
-        journal = self._journal
-        leaving: list[Wish] = []
-        for wish in wishes:
-            if type(wish) is PlaceOrder:
-                denied = self._refusal(wish, age_ns, warm_up=warm_up)
-                if denied is not None:
-                    journal.decision(denied)
-                    self._denials.append(denied)
-                    self.denied += 1
-                    continue
-                self.orders.add(wish)
-            journal.decision(wish)
-            leaving.append(wish)
-        wishes.clear()
-        if leaving:
-            journal.commit()
-            venue = self._venue
-            for wish in leaving:
-                if type(wish) is PlaceOrder:
-                    self.orders.by_id[wish.decision_id].state = OrderState.SENT
-                    venue.place(wish)
-                else:
-                    venue.cancel(wish)  # type: ignore[arg-type]
-        while self._denials:
-            self._tell_denied(self._denials.pop(0))
+        if wishes:
+            desk.take(wishes)
+            wishes.clear()
+        if self._settling:
+            return
+        if desk.told:
+            self._settling = True
+            while desk.told:
+                self._tell(*desk.told.popleft())
+            self._settling = False
+        if desk.outbox:
+            self._journal.commit()
+            desk.send(self._venue)
 
-    def _refusal(self, wish: PlaceOrder, age_ns: int, *, warm_up: bool) -> OrderDenied | None:
-        if warm_up:
-            refusal: tuple[str, str] | None = (
-                "warm_up",
-                f"{wish.instrument}: this bar only warms the indicators; wait for the start",
-            )
-        else:
-            refusal = self.risk.refusal(
-                wish,
-                self.instruments[wish.instrument],
-                position_lots=self.position_lots(wish.instrument),
-                open_lots=self.orders.open_lots(wish.instrument) if self.orders.open else 0,
-                open_orders=len(self.orders.open),
-                input_age_ns=age_ns,
-            )
-        if refusal is None:
-            return None
-        rule, detail = refusal
-        return OrderDenied(
-            decision_id=wish.decision_id,
-            instrument=wish.instrument,
-            rule=rule,
-            detail=detail,
-            decided_at_ns=wish.decided_at_ns,
-            origin=wish.origin,
-        )
-
-    def _tell_denied(self, denied: OrderDenied) -> None:
-        if denied.rule != "warm_up" and type(self._strategy).on_order is not Strategy.on_order:
-            outer = self._origin, self._cursor, self._single
-            self._now_ns = self.now_ns
-            self._cursor, self._single = None, None
-            self._origin = lambda: f"denied:{denied.decision_id}"
-            self._call(self._strategy.on_order, denied)
-            self._origin, self._cursor, self._single = outer
+    def _tell(self, news: News, origin: str) -> None:
+        """Give the strategy news in the middle of something else: a callback of its own."""
+        outer = self._origin, self._cursor, self._single
+        self._now_ns = self.now_ns
+        self._cursor, self._single = None, None
+        self._origin = lambda: origin
+        self._tell_strategy(news)
+        self._origin, self._cursor, self._single = outer
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, InvariantViolated):
@@ -455,17 +501,8 @@ class Kernel:
         self._cancel_open(f"failed:{origin}")
 
     def _cancel_open(self, origin: str) -> None:
-        for place, order in enumerate(list(self.orders.open)):
-            self._context.wishes.append(
-                CancelOrder(
-                    decision_id=decision_id(self.strategy_name, origin, place),
-                    order_decision_id=order,
-                    decided_at_ns=self.now_ns,
-                    origin=origin,
-                )
-            )
-        if self._context.wishes:
-            self._settle()
+        self.desk.cancel_everything(origin)
+        self._settle()
 
     # -- what the context asks ----------------------------------------------------------------
 
@@ -509,6 +546,23 @@ class Kernel:
         price = cursor.prices[row] if same else self._last_prices.get(instrument)
         return cursor.origin(row), cursor.arrivals[row], price
 
+    def price_ticks(self, instrument: str) -> int | None:
+        """Return the last price seen, the row being handled included; None before any."""
+        cursor = self._cursor
+        if cursor is not None and cursor.columns.instrument == instrument:
+            return cursor.prices[cursor.row]
+        return self._last_prices.get(instrument)
+
+    def write(self, record: Any) -> None:  # noqa: ANN401 - any decision record
+        """Journal a decision; it is durable before anything of it leaves."""
+        self._journal.decision(record)
+
+    def finest_interval_ns(self, instrument: str) -> int:
+        """Return the shortest bars the strategy sees of an instrument; 0 where it sees prints."""
+        asked = self.subscriptions
+        lengths = [length for symbol, length in asked.bars if symbol == instrument]
+        return 0 if instrument in asked.trades or not lengths else min(lengths)
+
     def last_prices(self) -> dict[str, int]:
         """Return the last price seen of each instrument, in ticks; the final marks at the end."""
         return dict(self._last_prices)
@@ -535,20 +589,21 @@ class Kernel:
         """Journal a write of the strategy's store."""
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.now_ns))
 
-    def bars_seen(self, instrument: str, interval_ns: int, count: int) -> Sequence[Bar]:
+    def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars the strategy has seen, the one being handled included."""
-        subscription = self.subscriptions.bars[instrument, interval_ns]
+        subscription = self.subscriptions.of(stream)
+        assert subscription is not None, stream
         found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.
         cursor = self._under_way
-        if cursor is not None and cursor.is_bars_of(instrument, interval_ns):
+        if cursor is not None and cursor.is_bars_of(stream):
             parts.append(cursor.columns.rows(0, cursor.row + 1))  # type: ignore[arg-type]
         for part in reversed(parts):
             if isinstance(part, Bar):
                 found.append(part)
             else:
-                tick = self.instruments[instrument].tick_float
+                tick = self.instruments[stream.instrument].tick_float
                 start = max(0, len(part) - (count - len(found)))
                 tail = Cursor(part.rows(start, len(part)), tick)
                 found.extend(bar for bar in reversed(list(tail.events)) if isinstance(bar, Bar))
@@ -564,6 +619,8 @@ class Kernel:
         digest = sha256(self.ledger.state_hash().encode())
         digest.update(repr([each.snapshot() for each in self.orders.by_id.values()]).encode())
         digest.update(repr(self.timers.snapshot()).encode())
+        if self.desk.engaged:
+            digest.update(repr(self.desk.snapshot()).encode())
         digest.update(repr(sorted(self._context.store.items())).encode())
         digest.update(self.seen.hexdigest().encode())
         return digest.hexdigest()
@@ -578,7 +635,6 @@ class Kernel:
         self._strategy = self._make_strategy()
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
-        self._denials: list[OrderDenied] = []
         self._unchained: list[Trade | Bar] = []
         self._single = None
         started, self._started = self._started, False
@@ -590,7 +646,7 @@ class Kernel:
         for name, interval_ns, offset_ns in self._declared_timers:
             self.timers.set_every(name, interval_ns, after_ns=self._now_ns, offset_ns=offset_ns)
 
-    def _input_age(self) -> tuple[int, bool]:
+    def input_age(self) -> tuple[int, bool]:
         """Return how old the event being handled was on arrival, and whether it only warms up.
 
         Timers and reports are fresh.
@@ -605,12 +661,26 @@ class Kernel:
         return event.arrival_time_ns - event.venue_time_ns, False  # type: ignore[union-attr]
 
     def _remember(self, seen: MarketColumns | Bar) -> None:
-        if type(seen) is TradeColumns:
+        if type(seen) is TradeColumns or seen.running:  # type: ignore[union-attr]
             return
-        wanted = self.subscriptions.bars.get((seen.instrument, seen.interval_ns))  # type: ignore[union-attr]
+        wanted = self.subscriptions.of(seen)  # type: ignore[arg-type]
         if wanted is None:
             return
         wanted.remember(seen)  # type: ignore[arg-type]
+
+
+def _origin_of_report(report: Report, order: Order) -> Callable[[], str]:
+    """Return what names the decisions made on a report; it is asked for only when there are any.
+
+    What one order can have several times is named by what it answers as well.
+    """
+    parent = report.decision_id  # type: ignore[union-attr]
+    if type(report) is Fill:
+        filled = order.filled_lots
+        return lambda: f"fill:{parent}:{filled}"
+    name = type(report).__name__
+    answered = order.answered if type(report) in _REPEATED else ""
+    return lambda: f"{name}:{parent}:{answered}" if answered else f"{name}:{parent}"
 
 
 def _no_origin() -> str:

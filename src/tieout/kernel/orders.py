@@ -6,15 +6,17 @@ import msgspec
 
 from tieout.errors import InvariantViolated
 from tieout.model.events import (
+    AmendRejected,
     CancelRejected,
     Fill,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import OrderState, OrderType, PlaceOrder
+from tieout.model.orders import AmendOrder, CancelOrder, OrderState, OrderType, PlaceOrder
 
 __all__ = ["Order", "Orders"]
 
@@ -25,11 +27,15 @@ class Order(msgspec.Struct, gc=False, eq=False):
     """One order as we know it.
 
     Attributes:
-        place: The decision that made it.
+        place: The decision that made it, with the terms that the venue last confirmed.
         state: `OrderState`.
         filled_lots: Booked so far; never above `place.lots` unless the venue overfilled.
         venue_order_id: The venue's id; empty before it accepted.
         fills: Lots by trade id, so that a fill seen twice counts once.
+        amends: Amends under way, oldest first; the venue answers them in the order they were sent.
+        cancel: The cancel under way; None when none is.
+        amended: Whether the venue ever changed its terms.
+        answered: Decision id of the cancel or amend that the last report of such answered.
     """
 
     place: PlaceOrder
@@ -38,17 +44,41 @@ class Order(msgspec.Struct, gc=False, eq=False):
     venue_order_id: str = ""
     triggered: bool = False
     fills: dict[str, int] = {}
+    amends: tuple[AmendOrder, ...] = ()
+    cancel: CancelOrder | None = None
+    amended: bool = False
+    answered: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still trade."""
+        return self.state not in _FINAL
 
     @property
     def open_lots(self) -> int:
-        """Signed lots that may still trade; an unknown order counts in full."""
+        """Signed lots that may still trade.
+
+        An unknown order counts in full, and so does an amend that would make it larger.
+        """
         if self.state in _FINAL:
             return 0
-        return (self.place.lots - self.filled_lots) * self.place.side
+        lots = self.place.lots
+        if self.amends:
+            lots = max(lots, *(each.lots or 0 for each in self.amends))
+        return (lots - self.filled_lots) * self.place.side
 
-    def snapshot(self) -> tuple[str, int, int]:
-        """Return (decision id, state, filled lots) for a state hash."""
-        return self.place.decision_id, int(self.state), self.filled_lots
+    def snapshot(self) -> tuple[object, ...]:
+        """Return (decision id, state, filled lots), and what changed, for a state hash."""
+        known = self.place.decision_id, int(self.state), self.filled_lots
+        if not (self.amends or self.amended or self.cancel is not None):
+            return known
+        place = self.place
+        return (
+            *known,
+            (place.lots, place.limit_ticks, place.stop_ticks),
+            tuple(each.decision_id for each in self.amends),
+            "" if self.cancel is None else self.cancel.decision_id,
+        )
 
 
 OrderReport = (
@@ -58,6 +88,8 @@ OrderReport = (
     | Fill
     | OrderCancelled
     | CancelRejected
+    | OrderAmended
+    | AmendRejected
     | OrderOutcomeUnknown
 )
 
@@ -87,8 +119,16 @@ class Orders:
         return order
 
     def open_lots(self, instrument: str) -> int:
-        """Return the signed sum of lots that may still trade in an instrument."""
-        return sum(o.open_lots for o in self.open.values() if o.place.instrument == instrument)
+        """Return the signed sum of lots that may still open a position in an instrument.
+
+        Orders that only reduce are left out: the exits of a position must not make room, in the
+        eyes of a limit, for more of it.
+        """
+        return sum(
+            order.open_lots
+            for order in self.open.values()
+            if order.place.instrument == instrument and not order.place.reduce_only
+        )
 
     def coming_lots(self, instrument: str) -> int:
         """Return the signed sum of lots under way: no limits, no sleeping stops."""
@@ -113,6 +153,7 @@ class Orders:
             return None
         if order.state in _FINAL:
             self.open.pop(report.decision_id, None)
+            order.cancel = None
         return order
 
     def _moves(self, order: Order, report: OrderReport) -> bool:
@@ -124,12 +165,7 @@ class Orders:
         if order.state in _FINAL:
             return False
         if kind is OrderAccepted:
-            order.venue_order_id = report.venue_order_id  # type: ignore[union-attr]
-            waiting = (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN)
-            if order.state in waiting:
-                order.state = OrderState.PARTLY_FILLED if order.filled_lots else OrderState.ACCEPTED
-                return True
-            return False
+            return self._accepted(order, report.venue_order_id)  # type: ignore[union-attr]
         if kind is OrderRejected:
             order.state = OrderState.REJECTED
             return True
@@ -141,7 +177,45 @@ class Orders:
             if changed:
                 order.state = OrderState.UNKNOWN
             return changed
-        return kind is CancelRejected
+        if kind is OrderAmended:
+            return self._amended(order, report)  # type: ignore[arg-type]
+        if kind is AmendRejected:
+            # It stands as it stood; that is news even of an amend that was never ours.
+            order.answered = order.amends[0].decision_id if order.amends else ""
+            order.amends = order.amends[1:]
+            return True
+        assert kind is CancelRejected, report
+        order.answered = "" if order.cancel is None else order.cancel.decision_id
+        order.cancel = None
+        return True
+
+    def _accepted(self, order: Order, venue_order_id: str) -> bool:
+        order.venue_order_id = venue_order_id
+        if order.state in (OrderState.INTENDED, OrderState.SENT, OrderState.UNKNOWN):
+            order.state = OrderState.PARTLY_FILLED if order.filled_lots else OrderState.ACCEPTED
+            return True
+        return False
+
+    def _amended(self, order: Order, report: OrderAmended) -> bool:
+        place = order.place
+        told = (report.lots, report.limit_ticks, report.stop_ticks)
+        order.answered = ""
+        if order.amends and _wanted(place, order.amends[0]) == told:
+            order.answered = order.amends[0].decision_id
+            order.amends = order.amends[1:]
+        elif told == (place.lots, place.limit_ticks, place.stop_ticks):
+            # Told by the answer and by the stream: the second changes nothing.
+            return False
+        order.place = msgspec.structs.replace(
+            place,
+            lots=report.lots,
+            limit_ticks=report.limit_ticks,
+            stop_ticks=report.stop_ticks,
+        )
+        order.amended = True
+        if order.filled_lots >= report.lots:
+            order.state = OrderState.FILLED
+        return True
 
     def _fill(self, order: Order, fill: Fill) -> bool:
         if fill.trade_id in order.fills:
@@ -150,6 +224,19 @@ class Orders:
         order.filled_lots += fill.lots
         if order.filled_lots >= order.place.lots:
             order.state = OrderState.FILLED
+        elif order.state is OrderState.REJECTED:
+            # The venue has it after all: what is left may trade, so it counts again.
+            order.state = OrderState.PARTLY_FILLED
+            self.open[fill.decision_id] = order
         elif order.state not in _FINAL:
             order.state = OrderState.PARTLY_FILLED
         return True
+
+
+def _wanted(place: PlaceOrder, wish: AmendOrder) -> tuple[int, int | None, int | None]:
+    """Return (lots, limit, stop) of an order once an amend is done."""
+    return (
+        place.lots if wish.lots is None else wish.lots,
+        place.limit_ticks if wish.limit_ticks is None else wish.limit_ticks,
+        place.stop_ticks if wish.stop_ticks is None else wish.stop_ticks,
+    )

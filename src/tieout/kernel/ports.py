@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Input, Report
-    from tieout.model.orders import CancelOrder, PlaceOrder
+    from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
 __all__ = ["Clock", "Inputs", "JournalPort", "MarketBatch", "MarketRecord", "Source", "Venue"]
 
@@ -56,6 +56,12 @@ class Venue(Protocol):
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel for sending."""
+
+    def amend(self, order: AmendOrder) -> None:
+        """Take an amend for sending; only called where the venue profile says it is native.
+
+        The answers are `OrderAmended` and `AmendRejected`, in the order the amends were sent.
+        """
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest arrival ≤ limit at which `advance` may have something, or None.

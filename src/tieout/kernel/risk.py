@@ -63,7 +63,7 @@ class RiskGate:
         """Refuse every further order until the run ends."""
         self.halted_by = self.halted_by or reason
 
-    def refusal(
+    def objection(
         self,
         order: PlaceOrder,
         instrument: Instrument,
@@ -75,11 +75,14 @@ class RiskGate:
     ) -> tuple[str, str] | None:
         """Return (rule, explanation) when the order must not leave, else None.
 
+        An order that is kept back for now, and one that is to be amended, are asked about as they
+        would be then. What leaves is asked about by `too_often` as well.
+
         Args:
             order: The wish, rounded.
             instrument: Its instrument.
             position_lots: Signed lots held.
-            open_lots: Signed lots of orders that may still trade, unknown ones in full.
+            open_lots: Signed lots of orders that may still open, unknown ones in full.
             open_orders: How many orders are open.
             input_age_ns: Arrival minus venue time of the event the wish rests on.
         """
@@ -91,7 +94,9 @@ class RiskGate:
                 f"{instrument.max_lots}; change the size"
             )
         signed = order.lots * order.side
-        reduces = position_lots * order.side < 0 and order.lots <= abs(position_lots)
+        reduces = order.reduce_only or (
+            position_lots * order.side < 0 and order.lots <= abs(position_lots)
+        )
         if input_age_ns > self.limits.input_age_ns_max and not reduces:
             return "stale_input", (
                 f"{order.instrument}: decided on input {input_age_ns / 1e9:.3f} s old; allowed: "
@@ -107,7 +112,7 @@ class RiskGate:
                 f"{order.instrument}: {open_orders} orders are open; allowed: "
                 f"{self.limits.open_orders_max}; cancel some first"
             )
-        return self._rate(order)
+        return None
 
     def _amounts(
         self,
@@ -140,7 +145,8 @@ class RiskGate:
             )
         return None
 
-    def _rate(self, order: PlaceOrder) -> tuple[str, str] | None:
+    def too_often(self, order: PlaceOrder) -> tuple[str, str] | None:
+        """Return why there were too many orders of late, or None; then this one counts as sent."""
         recent = self._recent
         now = order.decided_at_ns
         while recent and recent[0] <= now - _MINUTE_NS:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
 
 from tieout.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 __all__ = ["Timer", "Timers"]
 
@@ -74,10 +78,11 @@ class Timers:
         self._look()
         return Timer(name, due_ns)
 
-    def clear(self) -> None:
-        """Forget all timers."""
-        self._due.clear()
-        self._live.clear()
+    def clear(self, *, but: Container[str] = ()) -> None:
+        """Forget all timers, except those with these names."""
+        self._live = {name: number for name, number in self._live.items() if name in but}
+        self._due = [each for each in self._due if self._live.get(each[2]) == each[1]]
+        heapify(self._due)
         self._look()
 
     def snapshot(self) -> tuple[tuple[int, str, int], ...]:

@@ -1,7 +1,30 @@
-"""The compiled core: matching and the chain of market rows."""
+"""The compiled core: matching, drilling down, making bars, merging streams, chaining rows."""
 
 from tieout.market._compile import sources_digest
+from tieout.market.bars import EACH_TRADE, BarMaker, MadeBars
 from tieout.market.chain import DataChain
+from tieout.market.drilldown import Band, DrillingCore
+from tieout.market.finer import DataBreak, FinerMarket, with_gaps
 from tieout.market.matching import CoreReport, MatchingCore, ReportKind
+from tieout.market.merging import Window, merged_windows
+from tieout.market.resolution import ASSUMED, resolution_name
 
-__all__ = ["CoreReport", "DataChain", "MatchingCore", "ReportKind", "sources_digest"]
+__all__ = [
+    "ASSUMED",
+    "EACH_TRADE",
+    "Band",
+    "BarMaker",
+    "CoreReport",
+    "DataBreak",
+    "DataChain",
+    "DrillingCore",
+    "FinerMarket",
+    "MadeBars",
+    "MatchingCore",
+    "ReportKind",
+    "Window",
+    "merged_windows",
+    "resolution_name",
+    "sources_digest",
+    "with_gaps",
+]

@@ -10,28 +10,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.market._commands_compiled import act_until, judge, price_to_check, reports_at_most
 from tieout.market._compile import compiled, compiled_inner
 from tieout.market._layout import (
+    ACTIVATION,
     AFTER,
     AMBIGUOUS,
     ARMED,
+    ARRIVAL,
     AT_ONCE,
-    CANCEL_COUNT,
-    CANCEL_TIME,
+    CLOSE_PHASE,
+    CLOSE_TIME,
+    CLOSING,
     COMMITTED,
+    COUNTED,
     CURSOR,
     DONE,
     EVENT_RANK,
+    EXPIRES,
     FUNDING_INTERVAL,
+    HIGH,
     HUNGRY,
-    IMPACT_LEVEL,
+    IN_FORCE_REASON,
     KIND,
+    KNOWN_TIME,
+    LAST_LEFT,
     LAST_PRICE,
-    LEVEL,
+    LAST_TIME,
+    LEFT,
     LIMIT,
     LIMIT_KIND,
-    MARKET_KIND,
-    NUMBER,
+    LIMIT_MET,
+    LOW,
+    MET,
+    NEVER,
+    NO_TRIGGER,
+    OPEN_TIME,
+    OPENED,
+    OPENING,
     OPENING_RANK,
     ORDER_COUNT,
     ORDER_WIDTH,
@@ -40,38 +56,65 @@ from tieout.market._layout import (
     OUT_WIDTH,
     PHASE,
     POSITION,
+    POST_ONLY,
     PRICE_MAX,
     PRICE_TOO_HIGH,
     PROBLEM,
+    QUANTITY,
+    REDUCE_ONLY,
     RESTING,
     SCANNED,
     SIDE,
+    STALE_AFTER,
+    STARTS,
     STAT_COUNT,
     STAT_HEAD,
     STAT_ROW,
+    STATISTICS,
+    STAYS,
     STOP,
+    STOP_MET,
+    TAKER,
     TAKING,
-    TOUCH,
-    TRIGGER_REPORT,
+    TO_LIMIT_KIND,
+    TOUCH_TRIGGER,
+    TRADED_ROW,
+    TRADED_TIME,
+    TRAILING_TRIGGER,
+    TRIGGER,
+    UNJUDGED,
+    UNSURE,
     VOLUME,
     WAITING,
     WINDOW,
 )
 from tieout.market._orders_compiled import (
-    answer_first_cancel,
     charge_funding,
-    expire,
+    count_volume,
+    end_order,
+    end_useless,
     fill,
+    fill_resting,
     first_after,
     funding_count,
     high_bound,
+    is_through,
     low_bound,
     offered_lots,
     pass_over,
-    remove_done,
+    rest_at,
+    settle,
     shifted_price,
     time_bound,
-    write_report,
+)
+from tieout.market._triggers_compiled import (
+    activates,
+    fires,
+    is_marketable,
+    is_reached,
+    ratchet,
+    release,
+    trailed_stop,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +132,7 @@ BLOCK = 64
 def next_touch(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     close_time: Array,
     highs: Array,
     lows: Array,
@@ -99,7 +142,7 @@ def next_touch(
     """Return the first row in [start, stop) that may touch an order, or stop."""
     if start >= stop:
         return stop
-    from_time = time_bound(state, orders, cancels, 0)
+    from_time = time_bound(state, orders, commands, 0)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
     row = start
@@ -123,160 +166,316 @@ def next_touch(
 
 @compiled_inner
 def meet_bar(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    open_time: int,
-    close_time: int,
-    arrival: int,
-    opening: int,
-    high: int,
-    low: int,
-    closing: int,
-    volume: int,
-    last: int,
+    state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
 ) -> None:
-    """Let one bar act on cancels, funding, and every open order."""
-    while state[CANCEL_COUNT] > 0 and cancels[CANCEL_TIME] <= open_time:
-        answer_first_cancel(state, orders, cancels, out, arrival, cancels[CANCEL_TIME])
-    charge_funding(state, out, open_time, state[POSITION], last, arrival)
-    activate(state, orders, open_time, close_time)
-    position = state[POSITION]
-    left = volume
-    stop_filled = False
-    for order in range(state[ORDER_COUNT]):
-        base = order * ORDER_WIDTH
-        if orders[base + PHASE] == ARMED and orders[base + AFTER] <= open_time:
-            side = orders[base + SIDE]
-            stop = orders[base + STOP]
-            reached = high if side == 1 else low
-            if side * reached < side * stop:
-                continue
-            stop_filled = True
-            at_open = side * opening >= side * stop
-            time = open_time if at_open else close_time
-            rank = OPENING_RANK if at_open else EVENT_RANK
-            write_report(
-                state, out, TRIGGER_REPORT, orders[base + NUMBER], time, arrival, time, rank
-            )
-            orders[base + PHASE] = HUNGRY
-            orders[base + AFTER] = time
-            lots = take(
-                state,
-                orders,
-                out,
-                ring,
-                impact_y,
-                base,
-                time,
-                arrival,
-                opening if at_open else stop,
-                volume,
-                left,
-                rank,
-            )
-            left -= lots
-            if at_open:
-                position += side * lots
-            end_if_at_once(state, orders, out, base, close_time, arrival)
-            if orders[base + PHASE] == HUNGRY:
-                # Met this bar already; the second round leaves it alone.
-                orders[base + AFTER] = close_time
-    limit_filled = False
-    for order in range(state[ORDER_COUNT]):
-        base = order * ORDER_WIDTH
-        phase = orders[base + PHASE]
-        side = orders[base + SIDE]
-        before = orders[base + AFTER] <= open_time
-        if phase == HUNGRY and orders[base + AFTER] < close_time:
-            reference = opening if before else side * max(side * opening, side * closing)
-            lots = take(
-                state,
-                orders,
-                out,
-                ring,
-                impact_y,
-                base,
-                open_time if before else close_time,
-                arrival,
-                reference,
-                volume,
-                left,
-                OPENING_RANK if before else EVENT_RANK,
-            )
-            left -= lots
-            if before:
-                position += side * lots
-            end_if_at_once(state, orders, out, base, close_time, arrival)
-        elif (phase == TAKING or phase == RESTING) and before:
-            limit = orders[base + LIMIT]
-            reached = low if side == 1 else high
-            through = side * reached < side * limit or (state[TOUCH] == 1 and reached == limit)
-            counted = False
-            if phase == TAKING:
-                orders[base + PHASE] = RESTING
-                if side * opening <= side * limit:
-                    lots = take_within(
-                        state,
-                        orders,
-                        out,
-                        ring,
-                        impact_y,
-                        base,
-                        open_time,
-                        arrival,
-                        opening,
-                        volume,
-                        left,
-                    )
-                    left -= lots
-                    position += side * lots
-                    counted = lots > 0
-            limit_filled = limit_filled or counted or through
-            if through and orders[base + PHASE] != DONE:
-                if not counted:
-                    orders[base + VOLUME] += volume
-                lots = offered_lots(state, orders, base, left)
-                if lots > 0:
-                    fill(
-                        state,
-                        orders,
-                        out,
-                        base,
-                        lots,
-                        limit,
-                        limit,
-                        1,
-                        close_time,
-                        arrival,
-                        EVENT_RANK,
-                    )
-                    left -= lots
-            end_if_at_once(state, orders, out, base, close_time, arrival)
-    if stop_filled and limit_filled:
+    """Let the bar that stands in the state act on commands, funding, and every open order."""
+    opened = state[OPEN_TIME]
+    closed = state[CLOSE_TIME]
+    known = state[KNOWN_TIME]
+    opening = state[OPENING]
+    act_until(
+        state, orders, commands, out, ring, impact_y, opened, opened, opening, 1, 1, known, -NEVER
+    )
+    last = state[LAST_PRICE]
+    charge_funding(state, out, opened, state[POSITION], last, known)
+    activate(state, orders)
+    state[OPENED] = state[POSITION]
+    state[STOP_MET] = 0
+    state[LIMIT_MET] = 0
+    state[UNSURE] = 0
+    meet_orders(state, orders, out, ring, impact_y)
+    if state[UNSURE] == 1 or (state[STOP_MET] == 1 and state[LIMIT_MET] == 1):
         state[AMBIGUOUS] += 1
-    charge_inside(state, out, close_time, position, last, closing, arrival)
-    while state[CANCEL_COUNT] > 0 and cancels[CANCEL_TIME] <= close_time:
-        answer_first_cancel(state, orders, cancels, out, arrival, close_time)
-    remove_done(state, orders)
+    # What traded at the open counts for what is due inside, the rest does not. At the close itself
+    # the mark is this bar's close, before that the last one's.
+    charge_funding(state, out, closed - 1, state[OPENED], last, known)
+    charge_funding(state, out, closed, state[OPENED], state[CLOSING], known)
+    close_session(state, orders)
+    act_until(
+        state,
+        orders,
+        commands,
+        out,
+        ring,
+        impact_y,
+        closed,
+        closed,
+        state[CLOSING],
+        0,
+        1,
+        known,
+        closed,
+    )
+    end_useless(state, orders, out, closed, known)
+    settle(state, orders)
 
 
 @compiled_inner
-def activate(state: Array, orders: Array, open_time: int, close_time: int) -> None:
-    """Decide what orders that arrived before this bar's close are."""
+def meet_orders(state: Array, orders: Array, out: Array, ring: Array, impact_y: float) -> None:
+    """Show the bar to every order: stops before the rest, older ones before younger ones.
+
+    Inside of the bar, orders that only reduce come last, so that no order of the others', whose
+    place in the bar is not known, can leave them to open the other side.
+    """
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
-        if orders[base + PHASE] != WAITING or orders[base + AFTER] >= close_time:
+        if is_stop(orders, base) and meets(state, orders, base):
+            stop_at_open(state, orders, out, ring, impact_y, base)
+            if orders[base + REDUCE_ONLY] == 0:
+                stop_inside(state, orders, out, ring, impact_y, base)
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if not is_stop(orders, base) and meets(state, orders, base):
+            meet_at_open(state, orders, out, ring, impact_y, base)
+            if orders[base + REDUCE_ONLY] == 0:
+                meet_inside(state, orders, out, ring, impact_y, base)
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if orders[base + REDUCE_ONLY] == 1 and is_stop(orders, base) and meets(state, orders, base):
+            stop_inside(state, orders, out, ring, impact_y, base)
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if (
+            orders[base + REDUCE_ONLY] == 1
+            and not is_stop(orders, base)
+            and meets(state, orders, base)
+        ):
+            meet_inside(state, orders, out, ring, impact_y, base)
+
+
+@compiled_inner
+def activate(state: Array, orders: Array) -> None:
+    """Decide what orders that arrived before this bar's close are."""
+    opened = state[OPEN_TIME]
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if (
+            orders[base + PHASE] != WAITING
+            or orders[base + AFTER] >= state[CLOSE_TIME]
+            or orders[base + STARTS] > opened
+        ):
             continue
-        if orders[base + KIND] == MARKET_KIND:
-            orders[base + PHASE] = HUNGRY
-        elif orders[base + KIND] == LIMIT_KIND:
-            orders[base + PHASE] = TAKING if orders[base + AFTER] <= open_time else RESTING
-        else:
+        if orders[base + TRIGGER] != NO_TRIGGER:
             orders[base + PHASE] = ARMED
+        elif orders[base + KIND] != LIMIT_KIND:
+            orders[base + PHASE] = HUNGRY
+        else:
+            takes = orders[base + AFTER] <= opened and orders[base + POST_ONLY] == 0
+            orders[base + PHASE] = TAKING if takes else RESTING
+
+
+@compiled_inner
+def is_stop(orders: Array, base: int) -> bool:
+    """Whether an order waits for the price to go against us."""
+    trigger = orders[base + TRIGGER]
+    return orders[base + PHASE] == ARMED and trigger != TOUCH_TRIGGER
+
+
+@compiled_inner
+def meets(state: Array, orders: Array, base: int) -> bool:
+    """Whether the bar may act on an order: it has arrived, and the price was fresh when it did."""
+    phase = orders[base + PHASE]
+    if phase == WAITING or phase == DONE or phase == CLOSE_PHASE:
+        return False
+    if state[STALE_AFTER] == NEVER:
+        return True
+    traded = state[OPEN_TIME] if state[QUANTITY] > 0 else state[TRADED_TIME]
+    return orders[base + ARRIVAL] - traded <= state[STALE_AFTER]
+
+
+@compiled_inner
+def is_before(state: Array, orders: Array, base: int) -> bool:
+    """Whether an order was there at the bar's open."""
+    return orders[base + AFTER] <= state[OPEN_TIME]
+
+
+@compiled_inner
+def outlives(state: Array, orders: Array, base: int) -> bool:
+    """Whether an order lives to the bar's close; one that does not meets only the open."""
+    return orders[base + EXPIRES] >= state[CLOSE_TIME]
+
+
+@compiled_inner
+def stamp_inside(state: Array, orders: Array, base: int) -> int:
+    """Return the venue time of what happens inside: the close, or the last moment before expiry."""
+    return min(state[CLOSE_TIME], orders[base + EXPIRES] - 1)
+
+
+@compiled_inner
+def far_price(state: Array, way: int) -> int:
+    """Return the bar's extreme on a way: its high up, its low down."""
+    return state[HIGH] if way == 1 else state[LOW]
+
+
+@compiled_inner
+def stop_at_open(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Trigger a stop that the open is at or beyond; a market order fills there."""
+    if is_before(state, orders, base) and fires(orders, base, state[OPENING]):
+        state[STOP_MET] = 1
+        trigger_at_open(state, orders, out, ring, impact_y, base)
+
+
+@compiled_inner
+def trigger_at_open(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Trigger an order at the open; what is a limit order then meets the bar as one."""
+    time = state[OPEN_TIME]
+    release(state, orders, out, base, state[OPENING], time, time, OPENING_RANK)
+    if orders[base + PHASE] == HUNGRY:
+        take(state, orders, out, ring, impact_y, base, state[OPENING], time, time, OPENING_RANK)
+        finish_triggered(state, orders, out, base)
+
+
+@compiled_inner
+def stop_inside(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Trigger a stop that the bar reaches after its open."""
+    if not is_stop(orders, base) or not is_before(state, orders, base):
+        return
+    if not outlives(state, orders, base):
+        return
+    side = orders[base + SIDE]
+    if orders[base + TRIGGER] == TRAILING_TRIGGER:
+        if not trails_into(state, orders, base):
+            return
+    elif side * far_price(state, side) < side * orders[base + STOP]:
+        return
+    state[STOP_MET] = 1
+    trigger_inside(state, orders, out, ring, impact_y, base)
+
+
+@compiled_inner
+def trails_into(state: Array, orders: Array, base: int) -> bool:
+    """Whether a trailing stop is reached inside of the bar, the worse way where both are possible.
+
+    The price that goes against us is tested against the stop as it stood, then the stop follows
+    the price that comes our way, then it is tested again. UNSURE where another order of high and
+    low would have filled at another price or not at all.
+    """
+    side = orders[base + SIDE]
+    against = far_price(state, side)
+    best = far_price(state, -side)
+    closing = state[CLOSING]
+    was_active = orders[base + ACTIVATION] == 0
+    if not was_active:
+        activation = orders[base + ACTIVATION]
+        if not activates(orders, base, best):
+            return False
+        if is_reached(orders, base, activation):
+            # The start of the stop lies beyond its activation: the price was there.
+            orders[base + STOP] = activation
+            return True
+        ratchet(orders, base, activation)
+    if is_reached(orders, base, against):
+        stop = orders[base + STOP]
+        higher = side * trailed_stop(orders, base, best) < side * stop
+        if higher or not (was_active or side * closing >= side * stop):
+            state[UNSURE] = 1
+        return True
+    ratchet(orders, base, best)
+    if not is_reached(orders, base, against):
+        return False
+    if not is_reached(orders, base, closing):
+        state[UNSURE] = 1
+    return True
+
+
+@compiled_inner
+def trigger_inside(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Trigger an order inside of the bar: a market order fills at the trigger price.
+
+    A limit order fills only where the close proves it: the price went through the limit, and did
+    so after the trigger, since the close itself does not reach the trigger.
+    """
+    stop = orders[base + STOP]
+    stamp = stamp_inside(state, orders, base)
+    closed = state[CLOSE_TIME]
+    release(state, orders, out, base, stop, stamp, closed, EVENT_RANK)
+    if orders[base + PHASE] == DONE:
+        return
+    if orders[base + PHASE] == HUNGRY:
+        take(state, orders, out, ring, impact_y, base, stop, stamp, closed, EVENT_RANK)
+    else:
+        orders[base + PHASE] = RESTING
+        closing = state[CLOSING]
+        if is_through(state, orders, base, closing) and not is_reached(orders, base, closing):
+            state[LIMIT_MET] = 1
+            count_volume(orders, base, state[QUANTITY])
+            fill_resting(state, orders, out, base, stamp, closed)
+    finish_triggered(state, orders, out, base)
+
+
+@compiled_inner
+def finish_triggered(state: Array, orders: Array, out: Array, base: int) -> None:
+    """Let an order that was triggered in this bar meet it no further."""
+    orders[base + AFTER] = state[CLOSE_TIME]
+    end_if_at_once(state, orders, out, base)
+
+
+@compiled_inner
+def meet_at_open(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Let an order that was there at the open meet it."""
+    if not is_before(state, orders, base):
+        return
+    opening = state[OPENING]
+    opened = state[OPEN_TIME]
+    if orders[base + PHASE] == ARMED and is_reached(orders, base, opening):
+        state[LIMIT_MET] = 1
+        trigger_at_open(state, orders, out, ring, impact_y, base)
+        if not is_before(state, orders, base):
+            return
+    if orders[base + PHASE] == HUNGRY:
+        take(state, orders, out, ring, impact_y, base, opening, opened, opened, OPENING_RANK)
+    elif orders[base + PHASE] == TAKING:
+        if is_marketable(orders, base, opening):
+            take_within(state, orders, out, ring, impact_y, base)
+        if orders[base + PHASE] == TAKING:
+            orders[base + PHASE] = RESTING
+    if orders[base + STARTS] != 0:
+        # An order for the open has no part in what follows.
+        end_if_at_once(state, orders, out, base)
+
+
+@compiled_inner
+def meet_inside(
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Let an order meet what comes after the open."""
+    if not meets(state, orders, base) or not outlives(state, orders, base):
+        return
+    phase = orders[base + PHASE]
+    closed = state[CLOSE_TIME]
+    side = orders[base + SIDE]
+    if is_before(state, orders, base):
+        if phase == ARMED:
+            if is_reached(orders, base, far_price(state, -side)):
+                state[LIMIT_MET] = 1
+                trigger_inside(state, orders, out, ring, impact_y, base)
+        elif phase == RESTING:
+            if is_through(state, orders, base, far_price(state, -side)):
+                state[LIMIT_MET] = 1
+                if orders[base + COUNTED] != closed:
+                    count_volume(orders, base, state[QUANTITY])
+                fill_resting(state, orders, out, base, stamp_inside(state, orders, base), closed)
+            end_if_at_once(state, orders, out, base)
+        elif phase == HUNGRY:
+            end_if_at_once(state, orders, out, base)
+    elif phase == HUNGRY and orders[base + AFTER] < closed:
+        if orders[base + UNJUDGED] == 1:
+            judge(state, orders, out, base, state[CLOSING], state[KNOWN_TIME])
+        if orders[base + PHASE] == HUNGRY:
+            reference = side * max(side * state[OPENING], side * state[CLOSING])
+            stamp = stamp_inside(state, orders, base)
+            take(state, orders, out, ring, impact_y, base, reference, stamp, closed, EVENT_RANK)
+            end_if_at_once(state, orders, out, base)
 
 
 @compiled_inner
@@ -287,74 +486,81 @@ def take(
     ring: Array,
     impact_y: float,
     base: int,
-    time: int,
-    arrival: int,
     reference: int,
-    volume: int,
-    left: int,
+    time: int,
+    moment: int,
     rank: int,
-) -> int:
-    """Fill a hungry order at a reference price; return the lots."""
-    orders[base + VOLUME] += volume
-    lots = offered_lots(state, orders, base, left)
-    if lots > 0:
-        paid = shifted_price(state, ring, impact_y, orders[base + SIDE], reference, lots)
-        fill(state, orders, out, base, lots, paid, reference, 2, time, arrival, rank)
-    return lots
+) -> None:
+    """Fill a market order at a reference price; what is to rest then does so from the next bar."""
+    count_volume(orders, base, state[QUANTITY])
+    position = state[OPENED] if rank == OPENING_RANK else state[POSITION]
+    lots = offered_lots(state, orders, base, position)
+    if lots == 0:
+        return
+    paid = shifted_price(state, ring, impact_y, orders[base + SIDE], reference, lots)
+    known = state[KNOWN_TIME]
+    fill(state, orders, out, base, lots, paid, reference, TAKER, time, known, moment, rank)
+    if orders[base + KIND] == TO_LIMIT_KIND and orders[base + PHASE] != DONE:
+        rest_at(orders, base, paid, state[CLOSE_TIME])
+        end_if_at_once(state, orders, out, base)
 
 
 @compiled_inner
 def take_within(
-    state: Array,
-    orders: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    base: int,
-    time: int,
-    arrival: int,
-    reference: int,
-    volume: int,
-    left: int,
-) -> int:
-    """Take at the open unless the shifted price is worse than the limit; return the lots."""
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Take at the open unless the shifted price is worse than the limit."""
     side = orders[base + SIDE]
-    orders[base + VOLUME] += volume
-    lots = offered_lots(state, orders, base, left)
+    eligible = orders[base + VOLUME]
+    opening = state[OPENING]
+    count_volume(orders, base, state[QUANTITY])
+    lots = offered_lots(state, orders, base, state[OPENED])
     if lots > 0:
-        paid = shifted_price(state, ring, impact_y, side, reference, lots)
+        paid = shifted_price(state, ring, impact_y, side, opening, lots)
         if side * paid <= side * orders[base + LIMIT]:
-            fill(state, orders, out, base, lots, paid, reference, 2, time, arrival, OPENING_RANK)
-            return lots
-    orders[base + VOLUME] -= volume
-    return 0
+            time = state[OPEN_TIME]
+            known = state[KNOWN_TIME]
+            fill(
+                state,
+                orders,
+                out,
+                base,
+                lots,
+                paid,
+                opening,
+                TAKER,
+                time,
+                known,
+                time,
+                OPENING_RANK,
+            )
+            state[LIMIT_MET] = 1
+            orders[base + COUNTED] = state[CLOSE_TIME]
+            return
+    orders[base + VOLUME] = eligible
 
 
 @compiled_inner
-def end_if_at_once(
-    state: Array, orders: Array, out: Array, base: int, close_time: int, arrival: int
-) -> None:
-    """Expire an immediate-or-cancel order that has met its one bar."""
-    if orders[base + AT_ONCE] == 1 and orders[base + PHASE] != DONE:
-        expire(state, orders, out, base, close_time, arrival)
+def end_if_at_once(state: Array, orders: Array, out: Array, base: int) -> None:
+    """End an order that lives for one bar and has met it."""
+    if (
+        orders[base + AT_ONCE] != STAYS
+        and orders[base + PHASE] != DONE
+        and outlives(state, orders, base)
+    ):
+        time = state[CLOSE_TIME]
+        end_order(state, orders, out, base, IN_FORCE_REASON, time, state[KNOWN_TIME], time)
 
 
 @compiled_inner
-def charge_inside(
-    state: Array,
-    out: Array,
-    close_time: int,
-    position: int,
-    last: int,
-    closing: int,
-    arrival: int,
-) -> None:
-    """Charge funding due in (open, close]: what traded at the open counts, the rest does not.
-
-    At the close itself the mark is this bar's close, before that the last one's.
-    """
-    charge_funding(state, out, close_time - 1, position, last, arrival)
-    charge_funding(state, out, close_time, position, closing, arrival)
+def close_session(state: Array, orders: Array) -> None:
+    """Where a session closes with the bar, let it be the last one for those who wait for that."""
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if orders[base + PHASE] == CLOSE_PHASE and orders[base + EXPIRES] == state[CLOSE_TIME]:
+            state[LAST_PRICE] = state[CLOSING]
+            state[LAST_TIME] = state[CLOSE_TIME]
+            state[LAST_LEFT] = state[LEFT]
 
 
 @compiled_inner
@@ -373,11 +579,25 @@ def take_in_bars(state: Array, ring: Array, closing: Array, volume: Array, until
     state[STAT_ROW] = max(state[STAT_ROW], until_row)
 
 
+@compiled_inner
+def recall_last(state: Array, close_time: Array, closing: Array, volume: Array, row: int) -> None:
+    """Remember of the bar before a row what later ones need; that before a chunk is known."""
+    if row > 0:
+        state[LAST_PRICE] = closing[row - 1]
+        state[LAST_TIME] = close_time[row - 1]
+        state[LAST_LEFT] = state[LEFT] if state[MET] == row else volume[row - 1]
+    if state[STALE_AFTER] != NEVER:
+        for past in range(state[TRADED_ROW], row):
+            if volume[past] > 0:
+                state[TRADED_TIME] = close_time[past]
+        state[TRADED_ROW] = max(state[TRADED_ROW], row)
+
+
 @compiled("int64(A, A, A, C, C, C, C, int64, int64)")
 def scan_bars(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     close_time: Array,
     arrival_time: Array,
     high: Array,
@@ -391,7 +611,7 @@ def scan_bars(
     """
     start = max(pass_over(state, arrival_time), state[SCANNED])
     stop = max(first_after(arrival_time, start, until), min(start + ahead, len(arrival_time)))
-    row = next_touch(state, orders, cancels, close_time, high, low, start, stop)
+    row = next_touch(state, orders, commands, close_time, high, low, start, stop)
     state[SCANNED] = row
     return 1 if row < stop else 0
 
@@ -400,7 +620,7 @@ def scan_bars(
 def commit_bars(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     out: Array,
     ring: Array,
     impact_y: float,
@@ -418,51 +638,47 @@ def commit_bars(
     stop = first_after(arrival_time, pass_over(state, arrival_time), until)
     while True:
         start = max(state[CURSOR], min(state[SCANNED], stop))
-        row = next_touch(state, orders, cancels, close_time, high, low, start, stop)
+        row = next_touch(state, orders, commands, close_time, high, low, start, stop)
         state[CURSOR] = row
         state[SCANNED] = max(state[SCANNED], row)
         if row == stop:
             return COMMITTED
-        needed = 3 * state[ORDER_COUNT] + state[CANCEL_COUNT]
-        needed += funding_count(state, open_time[row])
+        needed = reports_at_most(state) + funding_count(state, open_time[row])
         if state[FUNDING_INTERVAL] > 0:
             needed += (close_time[row] - open_time[row]) // state[FUNDING_INTERVAL] + 1
         if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
             state[PROBLEM] = needed
             return OUT_FULL
-        if high[row] > PRICE_MAX:
-            state[PROBLEM] = high[row]
+        recall_last(state, close_time, closing, volume, row)
+        highest = price_to_check(state, orders, high[row])
+        if highest > PRICE_MAX:
+            state[PROBLEM] = highest
             return PRICE_TOO_HIGH
-        if state[LEVEL] == IMPACT_LEVEL:
+        if state[STATISTICS] == 1:
             take_in_bars(state, ring, closing, volume, row)
-        last = closing[row - 1] if row > 0 else state[LAST_PRICE]
-        meet_bar(
-            state,
-            orders,
-            cancels,
-            out,
-            ring,
-            impact_y,
-            open_time[row],
-            close_time[row],
-            arrival_time[row],
-            opening[row],
-            high[row],
-            low[row],
-            closing[row],
-            volume[row],
-            last,
-        )
+        state[OPEN_TIME] = open_time[row]
+        state[CLOSE_TIME] = close_time[row]
+        state[KNOWN_TIME] = arrival_time[row]
+        state[OPENING] = opening[row]
+        state[HIGH] = high[row]
+        state[LOW] = low[row]
+        state[CLOSING] = closing[row]
+        state[QUANTITY] = volume[row]
+        state[LEFT] = volume[row]
+        meet_bar(state, orders, commands, out, ring, impact_y)
         state[CURSOR] = row + 1
+        state[MET] = row + 1
 
 
-@compiled("void(A, A, C, C)")
-def leave_bars(state: Array, ring: Array, closing: Array, volume: Array) -> None:
+@compiled("void(A, A, C, C, C)")
+def leave_bars(state: Array, ring: Array, close_time: Array, closing: Array, volume: Array) -> None:
     """Carry over what later chunks need from a chunk that is committed to its end."""
     count = len(closing)
-    if state[LEVEL] == IMPACT_LEVEL:
+    if state[STATISTICS] == 1:
         take_in_bars(state, ring, closing, volume, count)
-    state[LAST_PRICE] = closing[count - 1]
+    recall_last(state, close_time, closing, volume, count)
     state[CURSOR] = 0
     state[SCANNED] = 0
     state[STAT_ROW] = 0
+    state[MET] = 0
+    state[TRADED_ROW] = 0

@@ -1,40 +1,55 @@
-"""What matching on trades and matching on bars share: prices, quantities, reports, cancels."""
+"""What matching on trades and matching on bars share: bounds, prices, quantities, reports, rows."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import compiled_inner
 from tieout.market._layout import (
+    ACTIVATION,
     AFTER,
+    ALL_OR_NOTHING,
+    ANSWER,
     ARMED,
-    ARRIVAL_RANK,
     AT_ONCE,
-    CANCEL_COUNT,
-    CANCEL_ORDER,
-    CANCEL_REFUSAL,
-    CANCEL_REPORT,
-    CANCEL_SEQUENCE,
-    CANCEL_TIME,
-    CANCEL_WIDTH,
+    CLOSE_PHASE,
+    COMMAND_COUNT,
+    COMMAND_TIME,
     CURSOR,
+    DISPLAY,
     DONE,
     EVENT_RANK,
+    EXPIRES,
     EXPIRY_REPORT,
+    EXTREME,
     FILL_REPORT,
     FILLED,
     FUNDING_INTERVAL,
     FUNDING_RANK,
     FUNDING_REPORT,
+    HIGH,
     IMPACT_LEVEL,
+    KIND,
+    KNOWN_TIME,
+    LEFT,
     LEVEL,
     LIMIT,
+    LIMIT_KIND,
     LOTS,
+    LOTS_MODEL,
+    LOW,
+    MAKER,
+    MODEL_BROKE,
+    MOVED,
     NAIVE_LEVEL,
     NEVER,
+    NEXT_DUE,
     NEXT_FUNDING,
     NUMBER,
+    OPENED,
+    OPENING,
+    OPENING_RANK,
     ORDER_COUNT,
     ORDER_WIDTH,
     OUT_ARRIVAL,
@@ -47,6 +62,7 @@ from tieout.market._layout import (
     OUT_ORDER,
     OUT_PRICE,
     OUT_RANK,
+    OUT_REASON,
     OUT_REFERENCE,
     OUT_SEQUENCE,
     OUT_VENUE_TIME,
@@ -54,23 +70,38 @@ from tieout.market._layout import (
     PASSED,
     PHASE,
     POSITION,
+    QUANTITY,
+    QUEUED,
+    REDUCE_ONLY,
+    REDUCE_ONLY_REASON,
     RESPONSE,
     RESTING,
+    SENT,
     SEQUENCE,
     SHARE_DENOMINATOR,
     SHARE_NUMERATOR,
     SHIFT_MAX,
+    SHIFT_MODEL,
+    SHOWN,
     SIDE,
     SLIPPAGE,
     SPREAD,
+    STARTS,
     STAT_COUNT,
     STAT_HEAD,
+    STAYS,
     STOP,
+    TAKER,
     TOUCH,
+    TOUCH_TRIGGER,
+    TRAILING_TRIGGER,
+    TRIGGER,
+    UNJUDGED,
     VOLUME,
-    WAITING,
+    VOLUME_MAX,
     WINDOW,
 )
+from tieout.market._models_compiled import call_lots, call_shift
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,70 +141,108 @@ def pass_over(state: Array, arrival_time: Array) -> int:
 
 
 @compiled_inner
-def time_bound(state: Array, orders: Array, cancels: Array, cancel_lead: int) -> int:
+def trigger_direction(orders: Array, base: int) -> int:
+    """Return +1 where a rising price reaches the trigger of an order, −1 where a falling one."""
+    side = orders[base + SIDE]
+    return -side if orders[base + TRIGGER] == TOUCH_TRIGGER else side
+
+
+@compiled_inner
+def time_bound(state: Array, orders: Array, commands: Array, command_lead: int) -> int:
     """Return the venue time from which on any row may matter, whatever its price.
 
-    `cancel_lead` is 1 on trades, where a cancel acts before the first print later than it, and 0
+    `command_lead` is 1 on trades, where a command acts before the first print later than it, and 0
     on bars, where it is answered by the first bar that closes at or after it.
     """
     bound = NEVER
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
+        bound = min(bound, orders[base + EXPIRES])
         phase = orders[base + PHASE]
-        if phase == WAITING or (
-            phase != ARMED and (phase != RESTING or orders[base + AT_ONCE] == 1)
-        ):
-            bound = min(bound, orders[base + AFTER] + 1)
-    if state[CANCEL_COUNT] > 0:
-        bound = min(bound, cancels[CANCEL_TIME] + cancel_lead)
+        if phase == CLOSE_PHASE:
+            continue
+        if phase == RESTING:
+            at_any_price = orders[base + AT_ONCE] != STAYS
+        elif phase == ARMED:
+            # A trailing stop that has seen no price yet.
+            at_any_price = (
+                orders[base + TRIGGER] == TRAILING_TRIGGER
+                and orders[base + EXTREME] == 0
+                and orders[base + ACTIVATION] == 0
+            )
+        else:
+            at_any_price = True
+        if at_any_price:
+            bound = min(bound, max(orders[base + AFTER] + 1, orders[base + STARTS]))
+    if state[COMMAND_COUNT] > 0:
+        bound = min(bound, commands[COMMAND_TIME] + command_lead)
     if state[FUNDING_INTERVAL] > 0 and state[POSITION] != 0:
         bound = min(bound, state[NEXT_FUNDING])
     return bound
 
 
 @compiled_inner
-def low_bound(state: Array, orders: Array) -> int:
-    """Return the highest price at or below which an order fills or triggers."""
-    bound = -NEVER
+def price_bound(state: Array, orders: Array, way: int) -> int:
+    """Return the first price on a way, +1 up or −1 down, at which an order fills or changes.
+
+    Times `way`, so that a price is at it or beyond when `way · price ≥` the bound.
+    """
+    bound = NEVER
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
-        if orders[base + PHASE] == RESTING and orders[base + SIDE] == 1:
-            bound = max(bound, orders[base + LIMIT] - 1 + state[TOUCH])
-        elif orders[base + PHASE] == ARMED and orders[base + SIDE] == -1:
-            bound = max(bound, orders[base + STOP])
+        phase = orders[base + PHASE]
+        side = orders[base + SIDE]
+        if phase == RESTING and side == -way:
+            bound = min(bound, way * orders[base + LIMIT] + 1 - state[TOUCH])
+        elif phase == ARMED:
+            if orders[base + TRIGGER] != TRAILING_TRIGGER:
+                if trigger_direction(orders, base) == way:
+                    bound = min(bound, way * orders[base + STOP])
+            elif orders[base + ACTIVATION] != 0:
+                if side == -way:
+                    bound = min(bound, way * orders[base + ACTIVATION])
+            elif side == way:
+                if orders[base + STOP] != 0:
+                    bound = min(bound, way * orders[base + STOP])
+            elif orders[base + EXTREME] != 0:
+                bound = min(bound, way * orders[base + EXTREME] + 1)
     return bound
+
+
+@compiled_inner
+def low_bound(state: Array, orders: Array) -> int:
+    """Return the highest price at or below which an order fills or changes."""
+    return -price_bound(state, orders, -1)
 
 
 @compiled_inner
 def high_bound(state: Array, orders: Array) -> int:
-    """Return the lowest price at or above which an order fills or triggers."""
-    bound = NEVER
-    for order in range(state[ORDER_COUNT]):
-        base = order * ORDER_WIDTH
-        if orders[base + PHASE] == RESTING and orders[base + SIDE] == -1:
-            bound = min(bound, orders[base + LIMIT] + 1 - state[TOUCH])
-        elif orders[base + PHASE] == ARMED and orders[base + SIDE] == 1:
-            bound = min(bound, orders[base + STOP])
-    return bound
+    """Return the lowest price at or above which an order fills or changes."""
+    return price_bound(state, orders, 1)
 
 
 @compiled_inner
-def impact_shift(state: Array, ring: Array, impact_y: float, lots: int) -> int:
-    """Return Y·σ·sqrt(Q/V) in 10⁻⁴ bps, rounded up, at most 100 %.
+def mean_volume(state: Array, ring: Array) -> float:
+    """Return the mean lots of the window's bars or minutes; 0.0 before there are two."""
+    count = state[STAT_COUNT]
+    if count < 2:
+        return 0.0
+    traded = 0
+    for row in range(count):
+        traded += ring[WINDOW + (state[STAT_HEAD] + row) % WINDOW]
+    return traded / count
+
+
+@compiled_inner
+def deviation_of_returns(state: Array, ring: Array) -> float:
+    """Return the deviation of the window's simple returns; 0.0 before there are two closes.
 
     The order of operations is part of the contract: left to right, oldest return first.
-
-    Source: square-root law, Almgren et al. (2005), Tóth et al. (2011).
     """
     count = state[STAT_COUNT]
     if count < 2:
-        return 0
+        return 0.0
     head = state[STAT_HEAD]
-    traded = 0
-    for row in range(count):
-        traded += ring[WINDOW + (head + row) % WINDOW]
-    if traded == 0:
-        return 0
     total = 0.0
     for row in range(1, count):
         before = ring[(head + row - 1) % WINDOW]
@@ -184,8 +253,20 @@ def impact_shift(state: Array, ring: Array, impact_y: float, lots: int) -> int:
         before = ring[(head + row - 1) % WINDOW]
         deviation = (ring[(head + row) % WINDOW] - before) / before - mean
         squares += deviation * deviation
-    sigma = math.sqrt(squares / (count - 1))
-    shift = impact_y * sigma * math.sqrt(lots / (traded / count)) * 1e8
+    return math.sqrt(squares / (count - 1))
+
+
+@compiled_inner
+def impact_shift(state: Array, ring: Array, impact_y: float, lots: int) -> int:
+    """Return Y·σ·sqrt(Q/V) in 10⁻⁴ bps, rounded up, at most 100 %.
+
+    Source: square-root law, Almgren et al. (2005), Tóth et al. (2011).
+    """
+    volume = mean_volume(state, ring)
+    if volume == 0.0:
+        return 0
+    sigma = deviation_of_returns(state, ring)
+    shift = impact_y * sigma * math.sqrt(lots / volume) * 1e8
     if shift >= SHIFT_MAX:
         return SHIFT_MAX
     return int(math.ceil(shift))  # noqa: RUF046  numba's ceil gives a float
@@ -196,30 +277,91 @@ def shifted_price(
     state: Array, ring: Array, impact_y: float, side: int, reference: int, lots: int
 ) -> int:
     """Return what `lots` taken at a reference price cost; a sale never below one tick."""
-    if state[LEVEL] == NAIVE_LEVEL:
+    if state[SHIFT_MODEL] != 0:
+        twice = 2 * modelled_shift(state, ring, side, reference, lots)
+    elif state[LEVEL] == NAIVE_LEVEL:
         return reference
-    twice = 2 * state[SLIPPAGE]
-    if state[LEVEL] == IMPACT_LEVEL:
-        impact = impact_shift(state, ring, impact_y, lots)
-        twice = state[SPREAD] + 2 * max(state[SLIPPAGE], impact)
+    else:
+        twice = 2 * state[SLIPPAGE]
+        if state[LEVEL] == IMPACT_LEVEL:
+            impact = impact_shift(state, ring, impact_y, lots)
+            twice = state[SPREAD] + 2 * max(state[SLIPPAGE], impact)
     shift = -(-reference * twice // 200_000_000)
     return max(1, reference + side * shift)
 
 
 @compiled_inner
-def offered_lots(state: Array, orders: Array, base: int, left: int) -> int:
+def modelled_shift(state: Array, ring: Array, side: int, reference: int, lots: int) -> int:
+    """Ask the user's slippage model; what it may not answer is marked, and the step then fails."""
+    sigma = deviation_of_returns(state, ring)
+    volume = mean_volume(state, ring)
+    shift = call_shift(state[SHIFT_MODEL], side, reference, lots, sigma, volume)
+    if shift < 0 or shift > SHIFT_MAX:
+        state[MODEL_BROKE] = 1
+        return 0
+    return shift
+
+
+@compiled_inner
+def modelled_lots(state: Array, orders: Array, base: int, wanted: int) -> int:
+    """Ask the user's fill model; what it may not answer is marked, and the step then fails."""
+    rests = orders[base + PHASE] == RESTING
+    price = state[OPENING]
+    if rests:
+        price = state[LOW] if orders[base + SIDE] == 1 else state[HIGH]
+    lots = call_lots(
+        state[LOTS_MODEL],
+        orders[base + SIDE],
+        orders[base + LIMIT] if rests else 0,
+        price,
+        state[QUANTITY],
+        orders[base + VOLUME],
+        orders[base + FILLED],
+        wanted,
+    )
+    if lots < 0 or lots > wanted:
+        state[MODEL_BROKE] = 1
+        return 0
+    return lots
+
+
+@compiled_inner
+def count_volume(orders: Array, base: int, lots: int) -> None:
+    """Let an order be eligible for a share of so many lots more."""
+    orders[base + VOLUME] = min(orders[base + VOLUME] + lots, VOLUME_MAX)
+
+
+@compiled_inner
+def offered_lots(state: Array, orders: Array, base: int, position: int) -> int:
     """Return how much of an order may trade now, given the event's volume not yet taken by us.
 
     floor(share · volume) in two parts, so that the product cannot overflow.
     """
-    remaining = orders[base + LOTS] - orders[base + FILLED]
+    unfilled = orders[base + LOTS] - orders[base + FILLED]
+    lots = unfilled
     denominator = state[SHARE_DENOMINATOR]
-    if denominator == 0:
-        return remaining
-    numerator = state[SHARE_NUMERATOR]
-    volume = orders[base + VOLUME]
-    most = volume // denominator * numerator + volume % denominator * numerator // denominator
-    return max(0, min(remaining, left, most - orders[base + FILLED]))
+    if denominator != 0:
+        numerator = state[SHARE_NUMERATOR]
+        volume = orders[base + VOLUME]
+        most = volume // denominator * numerator + volume % denominator * numerator // denominator
+        lots = min(lots, state[LEFT], most - orders[base + FILLED])
+    if orders[base + REDUCE_ONLY] == 1:
+        lots = min(lots, -orders[base + SIDE] * position)
+    if orders[base + PHASE] == RESTING and orders[base + DISPLAY] != 0:
+        lots = min(lots, orders[base + SHOWN])
+    if state[LOTS_MODEL] != 0 and lots > 0:
+        lots = modelled_lots(state, orders, base, lots)
+    if orders[base + AT_ONCE] == ALL_OR_NOTHING and lots < unfilled:
+        return 0
+    return max(0, lots)
+
+
+@compiled_inner
+def is_through(state: Array, orders: Array, base: int, price: int) -> bool:
+    """Whether a price that trades fills a limit order that rests."""
+    side = orders[base + SIDE]
+    limit = orders[base + LIMIT]
+    return side * price < side * limit or (state[TOUCH] == 1 and price == limit)
 
 
 @compiled_inner
@@ -229,7 +371,7 @@ def write_report(
     kind: int,
     order: int,
     venue_time: int,
-    row_arrival: int,
+    known: int,
     moment: int,
     rank: int,
 ) -> int:
@@ -237,14 +379,33 @@ def write_report(
     base = state[OUT_COUNT] * OUT_WIDTH
     state[OUT_COUNT] += 1
     state[SEQUENCE] += 1
+    for cell in range(base, base + OUT_WIDTH):
+        out[cell] = 0
     out[base + OUT_KIND] = kind
     out[base + OUT_ORDER] = order
-    out[base + OUT_ARRIVAL] = max(venue_time + state[RESPONSE], row_arrival)
+    out[base + OUT_ARRIVAL] = known
     out[base + OUT_MOMENT] = moment
     out[base + OUT_RANK] = rank
     out[base + OUT_SEQUENCE] = state[SEQUENCE]
     out[base + OUT_VENUE_TIME] = venue_time
     return base
+
+
+@compiled_inner
+def report_order(
+    state: Array,
+    orders: Array,
+    out: Array,
+    base: int,
+    kind: int,
+    venue_time: int,
+    known: int,
+    moment: int,
+    rank: int,
+) -> int:
+    """Append a report of an order, known after its own response time and not before `known`."""
+    known = max(venue_time + orders[base + ANSWER], known)
+    return write_report(state, out, kind, orders[base + NUMBER], venue_time, known, moment, rank)
 
 
 @compiled_inner
@@ -258,15 +419,14 @@ def fill(
     reference: int,
     liquidity: int,
     venue_time: int,
-    row_arrival: int,
+    known: int,
+    moment: int,
     rank: int,
 ) -> None:
-    """Book a fill: its report, the order's progress, our position."""
-    row = write_report(
-        state, out, FILL_REPORT, orders[base + NUMBER], venue_time, row_arrival, venue_time, rank
-    )
+    """Book a fill: its report, the order's progress, our position, what is left of the event."""
+    row = report_order(state, orders, out, base, FILL_REPORT, venue_time, known, moment, rank)
     half_spread = 0
-    if state[LEVEL] == IMPACT_LEVEL and liquidity == 2:
+    if state[LEVEL] == IMPACT_LEVEL and liquidity == TAKER:
         shift = abs(price - reference)
         half_spread = min(reference * state[SPREAD] // 200, shift * 1_000_000)
     out[row + OUT_LOTS] = lots
@@ -276,27 +436,87 @@ def fill(
     out[row + OUT_LIQUIDITY] = liquidity
     orders[base + FILLED] += lots
     state[POSITION] += orders[base + SIDE] * lots
+    state[LEFT] -= lots
+    if rank == OPENING_RANK:
+        state[OPENED] += orders[base + SIDE] * lots
     if orders[base + FILLED] == orders[base + LOTS]:
         orders[base + PHASE] = DONE
 
 
 @compiled_inner
-def expire(
-    state: Array, orders: Array, out: Array, base: int, venue_time: int, row_arrival: int
+def fill_resting(
+    state: Array, orders: Array, out: Array, base: int, stamp: int, moment: int
+) -> int:
+    """Fill a limit order that the event went through, as maker and at its price; return the lots.
+
+    The next slice of an order that shows only a part is placed behind all that rests by then.
+    """
+    lots = offered_lots(state, orders, base, state[POSITION])
+    if lots == 0:
+        return 0
+    limit = orders[base + LIMIT]
+    known = state[KNOWN_TIME]
+    fill(state, orders, out, base, lots, limit, limit, MAKER, stamp, known, moment, EVENT_RANK)
+    if orders[base + DISPLAY] != 0:
+        orders[base + SHOWN] -= lots
+        if orders[base + SHOWN] == 0:
+            state[SEQUENCE] += 1
+            # Before what arrives at that very time: an event acts before arrivals.
+            lose_place(orders, base, stamp, state[SEQUENCE] - NEVER)
+    return lots
+
+
+@compiled_inner
+def lose_place(orders: Array, base: int, time: int, sent: int) -> None:
+    """Put an order behind all that were there before it, once the rows are put in order."""
+    orders[base + QUEUED] = time
+    orders[base + SENT] = sent
+    orders[base + MOVED] = 1
+    left = orders[base + LOTS] - orders[base + FILLED]
+    orders[base + SHOWN] = min(orders[base + DISPLAY], left)
+
+
+@compiled_inner
+def rest_at(orders: Array, base: int, limit: int, time: int) -> None:
+    """Let what is left of an order rest at a price, from the events after a time on."""
+    orders[base + KIND] = LIMIT_KIND
+    orders[base + LIMIT] = limit
+    orders[base + PHASE] = RESTING
+    orders[base + AFTER] = time
+
+
+@compiled_inner
+def end_order(
+    state: Array,
+    orders: Array,
+    out: Array,
+    base: int,
+    reason: int,
+    venue_time: int,
+    known: int,
+    moment: int,
 ) -> None:
-    """Cancel what an immediate-or-cancel order leaves after the one event it lives for."""
-    row = write_report(
-        state,
-        out,
-        EXPIRY_REPORT,
-        orders[base + NUMBER],
-        venue_time,
-        row_arrival,
-        venue_time,
-        EVENT_RANK,
+    """Take away what is left of an order, not by our cancel."""
+    row = report_order(
+        state, orders, out, base, EXPIRY_REPORT, venue_time, known, moment, EVENT_RANK
     )
     out[row + OUT_LOTS] = orders[base + FILLED]
+    out[row + OUT_REASON] = reason
     orders[base + PHASE] = DONE
+
+
+@compiled_inner
+def end_useless(state: Array, orders: Array, out: Array, time: int, known: int) -> None:
+    """Take away orders that only reduce when there is nothing left to reduce."""
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        if (
+            orders[base + REDUCE_ONLY] == 1
+            and orders[base + UNJUDGED] == 0
+            and orders[base + PHASE] != DONE
+            and orders[base + SIDE] * state[POSITION] >= 0
+        ):
+            end_order(state, orders, out, base, REDUCE_ONLY_REASON, time, known, time)
 
 
 @compiled_inner
@@ -309,7 +529,8 @@ def charge_funding(
     if position != 0 and mark != 0:
         while state[NEXT_FUNDING] <= until:
             due = state[NEXT_FUNDING]
-            row = write_report(state, out, FUNDING_REPORT, 0, due, row_arrival, due, FUNDING_RANK)
+            known = max(due + state[RESPONSE], row_arrival)
+            row = write_report(state, out, FUNDING_REPORT, 0, due, known, due, FUNDING_RANK)
             out[row + OUT_LOTS] = position
             out[row + OUT_PRICE] = mark
             state[NEXT_FUNDING] = due + state[FUNDING_INTERVAL]
@@ -328,50 +549,47 @@ def funding_count(state: Array, until: int) -> int:
 
 
 @compiled_inner
-def answer_first_cancel(
-    state: Array, orders: Array, cancels: Array, out: Array, row_arrival: int, moment: int
-) -> None:
-    """Let the oldest cancel act on its order as it stands now, and report the answer."""
-    time = cancels[CANCEL_TIME]
-    number = cancels[CANCEL_ORDER]
-    found = -1
-    for order in range(state[ORDER_COUNT]):
-        if orders[order * ORDER_WIDTH + NUMBER] == number:
-            found = order * ORDER_WIDTH
-            break
-    refused = found < 0 or orders[found + PHASE] == DONE
-    kind = CANCEL_REFUSAL if refused else CANCEL_REPORT
-    row = write_report(state, out, kind, number, time, row_arrival, moment, ARRIVAL_RANK)
-    out[row + OUT_SEQUENCE] = cancels[CANCEL_SEQUENCE]
-    if not refused:
-        out[row + OUT_LOTS] = orders[found + FILLED]
-        orders[found + PHASE] = DONE
-    state[CANCEL_COUNT] -= 1
-    for place in range(state[CANCEL_COUNT] * CANCEL_WIDTH):
-        cancels[place] = cancels[place + CANCEL_WIDTH]
+def first_out(orders: Array, base: int, other: int) -> bool:
+    """Whether one order has its place before another."""
+    if orders[base + QUEUED] != orders[other + QUEUED]:
+        return orders[base + QUEUED] < orders[other + QUEUED]
+    return orders[base + SENT] < orders[other + SENT]
 
 
 @compiled_inner
-def remove_done(state: Array, orders: Array) -> None:
-    """Close the gaps that finished orders leave, keeping the order of age."""
+def put_in_order(state: Array, orders: Array) -> None:
+    """Let orders that lost their place go where they belong."""
+    moved = 0
+    for order in range(state[ORDER_COUNT]):
+        moved |= orders[order * ORDER_WIDTH + MOVED]
+    if moved == 0:
+        return
+    for order in range(state[ORDER_COUNT]):
+        orders[order * ORDER_WIDTH + MOVED] = 0
+        row = order * ORDER_WIDTH
+        while row > 0 and first_out(orders, row, row - ORDER_WIDTH):
+            for cell in range(row, row + ORDER_WIDTH):
+                kept = orders[cell]
+                orders[cell] = orders[cell - ORDER_WIDTH]
+                orders[cell - ORDER_WIDTH] = kept
+            row -= ORDER_WIDTH
+
+
+@compiled_inner
+def settle(state: Array, orders: Array) -> None:
+    """Close the gaps that finished orders leave, put the rest in order, find the next expiry."""
     kept = 0
+    due = NEVER
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
         if orders[base + PHASE] == DONE:
             continue
+        if orders[base + EXPIRES] != NEVER:
+            due = min(due, orders[base + EXPIRES] + orders[base + ANSWER])
         if kept != order:
             for field in range(ORDER_WIDTH):
                 orders[kept * ORDER_WIDTH + field] = orders[base + field]
         kept += 1
     state[ORDER_COUNT] = kept
-
-
-@compiled("void(A, A, A, A, int64)")
-def answer_cancels(state: Array, orders: Array, cancels: Array, out: Array, until: int) -> None:
-    """Answer the cancels whose answers are due by `until`, on what has been seen so far.
-
-    The caller leaves room in `out` for one row a cancel.
-    """
-    while state[CANCEL_COUNT] > 0 and cancels[CANCEL_TIME] + state[RESPONSE] <= until:
-        answer_first_cancel(state, orders, cancels, out, -NEVER, cancels[CANCEL_TIME])
-    remove_done(state, orders)
+    state[NEXT_DUE] = due
+    put_in_order(state, orders)

@@ -7,28 +7,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.market._commands_compiled import act_until, price_to_check, reports_at_most
 from tieout.market._compile import compiled, compiled_inner
 from tieout.market._layout import (
     AFTER,
+    ANSWER,
     ARMED,
     AT_ONCE,
-    CANCEL_COUNT,
-    CANCEL_TIME,
+    CLOSE_TIME,
+    CLOSING,
+    COMMAND_ANSWER,
+    COMMAND_COUNT,
+    COMMAND_TIME,
+    COMMAND_WIDTH,
     COMMITTED,
     CURSOR,
     DONE,
     EVENT_RANK,
+    EXPIRES,
+    HIGH,
     HUNGRY,
-    IMPACT_LEVEL,
+    IN_FORCE_REASON,
     KIND,
+    KNOWN_TIME,
+    LAST_LEFT,
     LAST_PRICE,
-    LEVEL,
+    LAST_TIME,
+    LEFT,
     LIMIT,
     LIMIT_KIND,
-    MARKET_KIND,
+    LOW,
+    MET,
     MINUTE,
     NEVER,
-    NUMBER,
+    NO_TRIGGER,
+    OPENING,
     ORDER_COUNT,
     ORDER_WIDTH,
     OUT_COUNT,
@@ -36,42 +49,51 @@ from tieout.market._layout import (
     OUT_WIDTH,
     PHASE,
     POSITION,
+    POST_ONLY,
     PRICE_MAX,
     PRICE_TOO_HIGH,
     PROBLEM,
+    QUANTITY,
     RESTING,
     RUN_CLOSE,
     RUN_MINUTE,
     RUN_VOLUME,
     SCANNED,
     SIDE,
+    STARTS,
     STAT_COUNT,
     STAT_HEAD,
     STAT_ROW,
-    STOP,
+    STATISTICS,
+    STAYS,
+    TAKER,
     TAKING,
-    TOUCH,
-    TRIGGER_REPORT,
+    TO_LIMIT_KIND,
+    TRIGGER,
     VOLUME,
     WAITING,
     WINDOW,
 )
 from tieout.market._orders_compiled import (
-    answer_first_cancel,
     charge_funding,
-    expire,
+    count_volume,
+    end_order,
+    end_useless,
     fill,
+    fill_resting,
     first_after,
     funding_count,
     high_bound,
+    is_through,
     low_bound,
     offered_lots,
     pass_over,
-    remove_done,
+    rest_at,
+    settle,
     shifted_price,
     time_bound,
-    write_report,
 )
+from tieout.market._triggers_compiled import fires, is_marketable, release
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +110,7 @@ BLOCK = 256
 def next_touch(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     venue_time: Array,
     price: Array,
     start: int,
@@ -97,7 +119,7 @@ def next_touch(
     """Return the first row in [start, stop) that may touch an order, or stop."""
     if start >= stop:
         return stop
-    from_time = time_bound(state, orders, cancels, 1)
+    from_time = time_bound(state, orders, commands, 1)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
     row = start
@@ -122,37 +144,35 @@ def next_touch(
 
 @compiled_inner
 def meet_trade(
-    state: Array,
-    orders: Array,
-    cancels: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    time: int,
-    arrival: int,
-    price: int,
-    quantity: int,
-    last: int,
+    state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
 ) -> None:
-    """Let one print act on cancels, funding, and every open order."""
-    while state[CANCEL_COUNT] > 0 and cancels[CANCEL_TIME] < time:
-        # Its answer was on the way already: it does not wait for this print.
-        answer_first_cancel(state, orders, cancels, out, -NEVER, cancels[CANCEL_TIME])
-    charge_funding(state, out, time, state[POSITION], last, arrival)
+    """Let the print that stands in the state act on commands, funding, and every open order."""
+    time = state[CLOSE_TIME]
+    price = state[CLOSING]
+    last = state[LAST_PRICE]
+    # Their answers were on the way already: they do not wait for this print.
+    act_until(
+        state, orders, commands, out, ring, impact_y, time - 1, time, last, 1, 0, -NEVER, -NEVER
+    )
+    if state[STATISTICS] == 1:
+        complete_minute(state, ring, time // MINUTE)
+    charge_funding(state, out, time, state[POSITION], last, state[KNOWN_TIME])
     activate(state, orders, time, last)
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
-        if orders[base + PHASE] == ARMED and orders[base + AFTER] < time:
-            trigger(state, orders, out, base, time, arrival, price)
-    left = quantity
+        if (
+            orders[base + PHASE] == ARMED
+            and orders[base + AFTER] < time
+            and fires(orders, base, price)
+        ):
+            release(state, orders, out, base, price, time, time, EVENT_RANK)
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
         phase = orders[base + PHASE]
         if (phase == HUNGRY or phase == TAKING or phase == RESTING) and orders[base + AFTER] < time:
-            left -= meet_order(
-                state, orders, out, ring, impact_y, base, time, arrival, price, quantity, left
-            )
-    remove_done(state, orders)
+            meet_order(state, orders, out, ring, impact_y, base)
+    end_useless(state, orders, out, time, state[KNOWN_TIME])
+    settle(state, orders)
 
 
 @compiled_inner
@@ -160,75 +180,64 @@ def activate(state: Array, orders: Array, time: int, last: int) -> None:
     """Decide what orders that arrived before this print are: hungry, taking, resting or armed."""
     for order in range(state[ORDER_COUNT]):
         base = order * ORDER_WIDTH
-        if orders[base + PHASE] != WAITING or orders[base + AFTER] >= time:
+        if (
+            orders[base + PHASE] != WAITING
+            or orders[base + AFTER] >= time
+            or orders[base + STARTS] > time
+        ):
             continue
-        if orders[base + KIND] == MARKET_KIND:
-            orders[base + PHASE] = HUNGRY
-        elif orders[base + KIND] == LIMIT_KIND:
-            side = orders[base + SIDE]
-            marketable = last != 0 and side * last <= side * orders[base + LIMIT]
-            orders[base + PHASE] = TAKING if marketable else RESTING
-        else:
+        if orders[base + TRIGGER] != NO_TRIGGER:
             orders[base + PHASE] = ARMED
-
-
-@compiled_inner
-def trigger(
-    state: Array, orders: Array, out: Array, base: int, time: int, arrival: int, price: int
-) -> None:
-    """Make a stop order hungry when this print is at or beyond its trigger."""
-    side = orders[base + SIDE]
-    if side * price >= side * orders[base + STOP]:
-        write_report(
-            state, out, TRIGGER_REPORT, orders[base + NUMBER], time, arrival, time, EVENT_RANK
-        )
-        orders[base + PHASE] = HUNGRY
-        orders[base + AFTER] = time
+        elif orders[base + KIND] != LIMIT_KIND:
+            orders[base + PHASE] = HUNGRY
+        elif orders[base + POST_ONLY] == 1:
+            orders[base + PHASE] = RESTING
+        else:
+            # An order for the open takes part in it, whatever traded before.
+            takes = orders[base + STARTS] != 0 or is_marketable(orders, base, last)
+            orders[base + PHASE] = TAKING if takes else RESTING
 
 
 @compiled_inner
 def meet_order(
-    state: Array,
-    orders: Array,
-    out: Array,
-    ring: Array,
-    impact_y: float,
-    base: int,
-    time: int,
-    arrival: int,
-    price: int,
-    quantity: int,
-    left: int,
-) -> int:
-    """Fill one order against one print as far as the rules allow; return the lots it took."""
-    side = orders[base + SIDE]
-    limit = orders[base + LIMIT]
-    phase = orders[base + PHASE]
-    lots = 0
-    if phase == RESTING:
-        through = side * price < side * limit or (state[TOUCH] == 1 and price == limit)
-        if through:
-            orders[base + VOLUME] += quantity
-            lots = offered_lots(state, orders, base, left)
-            if lots > 0:
-                fill(state, orders, out, base, lots, limit, limit, 1, time, arrival, EVENT_RANK)
+    state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
+) -> None:
+    """Fill one order against the print as far as the rules allow."""
+    time = state[CLOSE_TIME]
+    price = state[CLOSING]
+    if orders[base + PHASE] == RESTING:
+        if is_through(state, orders, base, price):
+            count_volume(orders, base, state[QUANTITY])
+            fill_resting(state, orders, out, base, time, time)
     else:
-        if phase == TAKING:
-            # One chance only: what it leaves rests from the next print on.
-            orders[base + PHASE] = RESTING
-        orders[base + VOLUME] += quantity
-        lots = offered_lots(state, orders, base, left)
-        if lots > 0:
-            paid = shifted_price(state, ring, impact_y, side, price, lots)
-            if phase == TAKING and side * paid > side * limit:
-                lots = 0
-            else:
-                fill(state, orders, out, base, lots, paid, price, 2, time, arrival, EVENT_RANK)
-        if phase == TAKING and lots == 0:
-            orders[base + VOLUME] -= quantity
-    if orders[base + AT_ONCE] == 1 and orders[base + PHASE] != DONE:
-        expire(state, orders, out, base, time, arrival)
-    return lots
+        take(state, orders, out, ring, impact_y, base)
+    if orders[base + AT_ONCE] != STAYS and orders[base + PHASE] != DONE:
+        known = state[KNOWN_TIME]
+        end_order(state, orders, out, base, IN_FORCE_REASON, time, known, time)
+
+
+@compiled_inner
+def take(state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int) -> None:
+    """Let an order take from the print; a limit order has this one chance, and rests then."""
+    time = state[CLOSE_TIME]
+    price = state[CLOSING]
+    side = orders[base + SIDE]
+    has_limit = orders[base + PHASE] == TAKING
+    eligible = orders[base + VOLUME]
+    count_volume(orders, base, state[QUANTITY])
+    lots = offered_lots(state, orders, base, state[POSITION])
+    if has_limit:
+        orders[base + PHASE] = RESTING
+    if lots > 0:
+        paid = shifted_price(state, ring, impact_y, side, price, lots)
+        if not has_limit or side * paid <= side * orders[base + LIMIT]:
+            known = state[KNOWN_TIME]
+            fill(state, orders, out, base, lots, paid, price, TAKER, time, known, time, EVENT_RANK)
+            if orders[base + KIND] == TO_LIMIT_KIND and orders[base + PHASE] != DONE:
+                rest_at(orders, base, paid, time)
+            return
+    if has_limit:
+        orders[base + VOLUME] = eligible
 
 
 @compiled_inner
@@ -261,11 +270,20 @@ def complete_minute(state: Array, ring: Array, minute: int) -> None:
     state[RUN_VOLUME] = 0
 
 
+@compiled_inner
+def recall_last(state: Array, venue_time: Array, price: Array, quantity: Array, row: int) -> None:
+    """Remember of the print before a row what later ones need; that before a chunk is known."""
+    if row > 0:
+        state[LAST_PRICE] = price[row - 1]
+        state[LAST_TIME] = venue_time[row - 1]
+        state[LAST_LEFT] = state[LEFT] if state[MET] == row else quantity[row - 1]
+
+
 @compiled("int64(A, A, A, C, C, C, int64, int64)")
 def scan_trades(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     venue_time: Array,
     arrival_time: Array,
     price: Array,
@@ -278,7 +296,7 @@ def scan_trades(
     """
     start = max(pass_over(state, arrival_time), state[SCANNED])
     stop = max(first_after(arrival_time, start, until), min(start + ahead, len(arrival_time)))
-    row = next_touch(state, orders, cancels, venue_time, price, start, stop)
+    row = next_touch(state, orders, commands, venue_time, price, start, stop)
     state[SCANNED] = row
     return 1 if row < stop else 0
 
@@ -287,7 +305,7 @@ def scan_trades(
 def commit_trades(
     state: Array,
     orders: Array,
-    cancels: Array,
+    commands: Array,
     out: Array,
     ring: Array,
     impact_y: float,
@@ -301,37 +319,103 @@ def commit_trades(
     stop = first_after(arrival_time, pass_over(state, arrival_time), until)
     while True:
         start = max(state[CURSOR], min(state[SCANNED], stop))
-        row = next_touch(state, orders, cancels, venue_time, price, start, stop)
+        row = next_touch(state, orders, commands, venue_time, price, start, stop)
         state[CURSOR] = row
         state[SCANNED] = max(state[SCANNED], row)
         if row == stop:
             return COMMITTED
-        needed = 2 * state[ORDER_COUNT] + state[CANCEL_COUNT]
-        needed += funding_count(state, venue_time[row])
+        needed = reports_at_most(state) + funding_count(state, venue_time[row])
         if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
             state[PROBLEM] = needed
             return OUT_FULL
-        if price[row] > PRICE_MAX:
-            state[PROBLEM] = price[row]
+        recall_last(state, venue_time, price, quantity, row)
+        highest = price_to_check(state, orders, price[row])
+        if highest > PRICE_MAX:
+            state[PROBLEM] = highest
             return PRICE_TOO_HIGH
-        if state[LEVEL] == IMPACT_LEVEL:
+        if state[STATISTICS] == 1:
             take_in_trades(state, ring, venue_time, price, quantity, row)
-            complete_minute(state, ring, venue_time[row] // MINUTE)
-        last = price[row - 1] if row > 0 else state[LAST_PRICE]
-        meet_trade(
-            state,
-            orders,
-            cancels,
-            out,
-            ring,
-            impact_y,
-            venue_time[row],
-            arrival_time[row],
-            price[row],
-            quantity[row],
-            last,
-        )
+        state[CLOSE_TIME] = venue_time[row]
+        state[KNOWN_TIME] = arrival_time[row]
+        state[OPENING] = price[row]
+        state[HIGH] = price[row]
+        state[LOW] = price[row]
+        state[CLOSING] = price[row]
+        state[QUANTITY] = quantity[row]
+        state[LEFT] = quantity[row]
+        meet_trade(state, orders, commands, out, ring, impact_y)
         state[CURSOR] = row + 1
+        state[MET] = row + 1
+
+
+@compiled("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
+def answer_commands(
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    venue_time: Array,
+    arrival_time: Array,
+    price: Array,
+    quantity: Array,
+    until: int,
+) -> int:
+    """Answer what is known to us by `until` without a later print, on what has been seen so far.
+
+    All rows that arrived by then are committed. What a command or an expiry finds depends on those
+    before it, so they act too. Returns why it stopped.
+    """
+    commands_until = -NEVER
+    for command in range(state[COMMAND_COUNT]):
+        base = command * COMMAND_WIDTH
+        if commands[base + COMMAND_TIME] + commands[base + COMMAND_ANSWER] <= until:
+            commands_until = max(commands_until, commands[base + COMMAND_TIME])
+    expiries_until = -NEVER
+    for order in range(state[ORDER_COUNT]):
+        base = order * ORDER_WIDTH
+        expiry = orders[base + EXPIRES]
+        if expiry != NEVER and expiry + orders[base + ANSWER] <= until:
+            expiries_until = max(expiries_until, expiry)
+    act = max(commands_until, expiries_until)
+    if act == -NEVER:
+        return COMMITTED
+    needed = reports_at_most(state) + funding_count(state, act)
+    if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
+        state[PROBLEM] = needed
+        return OUT_FULL
+    row = pass_over(state, arrival_time)
+    recall_last(state, venue_time, price, quantity, row)
+    highest = price_to_check(state, orders, 0)
+    if highest > PRICE_MAX:
+        state[PROBLEM] = highest
+        return PRICE_TOO_HIGH
+    if state[STATISTICS] == 1:
+        take_in_trades(state, ring, venue_time, price, quantity, row)
+    left = state[LEFT]
+    state[KNOWN_TIME] = until
+    commands_until = max(commands_until, expiries_until - 1)
+    last = state[LAST_PRICE]
+    act_until(
+        state,
+        orders,
+        commands,
+        out,
+        ring,
+        impact_y,
+        commands_until,
+        act,
+        last,
+        1,
+        0,
+        -NEVER,
+        -NEVER,
+    )
+    # The lots a close took are gone from its print, which may be asked for again.
+    state[LEFT] = state[LAST_LEFT] if row > 0 else left
+    state[MET] = row
+    return COMMITTED
 
 
 @compiled("void(A, A, C, C, C)")
@@ -340,9 +424,10 @@ def leave_trades(
 ) -> None:
     """Carry over what later chunks need from a chunk that is committed to its end."""
     count = len(price)
-    if state[LEVEL] == IMPACT_LEVEL:
+    if state[STATISTICS] == 1:
         take_in_trades(state, ring, venue_time, price, quantity, count)
-    state[LAST_PRICE] = price[count - 1]
+    recall_last(state, venue_time, price, quantity, count)
     state[CURSOR] = 0
     state[SCANNED] = 0
     state[STAT_ROW] = 0
+    state[MET] = 0

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieout.market._chain_compiled import extend_bars, extend_trades
-from tieout.model.columns import BarColumns, TradeColumns
+from tieout.model.columns import (
+    BarColumns,
+    BookColumns,
+    OrderEventColumns,
+    QuoteColumns,
+    TradeColumns,
+)
 from tieout.model.events import Trade
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Bar
 
 __all__ = ["DataChain"]
@@ -30,14 +36,19 @@ class DataChain:
     def __init__(self) -> None:
         self._state = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
 
-    def extend(self, columns: MarketColumns, start: int, stop: int) -> None:
+    def extend(self, columns: MarketColumns | RecordedColumns, start: int, stop: int) -> None:
         """Take rows [start, stop)."""
         # Compiled words wrap silently; interpreted ones would warn of it.
         with np.errstate(over="ignore"):
             self._extend(columns.rows(start, stop))
 
-    def _extend(self, rows: MarketColumns) -> None:
-        if isinstance(rows, TradeColumns):
+    def _extend(self, rows: MarketColumns | RecordedColumns) -> None:
+        if isinstance(rows, QuoteColumns | BookColumns | OrderEventColumns):
+            kind, values = _values(rows)
+            none = np.zeros(len(rows), np.int64)
+            spare = (none,) * (6 - len(values))
+            extend_bars(self._state, kind, rows.venue_time_ns, *values, *spare)
+        elif isinstance(rows, TradeColumns):
             extend_trades(
                 self._state,
                 rows.venue_time_ns,
@@ -68,6 +79,19 @@ class DataChain:
     def hexdigest(self) -> str:
         """Return the chain as 32 hex digits."""
         return "".join(f"{int(lane):016x}" for lane in self._state)
+
+
+def _values(rows: RecordedColumns) -> tuple[int, tuple[NDArray[np.int64], ...]]:
+    """Return what tells a row from another one, and a number that no bar's interval has."""
+    if isinstance(rows, QuoteColumns):
+        return -1, (rows.bid_ticks, rows.bid_lots, rows.ask_ticks, rows.ask_lots)
+    if isinstance(rows, BookColumns):
+        return -2, (rows.price_ticks, rows.lots, _coded(rows.kind, rows.side))
+    return -3, (rows.price_ticks, rows.lots, rows.order_id, _coded(rows.action, rows.side))
+
+
+def _coded(kind: NDArray[np.int8], side: NDArray[np.int8]) -> NDArray[np.int64]:
+    return 4 * kind.astype(np.int64) + side + 1
 
 
 def _trade_row(event: Trade) -> TradeColumns:

@@ -7,7 +7,7 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -15,31 +15,49 @@ import numpy as np
 from tieout.errors import DataError, SettingsError
 from tieout.market import _layout as at
 from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
-from tieout.market._orders_compiled import answer_cancels
-from tieout.market._trades_compiled import commit_trades, leave_trades, scan_trades
+from tieout.market._trades_compiled import (
+    answer_commands,
+    commit_trades,
+    leave_trades,
+    scan_trades,
+)
+from tieout.market.models import ModelEntry
+from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
+from tieout.market.sessions import Sessions
+from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, life_of
 from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
     Array = NDArray[np.int64]
 
-__all__ = ["CoreReport", "MatchingCore", "ReportKind"]
+__all__ = ["REASONS", "CoreReport", "MatchingCore", "ReportKind"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
     FillLevel.FIXED: at.FIXED_LEVEL,
     FillLevel.IMPACT: at.IMPACT_LEVEL,
+    # What a fill costs is the same; what is matched on is finer where that matters.
+    FillLevel.DRILLDOWN: at.IMPACT_LEVEL,
 }
 _CELL_BYTES = 8
-_ORDER_ROW = Struct(f"={at.ORDER_WIDTH}q")
-"""Writes a row of `orders` in one go, several times faster than assigning to a slice."""
+_ORDER_HEAD = Struct(f"={at.POST_ONLY}q")
+_ORDER_TAIL = Struct(f"={at.ORDER_WIDTH - at.POST_ONLY}q")
+"""Write a row of `orders` in two goes, several times faster than assigning to a slice."""
+
+_COMMAND_ROW = Struct(f"={at.COMMAND_WIDTH}q")
+
+_PLAIN_CELLS = np.zeros(at.ORDER_WIDTH - at.POST_ONLY, np.int64)
+_PLAIN_CELLS[at.EXPIRES - at.POST_ONLY] = at.NEVER
+_PLAIN_TAIL = _PLAIN_CELLS.data
 
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
@@ -57,10 +75,32 @@ class ReportKind:
     CANCEL = at.CANCEL_REPORT
     CANCEL_REFUSAL = at.CANCEL_REFUSAL
     FUNDING = at.FUNDING_REPORT
+    ACCEPTANCE = at.ACCEPTANCE
+    REJECTION = at.REJECTION
+    AMEND = at.AMEND_REPORT
+    AMEND_REFUSAL = at.AMEND_REFUSAL
+
+
+REASONS: Final = {
+    at.NO_REASON: "",
+    at.IN_FORCE_REASON: "time_in_force",
+    at.EXPIRED_REASON: "expired",
+    at.POST_ONLY_REASON: "post_only",
+    at.REDUCE_ONLY_REASON: "reduce_only",
+    at.FINAL_REASON: "final",
+    at.UNKNOWN_REASON: "unknown_order",
+    at.INVALID_REASON: "invalid",
+    at.AMENDED_REASON: "amended",
+}
+"""The words of `CoreReport.reason`."""
 
 
 class CoreReport(msgspec.Struct, frozen=True, gc=False):
-    """A row of `out`, in the order of its fields."""
+    """A row of `out`, in the order of its fields, and what decided it.
+
+    Of an amend `lots`, `price_ticks` and `reference_ticks` are the order's lots, limit and trigger
+    as they are now, 0 for none; of an end or a cancel `lots` is what had filled.
+    """
 
     kind: int
     order: int
@@ -74,6 +114,8 @@ class CoreReport(msgspec.Struct, frozen=True, gc=False):
     reference_ticks: int
     half_spread_microticks: int
     liquidity: int
+    reason: int
+    resolved_by: str = ""
 
 
 class MatchingCore:
@@ -82,31 +124,51 @@ class MatchingCore:
     Args:
         profile: Every assumption.
         position_lots: Signed lots at the start; funding falls on them.
+        sessions: Pairs [open, close) of venue times, ascending; empty: always open.
+        models: The user's own models by kind; `slippage` and `fill` are asked here.
 
     Attributes:
-        calm_before_ns: No row that arrives before this time, and no cancel, can cause a report.
+        calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
 
-    def __init__(self, profile: SimulationProfile, *, position_lots: int = 0) -> None:
+    def __init__(
+        self,
+        profile: SimulationProfile,
+        *,
+        position_lots: int = 0,
+        sessions: Sequence[tuple[int, int]] = (),
+        models: Mapping[str, object] | None = None,
+    ) -> None:
+        self._sessions = Sessions(sessions)
         self._state = np.zeros(at.STATE_WIDTH, np.int64)
         self._state[at.POSITION] = position_lots
         self._state[at.NEXT_FUNDING] = -1
+        self._state[at.NEXT_DUE] = at.NEVER
+        self._state[at.LAST_TIME] = -at.NEVER
+        self._state[at.TRADED_TIME] = -at.NEVER
         self._set_profile(profile)
+        self._models = self._set_models(models or {})
         self._impact_y = float(profile.impact_y)
         self._orders = np.zeros(_FIRST_ORDERS * at.ORDER_WIDTH, np.int64)
         self._order_cells = self._orders.data
-        self._cancels = np.zeros(_FIRST_ORDERS * at.CANCEL_WIDTH, np.int64)
+        self._commands = np.zeros(_FIRST_ORDERS * at.COMMAND_WIDTH, np.int64)
         self._out = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
         self._ring = np.zeros(2 * at.WINDOW, np.int64)
         # A memoryview reads and writes single cells several times faster than an array.
         self._view = memoryview(self._state.data)
+        self._latest_arrival_ns = -at.NEVER
         self._chunk: MarketColumns | None = None
         self._rows = 0
         self._last_arrival_ns = -at.NEVER
         self._scan_columns: tuple[Array, ...] = ()
-        self._commit_columns: tuple[Array, ...] = ()
+        self._commit_columns: tuple[Array, ...] = (np.zeros(0, np.int64),) * 4
         self._past: list[MarketColumns] = []
-        self._is_trades = True
+        # False until it is known: what bars did to an order nobody knows before they arrive.
+        self._is_trades = False
+        self._resolution = TRADE
+        self._unresolved = 0
+        self._ambiguous = 0
+        self._at_close: set[int] = set()
         # Rows that arrive before this time are quiet; at it one touches, or was not looked at. So
         # what was found is not asked for again until an order, a cancel or a commit changes it.
         self._watch_ns = -at.NEVER
@@ -116,59 +178,76 @@ class MatchingCore:
     # -- orders -------------------------------------------------------------------------------
 
     def place(
-        self,
-        number: int,
-        *,
-        arrival_ns: int,
-        side: int,
-        kind: int,
-        lots: int,
-        limit_ticks: int,
-        stop_ticks: int,
-        at_once: bool,
-    ) -> None:
-        """Let an order arrive.
+        self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int
+    ) -> str | None:
+        """Let an order arrive; its terms are such that `terms_refused` finds nothing.
 
         Args:
-            number: Names it in reports; ascending.
-            arrival_ns: Venue time at the matching engine, never before that of an earlier call.
-            side: +1 or −1.
-            kind: `OrderType` value.
-            lots: Positive.
-            limit_ticks: 0 where there is none.
-            stop_ticks: 0 where there is none.
-            at_once: Whether it lives for one eligible event.
+            number: Names it in reports; given once.
+            order: Its terms.
+            arrival_ns: Venue time at the matching engine. Orders may overtake each other.
+            response_ns: How long its reports take to us.
+
+        Returns:
+            None, or why it is refused on arrival: `expired`, `no_session`. A post-only or
+            reduce-only order is accepted or rejected by a report of its own.
         """
+        life = life_of(order, arrival_ns, self._sessions)
+        if isinstance(life, str):
+            return life
+        kind, trigger = KINDS[order.order_type]
+        judged = order.post_only or order.reduce_only
+        force = order.time_in_force
+        if force == AT_CLOSE:
+            self._at_close.add(number)
         view = self._view
-        count = view[at.ORDER_COUNT]
-        base = count * at.ORDER_WIDTH
-        if base == len(self._orders):
-            self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
-            self._order_cells = self._orders.data
-        _ORDER_ROW.pack_into(
-            self._order_cells,
+        view[at.SEQUENCE] = sent = view[at.SEQUENCE] + 1
+        # First, since it may replace the cells.
+        base = self._open_row(arrival_ns, sent)
+        cells = self._order_cells
+        _ORDER_HEAD.pack_into(
+            cells,
             base * _CELL_BYTES,
-            *(number, arrival_ns, arrival_ns, side, at.WAITING, kind, at_once, lots),
-            *(limit_ticks, stop_ticks, 0, 0),
+            number,
+            arrival_ns,
+            arrival_ns,
+            order.side,
+            at.CLOSE_PHASE if force == AT_CLOSE else at.WAITING,
+            kind,
+            AT_ONCE[force],
+            order.lots,
+            order.limit_ticks or 0,
+            order.stop_ticks or 0,
+            0,
+            0,
+            sent,
+            arrival_ns,
+            response_ns,
+            trigger,
         )
-        view[at.ORDER_COUNT] = count + 1
+        cells[base + at.POST_ONLY : base + at.ORDER_WIDTH] = _PLAIN_TAIL
+        if judged or trigger or life is not FOR_EVER or order.display_lots:
+            self._write_tail(order, base, *life)
+        view[at.ORDER_COUNT] += 1
+        self._latest_arrival_ns = max(self._latest_arrival_ns, arrival_ns)
+        if life is not FOR_EVER:
+            view[at.NEXT_DUE] = min(view[at.NEXT_DUE], life[1] + response_ns)
+        if judged:
+            self._send(at.ARRIVE_COMMAND, number, arrival_ns, response_ns, sent)
         self._unsettled()
+        return None
 
-    def cancel(self, number: int, *, arrival_ns: int) -> None:
+    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
         """Let a cancel arrive; it acts after every market event up to then."""
-        view = self._view
-        count = view[at.CANCEL_COUNT]
-        base = count * at.CANCEL_WIDTH
-        if base == len(self._cancels):
-            self._cancels = np.concatenate((self._cancels, np.zeros_like(self._cancels)))
-        view[at.SEQUENCE] += 1
-        self._cancels[base : base + at.CANCEL_WIDTH] = (arrival_ns, number, view[at.SEQUENCE])
-        view[at.CANCEL_COUNT] = count + 1
+        self._send(at.CANCEL_COMMAND, number, arrival_ns, response_ns, self._next_sent())
         self._unsettled()
 
-    @property
-    def _meets_trades(self) -> bool:
-        return self._chunk is not None and self._is_trades
+    def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
+        """Let an amend arrive; it acts when a cancel would."""
+        terms = (order.lots or 0, order.limit_ticks or 0, order.stop_ticks or 0)
+        sent = self._next_sent()
+        self._send(at.AMEND_COMMAND, number, arrival_ns, response_ns, sent, terms)
+        self._unsettled()
 
     @property
     def position_lots(self) -> int:
@@ -177,8 +256,13 @@ class MatchingCore:
 
     @property
     def ambiguous_bars(self) -> int:
-        """Bars that could have filled both a stop and a limit."""
+        """Bars whose path, which is not known, decided what filled."""
         return self._view[at.AMBIGUOUS]
+
+    @property
+    def unresolved_bars(self) -> int:
+        """Bars whose path decided a fill and is not known."""
+        return self._unresolved
 
     # -- market -------------------------------------------------------------------------------
 
@@ -191,6 +275,15 @@ class MatchingCore:
     def last_arrival_ns(self) -> int | None:
         """Arrival of the last row given, or None before any."""
         return None if self._chunk is None else self._last_arrival_ns
+
+    def first_arrival_ns(self, chunk: MarketColumns) -> int:
+        """Return when the first row of a chunk arrives."""
+        return int(chunk.arrival_time_ns[0])
+
+    def expect(self, chunk: MarketColumns) -> None:
+        """Learn what the first rows will be, before they are given."""
+        if self._chunk is None:
+            self._is_trades = isinstance(chunk, TradeColumns)
 
     def give(self, chunk: MarketColumns) -> None:
         """Take the next rows; those given before are all committed.
@@ -220,7 +313,7 @@ class MatchingCore:
             found = scan(
                 self._state,
                 self._orders,
-                self._cancels,
+                self._commands,
                 *self._scan_columns,
                 until_ns,
                 _AHEAD_ROWS,
@@ -228,18 +321,22 @@ class MatchingCore:
             self._touches = found == 1
             row = min(self._view[at.SCANNED], self._rows - 1)
             self._watch_ns = int(self._chunk.arrival_time_ns[row])
-            if not self._view[at.CANCEL_COUNT]:
-                self.calm_before_ns = self._watch_ns
+            if not self._view[at.COMMAND_COUNT]:
+                due = self._view[at.NEXT_DUE] if self._is_trades else at.NEVER
+                self.calm_before_ns = min(self._watch_ns, due)
         return self._watch_ns if self._touches and self._watch_ns <= until_ns else None
 
     def passes(self, until_ns: int) -> bool:
         """Pass over the rows that arrive by then when they are known to be quiet; say whether.
 
-        Where they are not, `commit` and `answer_cancels` must be called.
+        Where they are not, `commit` and `answer` must be called.
         """
-        if until_ns >= self._watch_ns or self._view[at.CANCEL_COUNT]:
+        view = self._view
+        if until_ns >= self._watch_ns or view[at.COMMAND_COUNT]:
             return False
-        self._view[at.PASSED] = until_ns
+        if self._is_trades and until_ns >= view[at.NEXT_DUE]:
+            return False
+        view[at.PASSED] = until_ns
         return True
 
     def commit(self, until_ns: int) -> list[CoreReport]:
@@ -256,7 +353,7 @@ class MatchingCore:
             reason = commit(
                 self._state,
                 self._orders,
-                self._cancels,
+                self._commands,
                 self._out,
                 self._ring,
                 self._impact_y,
@@ -270,23 +367,50 @@ class MatchingCore:
         self._settled()
         return found
 
-    def answer_cancels(self, until_ns: int) -> Sequence[CoreReport]:
-        """Answer the cancels whose answers are due by then, when no later row did.
+    def answer(self, until_ns: int) -> Sequence[CoreReport]:
+        """Answer the commands, and report the expiries, that are due by then without a later row.
 
         Only on trades: what a bar still to come did to the order is not known before it arrives.
-        """
-        if not self._view[at.CANCEL_COUNT] or not self._meets_trades:
-            return ()
-        self._room(self._view[at.CANCEL_COUNT])
-        answer_cancels(self._state, self._orders, self._cancels, self._out, until_ns)
-        self._settled()
-        return self._drain()
 
-    def next_cancel_ns(self) -> int | None:
-        """Return when the oldest cancel on its way is answered without a row, or None."""
-        if not self._view[at.CANCEL_COUNT] or not self._meets_trades:
+        Raises:
+            DataError: A price is too high for exact arithmetic.
+        """
+        if not self._is_trades:
+            return ()
+        due = self.next_answer_ns()
+        if due is None or due > until_ns:
+            return ()
+        answer: Callable[..., int] = answer_commands
+        found: list[CoreReport] = []
+        while True:
+            reason = answer(
+                self._state,
+                self._orders,
+                self._commands,
+                self._out,
+                self._ring,
+                self._impact_y,
+                *self._commit_columns,
+                until_ns,
+            )
+            found += self._drain()
+            if reason == at.COMMITTED:
+                break
+            self._mend(reason)
+        self._settled()
+        return found
+
+    def next_answer_ns(self) -> int | None:
+        """Return when the next command or expiry is answered without a row, or None."""
+        if not self._is_trades:
             return None
-        return int(self._cancels[at.CANCEL_TIME]) + self._view[at.RESPONSE]
+        due = self._view[at.NEXT_DUE]
+        count = self._view[at.COMMAND_COUNT]
+        if count:
+            cells = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+            answers = cells[:, at.COMMAND_TIME] + cells[:, at.COMMAND_ANSWER]
+            due = min(due, int(answers.min()))
+        return None if due == at.NEVER else due
 
     def price_at(self, venue_time_ns: int) -> int | None:
         """Return the last print at or before a venue time.
@@ -308,6 +432,84 @@ class MatchingCore:
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _next_sent(self) -> int:
+        self._view[at.SEQUENCE] += 1
+        return self._view[at.SEQUENCE]
+
+    def _open_row(self, arrival_ns: int, sent: int) -> int:
+        """Make room for an order where it belongs, and return where its row begins."""
+        cells, width = self._order_cells, at.ORDER_WIDTH
+        base = end = self._view[at.ORDER_COUNT] * width
+        if not end:
+            return 0
+        if end == len(cells):
+            self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
+            self._order_cells = cells = self._orders.data
+        place = (arrival_ns, sent)
+        while base and (cells[base - width + at.QUEUED], cells[base - width + at.SENT]) > place:
+            base -= width
+        if base < end:
+            self._orders[base + width : end + width] = self._orders[base:end].copy()
+        return base
+
+    def _write_tail(self, order: PlaceOrder, base: int, starts: int, expires: int) -> None:
+        """Write what most orders do not have."""
+        shown = order.display_lots or 0
+        _ORDER_TAIL.pack_into(
+            self._order_cells,
+            (base + at.POST_ONLY) * _CELL_BYTES,
+            order.post_only,
+            order.reduce_only,
+            order.post_only or order.reduce_only,
+            starts,
+            expires,
+            shown,
+            shown,
+            order.trail_ticks or 0,
+            order.trail_share_e8 or 0,
+            order.activation_ticks or 0,
+            0,
+            0,
+            0,
+        )
+
+    def _send(
+        self,
+        kind: int,
+        number: int,
+        arrival_ns: int,
+        response_ns: int,
+        sent: int,
+        terms: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        """Put a command among those on their way."""
+        width = at.COMMAND_WIDTH
+        end = self._view[at.COMMAND_COUNT] * width
+        if end == len(self._commands):
+            self._commands = np.concatenate((self._commands, np.zeros_like(self._commands)))
+        commands = self._commands
+        base = end
+        while base and commands[base - width + at.COMMAND_TIME] > arrival_ns:
+            base -= width
+        if base < end:
+            commands[base + width : end + width] = commands[base:end].copy()
+        _COMMAND_ROW.pack_into(
+            commands.data,
+            base * _CELL_BYTES,
+            *(arrival_ns, number, sent, kind, response_ns, *terms),
+            self._overtakes(number, arrival_ns),
+        )
+        self._view[at.COMMAND_COUNT] += 1
+
+    def _overtakes(self, number: int, arrival_ns: int) -> bool:
+        """Whether a command arrives before the order that it is about."""
+        if arrival_ns >= self._latest_arrival_ns:
+            return False
+        open_cells = self._orders[: self._view[at.ORDER_COUNT] * at.ORDER_WIDTH]
+        row = np.flatnonzero(open_cells[at.NUMBER :: at.ORDER_WIDTH] == number)
+        arrivals = open_cells[at.ARRIVAL :: at.ORDER_WIDTH][row]
+        return bool((arrivals > arrival_ns).any())
+
     def _unsettled(self) -> None:
         """What was known of the rows to come holds no more, since the orders changed."""
         self._view[at.SCANNED] = self._view[at.CURSOR]
@@ -320,7 +522,7 @@ class MatchingCore:
         view = self._view
         idle = not (
             view[at.ORDER_COUNT]
-            or view[at.CANCEL_COUNT]
+            or view[at.COMMAND_COUNT]
             or (view[at.FUNDING_INTERVAL] and view[at.POSITION])
         )
         self._watch_ns = self._last_arrival_ns if idle else -at.NEVER
@@ -334,21 +536,26 @@ class MatchingCore:
             venue_time, _, price, quantity = self._commit_columns
             leave_trades(self._state, self._ring, venue_time, price, quantity)
         else:
-            leave_bars(self._state, self._ring, *self._commit_columns[-2:])
+            close_time, closing, volume = (self._commit_columns[each] for each in (1, 6, 7))
+            leave_bars(self._state, self._ring, close_time, closing, volume)
 
     def _give_trades(self, chunk: TradeColumns) -> None:
-        self._is_trades = True
+        self._is_trades, self._resolution = True, TRADE
         times = (_column(chunk.venue_time_ns), _column(chunk.arrival_time_ns))
         price = _column(chunk.price_ticks)
         _check_prices(price, chunk.instrument)
+        quantity = _column(chunk.quantity_lots)
+        _check_lots(quantity, chunk.instrument)
         self._scan_columns = (*times, price)
-        self._commit_columns = (*times, price, _column(chunk.quantity_lots))
+        self._commit_columns = (*times, price, quantity)
 
     def _give_bars(self, chunk: BarColumns) -> None:
-        self._is_trades = False
+        self._is_trades, self._resolution = False, resolution_name(chunk.interval_ns)
         close_time, arrival = _column(chunk.close_time_ns), _column(chunk.arrival_time_ns)
         high, low = _column(chunk.high_ticks), _column(chunk.low_ticks)
         _check_prices(low, chunk.instrument)
+        volume = _column(chunk.volume_lots)
+        _check_lots(volume, chunk.instrument)
         self._scan_columns = (close_time, arrival, high, low)
         self._commit_columns = (
             _column(chunk.open_time_ns),
@@ -358,17 +565,29 @@ class MatchingCore:
             high,
             low,
             _column(chunk.close_ticks),
-            _column(chunk.volume_lots),
+            volume,
         )
 
     def _drain(self) -> Sequence[CoreReport]:
+        self._refuse_what_models_did()
         count = self._view[at.OUT_COUNT]
         if not count:
             return ()
         self._view[at.OUT_COUNT] = 0
         width = at.OUT_WIDTH
         cells = self._out[: count * width].tolist()
-        return [CoreReport(*cells[base : base + width]) for base in range(0, len(cells), width)]
+        rows: list[list[Any]] = [cells[base : base + width] for base in range(0, len(cells), width)]
+        assumed = () if self._is_trades else self._assumed(rows)
+        for place, row in enumerate(rows):
+            row.append(ASSUMED if place in assumed else self._resolution)
+        return [CoreReport(*row) for row in rows]
+
+    def _assumed(self, reports: Sequence[Sequence[int]]) -> set[int]:
+        """Return the places of the fills that rest on an assumption about a bar's path."""
+        more, self._ambiguous = self.ambiguous_bars - self._ambiguous, self.ambiguous_bars
+        assumed = path_decided(reports, ambiguous=more, at_close=self._at_close)
+        self._unresolved += len({reports[place][at.OUT_MOMENT] for place in assumed})
+        return assumed
 
     def _mend(self, reason: int) -> None:
         problem = self._view[at.PROBLEM]
@@ -391,6 +610,34 @@ class MatchingCore:
             grown[: len(self._out)] = self._out
             self._out = grown
 
+    def _set_models(self, models: Mapping[str, object]) -> list[tuple[object, ModelEntry]]:
+        state = self._state
+        entries = []
+        for kind, question, cell in (
+            ("slippage", "shift_e8", at.SHIFT_MODEL),
+            ("fill", "lots", at.LOTS_MODEL),
+        ):
+            if kind in models:
+                entry = ModelEntry(models[kind], question)
+                entries.append((models[kind], entry))
+                state[cell] = entry.address
+        uses_statistics = state[at.LEVEL] == at.IMPACT_LEVEL or "slippage" in models
+        state[at.STATISTICS] = int(uses_statistics)
+        return entries
+
+    def _refuse_what_models_did(self) -> None:
+        """Raise what a model raised inside of the step that has ended."""
+        if not self._view[at.MODEL_BROKE]:
+            return
+        for model, entry in self._models:
+            if entry.failure is not None:
+                entry.raise_failure(str(getattr(model, "name", model)))
+        names = ", ".join(str(getattr(model, "name", model)) for model, _ in self._models)
+        raise SettingsError(
+            f"model {names}: it raised, or answered out of its bounds, during the run; run its "
+            "check on what it was asked"
+        )
+
     def _set_profile(self, profile: SimulationProfile) -> None:
         state = self._state
         state[at.LEVEL] = _LEVELS[profile.fill_level]
@@ -404,10 +651,17 @@ class MatchingCore:
             state[place] = int(exact)
         if profile.participation is not None:
             numerator, denominator = profile.participation.as_integer_ratio()
+            if denominator > at.SHARE_MAX:
+                raise SettingsError(
+                    f"profile {profile.name}: participation {profile.participation}; allowed: at "
+                    "most nine decimals"
+                )
             state[at.SHARE_NUMERATOR] = numerator
             state[at.SHARE_DENOMINATOR] = denominator
+        stale = profile.stale_after_ns
+        state[at.STALE_AFTER] = at.NEVER if stale is None else stale
         state[at.TOUCH] = profile.limit_rule is LimitRule.TOUCH
-        state[at.RESPONSE] = profile.response_latency_ns
+        state[at.RESPONSE] = profile.response_latency_ns - profile.clock_offset_ns
         if profile.funding_rule is not FundingRule.NONE:
             state[at.FUNDING_INTERVAL] = profile.funding_interval_ns
 
@@ -426,4 +680,29 @@ def _check_prices(lowest: Array, instrument: str) -> None:
             value=f"{int(lowest[row])} ticks",
             limit="above 0",
             remedy="Import the data again.",
+        )
+
+
+def _check_lots(lots: Array, instrument: str) -> None:
+    if not len(lots):
+        return
+    if int(lots.min()) < 0:
+        row = int(np.argmax(lots < 0))
+        raise DataError(
+            "a quantity is negative",
+            file=instrument,
+            row=row + 1,
+            value=f"{int(lots[row])} lots",
+            limit="0 or more",
+            remedy="Import the data again.",
+        )
+    # As floats, which do not wrap; their error is far below the distance to what would.
+    total = float(lots.sum(dtype=np.float64))
+    if total > at.LOTS_MAX:
+        raise DataError(
+            "so many lots in one piece are too many for exact arithmetic",
+            file=instrument,
+            value=f"{total:.0f} lots",
+            limit=f"{at.LOTS_MAX} lots",
+            remedy="Use a larger lot size.",
         )

@@ -12,6 +12,7 @@ from enum import IntEnum, unique
 import msgspec
 
 __all__ = [
+    "AmendRejected",
     "Bar",
     "CancelRejected",
     "ClockOffsetMeasured",
@@ -22,15 +23,18 @@ __all__ = [
     "Fill",
     "ForeignOrderSeen",
     "FundingCharged",
+    "GapSeen",
     "Input",
     "Liquidity",
     "OperatorCommand",
     "OrderAccepted",
+    "OrderAmended",
     "OrderCancelled",
     "OrderDenied",
     "OrderOutcomeUnknown",
     "OrderRejected",
     "OrderTriggered",
+    "Quote",
     "Report",
     "RunEnded",
     "RunResumed",
@@ -51,6 +55,7 @@ class SourceRank(IntEnum):
     VENUE_REPORT = 3
     TRADE = 4
     BAR = 5
+    QUOTE = 6
     END = 9
 
 
@@ -101,6 +106,11 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
         tick: Size of a tick; `open`, `high`, `low` and `close` are ticks times this, as floats, for
             statistics only.
         warm_up: True when the bar only warms indicators; orders placed then are refused.
+        trades: How many trades it holds; None when whoever made it did not say.
+        synthetic: True when nothing traded and the bar repeats the last close to fill a gap.
+        running: True while it is still forming; it may change until it closes.
+        rule: Name of the rule by which we made it (`1m@trades`, `100-trades`); empty when it came
+            as it is, from the venue or the store.
     """
 
     instrument: str
@@ -116,6 +126,10 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     revision: int
     tick: float
     warm_up: bool = False
+    trades: int | None = None
+    synthetic: bool = False
+    running: bool = False
+    rule: str = ""
 
     @property
     def open(self) -> float:
@@ -136,6 +150,38 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     def close(self) -> float:
         """Last price."""
         return self.close_ticks * self.tick
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=12):
+    """Best bid and ask. A side without anyone has 0 ticks and 0 lots.
+
+    Attributes:
+        instrument: Symbol.
+        venue_time_ns: Since when it stood.
+        arrival_time_ns: When we knew.
+        bid_ticks, ask_ticks: Prices in ticks.
+        bid_lots, ask_lots: Sizes in lots.
+        tick: Size of a tick; `bid` and `ask` are ticks times this, as floats, for statistics only.
+    """
+
+    instrument: str
+    venue_time_ns: int
+    arrival_time_ns: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
+    tick: float
+
+    @property
+    def bid(self) -> float:
+        """Best price to sell at."""
+        return self.bid_ticks * self.tick
+
+    @property
+    def ask(self) -> float:
+        """Best price to buy at."""
+        return self.ask_ticks * self.tick
 
 
 class OrderAccepted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=20):
@@ -188,6 +234,9 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
         reference_ticks: Market price at that moment before spread and impact; None if unknown.
         half_spread_microticks: Part of |price − reference| owed to the half spread, in 10⁻⁶
             ticks, never negative; the rest is impact.
+        resolved_by: What decided a simulated fill: `trade`, the length of the bar (`1m`, `1s`,
+            `100ms`) where its path did not matter, or `assumed` where a rule about the unknown path
+            did; empty for a real one.
     """
 
     decision_id: str
@@ -203,6 +252,7 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
     arrival_time_ns: int
     reference_ticks: int | None = None
     half_spread_microticks: int = 0
+    resolved_by: str = ""
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=24):
@@ -222,6 +272,32 @@ class OrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_
 
 class CancelRejected(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=25):
     """The venue could not cancel, usually because the order was final already."""
+
+    decision_id: str
+    reason: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class OrderAmended(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=40):
+    """The venue changed an order's terms; all of them are given as they are now.
+
+    Attributes:
+        lots: Total quantity, what has filled included.
+        limit_ticks: Limit price; None where the order has none.
+        stop_ticks: Trigger price; None where the order has none.
+    """
+
+    decision_id: str
+    lots: int
+    limit_ticks: int | None
+    stop_ticks: int | None
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class AmendRejected(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=41):
+    """The venue refused to change an order; it stands as it stood, in its place in the queue."""
 
     decision_id: str
     reason: str
@@ -288,6 +364,21 @@ class ConnectionRestored(
 
     stream: str
     backfilled: int
+    arrival_time_ns: int
+
+
+class GapSeen(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=42):
+    """Nothing traded in an interval, and the strategy's bars are to halt the run when that happens.
+
+    Attributes:
+        rule: Name of the rule of the bars.
+        open_time_ns, close_time_ns: The first interval without trading.
+    """
+
+    instrument: str
+    rule: str
+    open_time_ns: int
+    close_time_ns: int
     arrival_time_ns: int
 
 
@@ -413,6 +504,8 @@ Report = (
     | Fill
     | OrderCancelled
     | CancelRejected
+    | OrderAmended
+    | AmendRejected
     | OrderOutcomeUnknown
     | FundingCharged
     | ForeignOrderSeen
@@ -425,6 +518,7 @@ Input = (
     | Report
     | ConnectionLost
     | ConnectionRestored
+    | GapSeen
     | ClockOffsetMeasured
     | ClockReached
     | OperatorCommand

@@ -13,12 +13,24 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.latencies import ConstantLatency, LatencySettings
 
-__all__ = ["PROFILES", "FillLevel", "FundingRule", "LimitRule", "SimulationProfile", "profile"]
+__all__ = [
+    "MODEL_KINDS",
+    "PROFILES",
+    "FillLevel",
+    "FundingRule",
+    "LimitRule",
+    "SimulationProfile",
+    "profile",
+]
 
 MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 HOUR: Final = 3600 * SECOND
+CLOCK_OFFSET_NS_MAX: Final = 60 * SECOND
+MODEL_KINDS: Final = ("slippage", "fill", "fee", "latency", "queue")
+"""What a user's own model may answer."""
 
 
 @unique
@@ -28,6 +40,8 @@ class FillLevel(StrEnum):
     NAIVE = "naive"
     FIXED = "fixed"
     IMPACT = "impact"
+    DRILLDOWN = "drilldown"
+    """Priced as `impact`; a bar is opened into finer data wherever its path may matter."""
 
 
 @unique
@@ -63,12 +77,21 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         response_latency_ns: Venue to us.
         bar_delay_ns: Close of a bar to its arrival here.
         trade_delay_ns: Trade to its arrival here.
+        bar_grace_ns: End of a bar that we make to its close by our clock, when no later trade has
+            closed it before.
         taker_fee_rate, maker_fee_rate: Share of notional; negative is a rebate.
         fee_digits: Decimals a commission or funding payment is rounded to, half up.
         funding_rule: `FundingRule`.
         funding_rate: Per funding interval, share of notional at mark price.
         funding_interval_ns: Funding falls on whole multiples of this since 1970, UTC.
         input_age_ns_max: Orders resting on older input than this are refused.
+        latency: How long an order takes; None: the three constants above.
+        amend_latency, cancel_latency: The same of amends and cancels; None: as of an order.
+        clock_offset_ns: The venue's clock minus ours; orders arrive and answers leave by the
+            venue's, everything is known by ours.
+        models: A user's own models by what they answer (`MODEL_KINDS`), as `file.py:Name`.
+        stale_after_ns: A bar without a trade since longer than this before an order arrived does
+            not fill it; None: a price of any age does.
     """
 
     name: str
@@ -90,14 +113,32 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     funding_rate: Decimal = Decimal("0.0001")
     funding_interval_ns: int = 8 * HOUR
     input_age_ns_max: int = 60 * SECOND
+    latency: LatencySettings | None = None
+    amend_latency: LatencySettings | None = None
+    cancel_latency: LatencySettings | None = None
+    clock_offset_ns: int = 0
+    models: dict[str, str] = {}
+    bar_grace_ns: int = 3 * SECOND
+    stale_after_ns: int | None = None
 
     def __post_init__(self) -> None:
+        for kind in self.models:
+            if kind not in MODEL_KINDS:
+                raise SettingsError(
+                    f"profile {self.name}: model {kind!r}; allowed: {', '.join(MODEL_KINDS)}"
+                )
+        if abs(self.clock_offset_ns) > CLOCK_OFFSET_NS_MAX:
+            raise SettingsError(
+                f"profile {self.name}: clock_offset_ns {self.clock_offset_ns} is more than "
+                f"{CLOCK_OFFSET_NS_MAX} (a minute); set the clock first"
+            )
         for name in (
             "entry_latency_ns",
             "matching_latency_ns",
             "response_latency_ns",
             "bar_delay_ns",
             "trade_delay_ns",
+            "bar_grace_ns",
             "spread_bps",
             "slippage_bps",
             "impact_y",
@@ -115,37 +156,63 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise SettingsError(
                 f"profile {self.name}: funding_interval_ns and input_age_ns_max must be positive"
             )
+        if self.stale_after_ns is not None and self.stale_after_ns < 0:
+            raise SettingsError(
+                f"profile {self.name}: stale_after_ns {self.stale_after_ns} must not be negative"
+            )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+
+    @property
+    def pays_half_spread(self) -> bool:
+        """Whether a taker pays half of the spread apart from impact."""
+        return self.fill_level in (FillLevel.IMPACT, FillLevel.DRILLDOWN)
 
     @property
     def order_latency_ns(self) -> int:
         """Decision to matching engine."""
         return self.entry_latency_ns + self.matching_latency_ns
 
+    def latency_of(self, command: str) -> LatencySettings:
+        """Return the latency of `place`, `amend` or `cancel`."""
+        own = {"amend": self.amend_latency, "cancel": self.cancel_latency}.get(command)
+        return (
+            own
+            or self.latency
+            or ConstantLatency(
+                entry_ns=self.entry_latency_ns,
+                matching_ns=self.matching_latency_ns,
+                response_ns=self.response_latency_ns,
+            )
+        )
+
+
+_PESSIMISTIC_1 = SimulationProfile(
+    name="pessimistic-1",
+    fill_level=FillLevel.IMPACT,
+    spread_bps=Decimal(3),
+    slippage_bps=Decimal(5),
+    impact_y=1.0,
+    participation=Decimal("0.10"),
+    limit_rule=LimitRule.THROUGH,
+    entry_latency_ns=490 * MILLISECOND,
+    matching_latency_ns=10 * MILLISECOND,
+    response_latency_ns=100 * MILLISECOND,
+    bar_delay_ns=3 * SECOND,
+    trade_delay_ns=100 * MILLISECOND,
+    taker_fee_rate=Decimal("0.0005"),
+    maker_fee_rate=Decimal("0.0005"),
+    funding_rule=FundingRule.AGAINST,
+)
 
 PROFILES: Final = {
     each.name: each
     for each in (
-        SimulationProfile(
-            name="pessimistic-1",
-            fill_level=FillLevel.IMPACT,
-            spread_bps=Decimal(3),
-            slippage_bps=Decimal(5),
-            impact_y=1.0,
-            participation=Decimal("0.10"),
-            limit_rule=LimitRule.THROUGH,
-            entry_latency_ns=490 * MILLISECOND,
-            matching_latency_ns=10 * MILLISECOND,
-            response_latency_ns=100 * MILLISECOND,
-            bar_delay_ns=3 * SECOND,
-            trade_delay_ns=100 * MILLISECOND,
-            taker_fee_rate=Decimal("0.0005"),
-            maker_fee_rate=Decimal("0.0005"),
-            funding_rule=FundingRule.AGAINST,
-        ),
+        _PESSIMISTIC_1,
+        msgspec.structs.replace(_PESSIMISTIC_1, name="drilldown-1", fill_level=FillLevel.DRILLDOWN),
         SimulationProfile(
             name="zero-latency",
+            bar_grace_ns=0,
             fill_level=FillLevel.NAIVE,
             limit_rule=LimitRule.TOUCH,
         ),
@@ -157,6 +224,7 @@ PROFILES: Final = {
             matching_latency_ns=1 * MILLISECOND,
             response_latency_ns=20 * MILLISECOND,
             bar_delay_ns=200 * MILLISECOND,
+            bar_grace_ns=200 * MILLISECOND,
             trade_delay_ns=10 * MILLISECOND,
             taker_fee_rate=Decimal("0.0004"),
             maker_fee_rate=Decimal("0.0002"),

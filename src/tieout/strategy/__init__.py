@@ -1,16 +1,27 @@
 """What a trader writes against."""
 
-from tieout.strategy.context import BarStream, Context, PositionView, TimerEvent
+from tieout.strategy.context import (
+    Amount,
+    BarStream,
+    BracketOrders,
+    Context,
+    OrderTerms,
+    PositionView,
+    TimerEvent,
+)
 from tieout.strategy.indicators import INDICATORS, Indicator, make_indicator
 from tieout.strategy.loader import LoadedStrategy, load_strategy
 from tieout.strategy.strategy import Strategy
 
 __all__ = [
     "INDICATORS",
+    "Amount",
     "BarStream",
+    "BracketOrders",
     "Context",
     "Indicator",
     "LoadedStrategy",
+    "OrderTerms",
     "PositionView",
     "Strategy",
     "TimerEvent",

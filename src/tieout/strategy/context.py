@@ -2,18 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     import numpy as np
 
     from tieout.model.events import Bar
     from tieout.strategy.indicators import Indicator
 
-__all__ = ["BarStream", "Context", "PositionView", "TimerEvent"]
+__all__ = [
+    "Amount",
+    "BarStream",
+    "BracketOrders",
+    "Context",
+    "OrderTerms",
+    "PositionView",
+    "TimerEvent",
+]
+
+Amount = Decimal | str | float
+"""A price, a quantity or a distance as a person would write it."""
+
+
+class OrderTerms(TypedDict, total=False):
+    """How an order meets the market; without any it is a market order.
+
+    Prices are rounded so that they are no worse for you: a buy's limit down, a sell's up; triggers
+    and activation prices go to the nearest tick, distances to the nearest tick and never to none.
+
+    Attributes:
+        limit: Never pay more, or take less.
+        stop: Wait until the market has moved to here against you; with `limit`, a stop-limit.
+        touch: Wait until the market has moved to here in your favour; with `limit`, likewise.
+        trail: A stop that follows the market at this distance in price.
+        trail_ticks: The same distance in ticks.
+        trail_bps: The same distance in hundredths of a percent of the price.
+        activation: The stop begins to follow once the market was here.
+        market_to_limit: Take what there is at once; the rest is a limit at the first fill's price.
+        in_force: `gtc` (the default), `ioc`, `fok`, `gtd`, `day`, `at_open`, `at_close`.
+        expires_at_ns: For `gtd`: no fill from this venue time on.
+        post_only: Refuse the order rather than let it take.
+        reduce_only: Never open or turn the position.
+        display: Show at most so much of a limit order at a time.
+        immediate: The same as `in_force="ioc"`.
+    """
+
+    limit: Amount | None
+    stop: Amount | None
+    touch: Amount | None
+    trail: Amount | None
+    trail_ticks: int | None
+    trail_bps: Amount | None
+    activation: Amount | None
+    market_to_limit: bool
+    in_force: str
+    expires_at_ns: int | None
+    post_only: bool
+    reduce_only: bool
+    display: Amount | None
+    immediate: bool
+
+
+class BracketOrders(NamedTuple):
+    """Ids of the orders of a bracket; a leg that was not asked for is None."""
+
+    entry: str
+    take_profit: str | None
+    stop_loss: str | None
 
 
 class TimerEvent(Protocol):
@@ -37,7 +95,11 @@ class BarStream(Protocol):
 
     @property
     def interval_ns(self) -> int:
-        """Length of a bar."""
+        """Length of a bar; 0 where bars last until so much has traded."""
+
+    @property
+    def rule(self) -> str:
+        """By which rule we make them; empty when they come as they are."""
 
 
 class PositionView(Protocol):
@@ -63,14 +125,32 @@ class Context(Protocol):
     def equity(self) -> Decimal:
         """Cash plus open profit at the last prices seen, by our own ledger."""
 
-    def bars(self, instrument: str, interval: str, *, warm_up: int = 0) -> BarStream:
+    def bars(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        warm_up: int = 0,
+        made_of: str | None = None,
+        gaps: str = "skip",
+        running: str | None = None,
+        sessions: Sequence[tuple[int, int]] = (),
+    ) -> BarStream:
         """Subscribe to closed bars; in `on_start` only.
 
         Args:
             instrument: Symbol.
-            interval: Such as `1m`, `15m`, `4h`.
+            interval: Such as `1m`, `15m`, `4h`; or `100 trades`, `5000 lots`, `2000000 notional`.
             warm_up: How many bars from before the start come first, flagged `warm_up`; they fill
                 indicators, and orders placed on them are refused.
+            made_of: None: bars as the venue publishes them. `trades`, or the interval of finer
+                bars such as `1m`: bars we make ourselves, by one rule in every world.
+            gaps: What becomes of an interval in which nothing traded, in bars that we make:
+                `skip`, `fill` (a bar marked `synthetic`) or `halt` (the run stops trading).
+            running: How often `on_running_bar` is given the bar that is still forming: `trade`
+                (with each one), or an interval such as `1s`. Such bars are made of trades when
+                `made_of` says nothing else.
+            sessions: Pairs [open, close) in venue time; bars that we make begin at the opens.
         """
 
     def trades(self, instrument: str) -> None:
@@ -94,8 +174,14 @@ class Context(Protocol):
     def position(self, instrument: str) -> PositionView:
         """Return what our ledger holds."""
 
-    def open_orders(self, instrument: str | None = None) -> Sequence[str]:
-        """Return ids of orders that may still trade, oldest first."""
+    def open_orders(self, instrument: str | None = None, *, held: bool = False) -> Sequence[str]:
+        """Return ids of orders that may still trade, oldest first.
+
+        Args:
+            instrument: Only of this one.
+            held: Those too of which nothing is at the venue now: triggers that are watched for
+                here, legs that wait for their entry, orders worked in parts between two of them.
+        """
 
     def target(self, instrument: str, *, units: Decimal | str | float) -> str | None:
         """Trade the difference between a wanted position and what is held or under way.
@@ -106,27 +192,125 @@ class Context(Protocol):
             The order's id, or None when there is nothing to trade.
         """
 
-    def buy(
-        self,
-        instrument: str,
-        *,
-        units: Decimal | str | float,
-        limit: Decimal | str | float | None = None,
-        stop: Decimal | str | float | None = None,
-        immediate: bool = False,
-    ) -> str:
-        """Wish to buy: at market, with a limit, or by a stop; return the order's id."""
+    def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
+        """Wish to buy; return the order's id, which stays its id however it is worked.
 
-    def sell(
+        Args:
+            instrument: Symbol.
+            units: How much; rounded down to whole lots.
+            **terms: See `OrderTerms`.
+
+        Raises:
+            OrderRefused: The terms contradict each other, or a price or quantity is impossible.
+        """
+
+    def sell(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
+        """Wish to sell; as `buy`."""
+
+    def bracket(
         self,
         instrument: str,
         *,
-        units: Decimal | str | float,
-        limit: Decimal | str | float | None = None,
-        stop: Decimal | str | float | None = None,
-        immediate: bool = False,
+        side: str,
+        units: Amount,
+        take_profit: Amount | OrderTerms | None = None,
+        stop_loss: Amount | OrderTerms | None = None,
+        release: str = "partial",
+        **entry: Unpack[OrderTerms],
+    ) -> BracketOrders:
+        """Wish an entry with exits that its fills release.
+
+        The exits only reduce. A fill of one makes the other smaller by as much; when the position
+        is closed by other orders, they go; when the entry ends without a fill, they never leave.
+
+        Args:
+            instrument: Symbol.
+            side: `buy` or `sell`, of the entry.
+            units: Of the entry; the exits are as large as what of it has filled.
+            take_profit: Limit price, or terms of any kind.
+            stop_loss: Trigger price, or terms of any kind.
+            release: `partial`: with each fill of the entry; `full`: once the entry is done.
+            **entry: Terms of the entry.
+
+        Raises:
+            OrderRefused: No exit is given, or terms contradict each other.
+        """
+
+    def one_cancels_other(self, *order_ids: str) -> str:
+        """From now on a fill of one of these orders cancels the others; return the link's id."""
+
+    def one_updates_other(self, *order_ids: str) -> str:
+        """From now on these orders together never fill more than the smallest of them wants.
+
+        A fill of one makes the others smaller by as much; a new size of one is the size of all.
+        """
+
+    def twap(
+        self,
+        instrument: str,
+        *,
+        side: str,
+        units: Amount,
+        parts: int,
+        interval_ns: int,
+        limit: Amount | None = None,
     ) -> str:
-        """Wish to sell: at market, with a limit, or by a stop; return the order's id."""
+        """Wish to trade in equal parts at equal intervals, the first at once.
+
+        What a part leaves unfilled goes with the next. One interval after the last part, what is
+        still open is cancelled.
+
+        Args:
+            instrument: Symbol.
+            side: `buy` or `sell`.
+            units: Of the whole.
+            parts: How many; each at least the smallest order.
+            interval_ns: From one to the next.
+            limit: Parts are limit orders at this price; market orders without it.
+        """
+
+    def participate(
+        self,
+        instrument: str,
+        *,
+        side: str,
+        units: Amount,
+        share: Amount,
+        limit: Amount | None = None,
+    ) -> str:
+        """Wish to trade along with the market: never more than a share of the volume you see.
+
+        Args:
+            instrument: Symbol; you must be subscribed to its prints or bars.
+            side: `buy` or `sell`.
+            units: Of the whole.
+            share: Of the volume since now, in (0, 1].
+            limit: Parts are limit orders at this price; market orders without it.
+        """
+
+    def amend(
+        self,
+        order_id: str,
+        *,
+        units: Amount | None = None,
+        limit: Amount | None = None,
+        stop: Amount | None = None,
+    ) -> str:
+        """Wish to change an order; return the wish's id.
+
+        Where the venue cannot amend, the order is cancelled and its rest sent anew once the venue
+        has said that the old one is gone; its id stays. You are told by `OrderAmended`,
+        `AmendRejected`, or `OrderDenied` with the wish's id.
+
+        Args:
+            order_id: An order of yours.
+            units: New total quantity, what has filled included.
+            limit: New limit price.
+            stop: New trigger price.
+
+        Raises:
+            OrderRefused: Nothing is to be changed, the order has no such price, or it is unknown.
+        """
 
     def cancel(self, order_id: str) -> None:
         """Wish to cancel what is left of an order; a finished order is no error."""

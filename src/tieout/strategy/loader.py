@@ -15,8 +15,9 @@ from tieout.strategy.strategy import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
-__all__ = ["LoadedStrategy", "load_strategy"]
+__all__ = ["LoadedStrategy", "load_module", "load_strategy"]
 
 
 class LoadedStrategy(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +72,20 @@ def load_strategy(
     return loaded
 
 
-def _class_in(path: Path, name: str) -> type[Strategy]:
+def load_module(path: Path, subject: str) -> ModuleType:
+    """Run a user's file as a module of its own.
+
+    Args:
+        path: The file.
+        subject: What it is read for (`strategy`, `model`), for messages.
+
+    Raises:
+        SettingsError: No such file, or it does not import.
+    """
     if not path.is_file():
-        raise SettingsError(f"strategy {path}: no such file; give file.py or file.py:Class")
+        raise SettingsError(f"{subject} {path}: no such file; give file.py or file.py:Class")
     # The module name carries the content, so an edited file is never served from a cache.
-    module_name = f"tieout_strategy_{sha256(path.read_bytes()).hexdigest()[:16]}"
+    module_name = f"tieout_{subject}_{sha256(path.read_bytes()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None, path
     assert spec.loader is not None, path
@@ -86,14 +96,19 @@ def _class_in(path: Path, name: str) -> type[Strategy]:
     except Exception as error:
         del sys.modules[module_name]
         raise SettingsError(
-            f"strategy {path}: it does not import ({type(error).__name__}: {error}); mend the file"
+            f"{subject} {path}: it does not import ({type(error).__name__}: {error}); mend the file"
         ) from error
+    return module
+
+
+def _class_in(path: Path, name: str) -> type[Strategy]:
+    module = load_module(path, "strategy")
     found = {
         key: value
         for key, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, Strategy)
-        and value.__module__ == module_name
+        and value.__module__ == module.__name__
     }
     if name:
         if name not in found:

@@ -10,10 +10,12 @@ from tieout.errors import SettingsError
 
 if TYPE_CHECKING:
     from tieout.model.events import (
+        AmendRejected,
         Bar,
         CancelRejected,
         Fill,
         OrderAccepted,
+        OrderAmended,
         OrderCancelled,
         OrderDenied,
         OrderOutcomeUnknown,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
         | OrderTriggered
         | OrderCancelled
         | CancelRejected
+        | OrderAmended
+        | AmendRejected
         | OrderOutcomeUnknown
         | OrderDenied
     )
@@ -89,6 +93,9 @@ class Strategy:
 
     def on_bar(self, context: Context, bar: Bar) -> None:
         """Take a closed bar."""
+
+    def on_running_bar(self, context: Context, bar: Bar) -> None:
+        """Take a bar that is still forming, when you asked for it with `running`."""
 
     def on_trade(self, context: Context, trade: Trade) -> None:
         """Take a print of the market."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
-from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
+from tieout.adapters.feeds.history import HistorySource, Stream
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.errors import InputError
@@ -23,9 +23,9 @@ from tieout.model.events import (
     RunStarted,
 )
 from tieout.model.money import money
-from tieout.model.profiles import SimulationProfile
-from tieout.model.profiles import profile as profile_named
+from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
     by_symbol,
@@ -37,8 +37,11 @@ from tieout.wiring.manifests import (
 )
 from tieout.wiring.markets import (
     bounds_of,
-    finest_of,
+    check_resolutions,
+    columns_record,
+    made_of_columns,
     market_records,
+    only_feeds,
     sliced,
     stream_name,
     streams_of,
@@ -52,9 +55,10 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
-    from tieout.kernel.ports import MarketRecord
     from tieout.model.columns import MarketColumns
     from tieout.model.instruments import Instrument
+    from tieout.model.profiles import SimulationProfile
+    from tieout.model.venues import VenueProfile
     from tieout.wiring.telling import Progress
 
 __all__ = ["backtest", "backtest_columns", "run_on_history", "twin"]
@@ -71,6 +75,8 @@ def backtest(
     seed: int = 0,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    slice_ns: int = 0,
+    venue_profile: VenueProfile = EVERYTHING,
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -86,6 +92,8 @@ def backtest(
         seed: Keys every random draw.
         start_ns: First arrival time; the data's own start when None.
         end_ns: Last arrival time; the data's own end when None.
+        slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
+        venue_profile: What the venue does itself, what is composed, what is refused.
         runs: Where the run is kept.
         progress: Called with seconds of history done and in total.
 
@@ -98,12 +106,14 @@ def backtest(
         "backtest",
         loaded,
         datasets,
-        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        profile=profile_of(profile),
         cash=cash,
         limits=limits or RiskLimits(),
         seed=seed,
         start_ns=start_ns,
         end_ns=end_ns,
+        slice_ns=slice_ns,
+        venue_profile=venue_profile,
     )
     return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
 
@@ -142,11 +152,13 @@ def backtest_columns(
     limits: RiskLimits | None = None,
     seed: int = 0,
     chunk_rows: int = 131_072,
+    venue_profile: VenueProfile = EVERYTHING,
 ) -> Result:
     """Run a strategy over columns in memory, without a store and without keeping the run.
 
     Each stream of columns is both what the strategy may see and, the finest of an instrument,
-    what its orders are matched on. The journal is kept in memory.
+    what its orders are matched on; trades that only bars are made of are not given one by one. The
+    journal is kept in memory.
 
     Args:
         strategy: Class, or what `load_strategy` gave.
@@ -157,6 +169,7 @@ def backtest_columns(
         limits: Hard limits.
         seed: Keys every random draw.
         chunk_rows: Rows given at a time; the result does not depend on it.
+        venue_profile: What the venue does itself, what is composed, what is refused.
 
     Raises:
         InputError: Columns and instruments do not fit together.
@@ -164,21 +177,34 @@ def backtest_columns(
     if not columns or not all(len(each) for each in columns):
         raise InputError("backtest: give at least one stream, and none without rows")
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    chosen = profile_named(profile) if isinstance(profile, str) else profile
+    chosen = profile_of(profile)
     journal = JournalWriter(Nowhere(), "memory", durable=False)
     known = by_symbol(instruments)
-    kernel = Kernel(loaded, instruments=known, journal=journal, limits=limits, seed=seed)
-    records: dict[str, MarketRecord] = {
-        symbol: HistoryMarket(sliced(finest_of(symbol, columns), chunk_rows)) for symbol in known
-    }
-    streams = [Stream(stream_name(each), sliced(each, chunk_rows)) for each in columns]
+    kernel = Kernel(
+        loaded,
+        instruments=known,
+        journal=journal,
+        limits=limits,
+        seed=seed,
+        venue_profile=venue_profile,
+    )
+    records = {symbol: columns_record(symbol, columns, chosen, chunk_rows) for symbol in known}
+    asked = kernel.subscriptions
     start = min(int(each.arrival_time_ns[0]) for each in columns)
     end = max(int(each.arrival_time_ns[-1]) for each in columns)
+    streams = [
+        Stream(stream_name(each), sliced(each, chunk_rows))
+        for each in columns
+        if not only_feeds(asked, each)
+    ]
+    streams += made_of_columns(asked, columns, chosen, (start, end), chunk_rows)
     venue = SimulatedVenue(known, chosen, records)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
     kernel.run(source, venue)
-    return result_of("", kernel, journal, ambiguous_bars=venue.ambiguous_bars)
+    return result_of(
+        "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
+    )
 
 
 def run_on_history(
@@ -193,6 +219,7 @@ def run_on_history(
     """Run over stored data on the simulated venue, and keep the run."""
     instruments = by_symbol(manifest.instruments)
     start_ns, end_ns = bounds_of(manifest, datasets)
+    check_resolutions(instruments, datasets, manifest.profile)
     run = runs.create(manifest, now_ns=WallClock().now_ns())
     try:
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
@@ -202,24 +229,39 @@ def run_on_history(
             journal=journal,
             limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
             seed=manifest.seed,
+            venue_profile=manifest.venue_profile,
         )
         begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
-        streams = streams_of(kernel.subscriptions, datasets, manifest.profile, start_ns, end_ns)
+        streams = streams_of(
+            kernel.subscriptions,
+            datasets,
+            manifest.profile,
+            start_ns,
+            end_ns,
+            slice_ns=manifest.slice_ns,
+        )
         source = HistorySource(
             begun,
             RunEnded(arrival_time_ns=end_ns, reason="end of period"),
             streams,
+            slice_ns=manifest.slice_ns,
             progress=progress,
         )
-        venue = SimulatedVenue(
+        venue = simulated_venue(
+            manifest,
             instruments,
-            manifest.profile,
-            market_records(instruments, datasets, manifest.profile),
-            positions={symbol: lots for symbol, lots, _ in begun.positions},
+            market_records(instruments, datasets, manifest.profile, slice_ns=manifest.slice_ns),
+            positions=begun.positions,
         )
         kernel.run(source, venue)
         journal.close()
-        result = result_of(run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars)
+        result = result_of(
+            run.run_id,
+            kernel,
+            journal,
+            ambiguous_bars=venue.ambiguous_bars,
+            certainty=venue.certainty,
+        )
         run.write("result.json", result.facts())
     finally:
         run.unlock()

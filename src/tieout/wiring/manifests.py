@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from tieout.adapters.feeds.history import check_slice
 from tieout.adapters.storage.disk import RealDisk
 from tieout.errors import InputError, JournalDamaged
 from tieout.journal import (
@@ -19,7 +20,9 @@ from tieout.model.events import (
     RunEnded,
     RunStarted,
 )
+from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, load_strategy
+from tieout.wiring.assumptions import models_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from tieout.kernel.risk import RiskLimits
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.venues import VenueProfile
 
 
 __all__ = [
@@ -55,12 +59,16 @@ def manifest_of(
     seed: int,
     start_ns: int | None,
     end_ns: int | None,
+    slice_ns: int = 0,
+    venue_profile: VenueProfile = EVERYTHING,
 ) -> Manifest:
     """Write down everything that a run's result depends on.
 
     Raises:
-        InputError: Two data sets of one instrument have another tick or lot.
+        InputError: The slice is out of range, or two data sets of one instrument have another tick
+            or lot.
     """
+    check_slice(slice_ns)
     instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
     for each in datasets:
         if each.meta.instrument != instruments[each.meta.instrument.symbol]:
@@ -86,16 +94,19 @@ def manifest_of(
             for each in datasets
         ),
         profile=profile,
+        models=models_of(profile),
         limits=msgspec.json.encode(limits).decode(),
         cash=cash,
         start_ns=start_ns,
         end_ns=end_ns,
         seed=seed,
+        venue_profile=venue_profile,
         code=sources_digest(),
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in ("tieout", "numpy", "numba")},
         },
+        slice_ns=slice_ns,
     )
 
 

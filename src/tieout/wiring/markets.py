@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tieout.adapters.feeds.history import HistoryMarket, Stream
+from tieout.adapters.feeds.history import HistoryMarket, Stream, as_rows, at_slice_end
+from tieout.adapters.feeds.stacked import FinerColumns, SlicedRows, StackedMarket, check_nesting
 from tieout.errors import InputError
-from tieout.history import bars_from_trades
+from tieout.history import StoredRanges, bars_from_trades, made_bars
+from tieout.market import BarMaker, resolution_name
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import (
     DataOpened,
 )
+from tieout.model.profiles import FillLevel
 from tieout.wiring.manifests import find_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
-    from tieout.kernel.context import Subscriptions
+    from tieout.kernel.context import BarSubscription, Subscriptions
     from tieout.kernel.ports import MarketRecord
     from tieout.model.columns import MarketColumns
     from tieout.model.instruments import Instrument
@@ -30,18 +36,31 @@ if TYPE_CHECKING:
 
 __all__ = [
     "bounds_of",
+    "check_resolutions",
+    "columns_record",
     "finest_dataset",
     "finest_of",
+    "joined",
+    "made_of_columns",
+    "maker_of",
     "market_records",
+    "only_feeds",
     "sliced",
     "stored_market",
     "stream_name",
     "streams_of",
+    "taken",
 ]
 
 
 _WARM_UP_REACH = 20
 """How many times the nominal length of a warm-up is searched for its bars, gaps included."""
+
+_BAR_SLACK_NS = 1_000_000
+"""How much later than expected a finer bar may come, at least, before the longer one closes."""
+
+_DAY_NS = 86_400_000_000_000
+"""For how long, times that, the past of bars that are not bars of time is read."""
 
 
 def streams_of(
@@ -50,8 +69,13 @@ def streams_of(
     profile: SimulationProfile,
     start_ns: int,
     end_ns: int,
+    *,
+    slice_ns: int = 0,
 ) -> list[Stream]:
-    """Return what the strategy asked for, from the start on, with its warm-up before."""
+    """Return what the strategy asked for, from the start on, with its warm-up before.
+
+    Bars that we make are made of rows as they are delivered, at the end of their slices.
+    """
     streams = [
         _trade_stream(symbol, datasets, profile, start_ns, end_ns)
         for symbol in sorted(subscriptions.trades)
@@ -69,7 +93,148 @@ def streams_of(
                 _opened(f"bars:{interval_name(interval)}:{symbol}", dataset, start_ns),
             )
         )
+    streams += [
+        _made_stream(asked, datasets, profile, start_ns, end_ns, slice_ns)
+        for _, asked in sorted(subscriptions.made.items())
+    ]
     return streams
+
+
+def made_of_columns(
+    subscriptions: Subscriptions,
+    columns: Sequence[MarketColumns],
+    profile: SimulationProfile,
+    bounds: tuple[int, int],
+    chunk_rows: int,
+) -> list[Stream]:
+    """Return the streams of bars that a strategy wants made of columns in memory.
+
+    Raises:
+        InputError: There are no columns to make them of.
+    """
+    start, end = bounds
+    streams: list[Stream] = []
+    for (symbol, name), asked in sorted(subscriptions.made.items()):
+        assert asked.made is not None, asked
+        source = next(
+            (
+                each
+                for each in columns
+                if each.instrument == symbol and _interval_of(each) == asked.made.finer_ns
+            ),
+            None,
+        )
+        if source is None:
+            raise InputError(
+                f"{symbol}: bars {name} are made of {asked.made.made_of}; give columns of these"
+            )
+        made = made_bars(sliced(source, chunk_rows), maker_of(asked, profile, start), until_ns=end)
+        streams.append(Stream(f"made:{name}:{symbol}", as_rows(made), made=True))
+    return streams
+
+
+def only_feeds(subscriptions: Subscriptions, columns: MarketColumns) -> bool:
+    """Whether the strategy asked for what is made of these rows, and not for them."""
+    key = (columns.instrument, _interval_of(columns))
+    asked = columns.instrument in subscriptions.trades if not key[1] else key in subscriptions.bars
+    return not asked and key in subscriptions.feeding()
+
+
+def _interval_of(columns: MarketColumns) -> int:
+    return 0 if isinstance(columns, TradeColumns) else columns.interval_ns
+
+
+def maker_of(
+    asked: BarSubscription, profile: SimulationProfile, start_ns: int, *, running: bool = True
+) -> BarMaker:
+    """Return what makes the bars a strategy asked for, in a run that starts then."""
+    assert asked.made is not None, asked
+    grace_ns = profile.bar_grace_ns
+    if asked.made.finer_ns:
+        # A finer bar that comes when it is expected to come is in time.
+        grace_ns = profile.bar_delay_ns + max(grace_ns, _BAR_SLACK_NS)
+    return BarMaker(
+        asked.instrument,
+        asked.made,
+        grace_ns=grace_ns,
+        running_ns=asked.running_ns if running else 0,
+        whole_from_ns=start_ns,
+    )
+
+
+def _made_stream(
+    asked: BarSubscription,
+    datasets: Sequence[Dataset],
+    profile: SimulationProfile,
+    start_ns: int,
+    end_ns: int,
+    slice_ns: int,
+) -> Stream:
+    assert asked.made is not None, asked
+    symbol, finer = asked.instrument, asked.made.finer_ns
+    read: Callable[[int, int], Iterator[MarketColumns]]
+    if finer:
+        dataset, read = _bar_source(symbol, finer, datasets, profile)
+    else:
+        dataset = _trades_of(symbol, datasets)
+        read = _reader(dataset, profile.trade_delay_ns)
+
+    def rows(from_ns: int, to_ns: int) -> Iterator[MarketColumns]:
+        return (
+            at_slice_end(each, slice_ns)
+            for each in read(from_ns, to_ns // (slice_ns or 1) * (slice_ns or 1))
+        )
+
+    made = made_bars(rows(start_ns, end_ns), maker_of(asked, profile, start_ns), until_ns=end_ns)
+    name = f"made:{asked.rule}:{symbol}"
+    return Stream(
+        name,
+        as_rows(made),
+        _made_warm_up(asked, profile, start_ns, rows),
+        _opened(name, dataset, start_ns),
+        made=True,
+    )
+
+
+def _made_warm_up(
+    asked: BarSubscription,
+    profile: SimulationProfile,
+    start_ns: int,
+    rows: Callable[[int, int], Iterator[MarketColumns]],
+) -> BarColumns | None:
+    """Return the last version of the bars that were known by the start."""
+    if not asked.warm_up:
+        return None
+    assert asked.made is not None, asked
+    reach = max(start_ns - _WARM_UP_REACH * asked.warm_up * (asked.interval_ns or _DAY_NS), 0)
+    maker = maker_of(asked, profile, reach, running=False)
+    known = made_bars(rows(reach, start_ns - 1), maker, until_ns=start_ns)
+    bars = [each for each in known if isinstance(each, BarColumns)]
+    if not bars:
+        return None
+    whole = joined(bars)
+    # A revised bar stands once, as it was last known, in the place of its time.
+    order = np.lexsort((whole.revision, whole.close_time_ns))
+    closes = whole.close_time_ns[order]
+    last = order[np.concatenate((closes[1:] != closes[:-1], [True]))]
+    return taken(whole, last[-asked.warm_up :])
+
+
+def _trades_of(symbol: str, datasets: Sequence[Dataset]) -> Dataset:
+    dataset = find_dataset(datasets, symbol, "trades")
+    if dataset is None:
+        raise InputError(
+            f"{symbol}: the strategy asks for trades, or bars made of them, and no data set has "
+            f"them; it has {', '.join(each.meta.name for each in datasets)}"
+        )
+    return dataset
+
+
+def _reader(dataset: Dataset, delay_ns: int) -> Callable[[int, int], Iterator[MarketColumns]]:
+    def read(from_ns: int, to_ns: int) -> Iterator[MarketColumns]:
+        return dataset.batches(delay_ns=delay_ns, start_ns=from_ns, end_ns=to_ns)
+
+    return read
 
 
 def _trade_stream(
@@ -79,12 +244,7 @@ def _trade_stream(
     start_ns: int,
     end_ns: int,
 ) -> Stream:
-    dataset = find_dataset(datasets, symbol, "trades")
-    if dataset is None:
-        raise InputError(
-            f"{symbol}: the strategy asks for trades and no data set has them; it has "
-            f"{', '.join(each.meta.name for each in datasets)}"
-        )
+    dataset = _trades_of(symbol, datasets)
     rows = dataset.batches(delay_ns=profile.trade_delay_ns, start_ns=start_ns, end_ns=end_ns)
     name = f"trades:{symbol}"
     return Stream(name, rows, None, _opened(name, dataset, start_ns))
@@ -133,12 +293,94 @@ def market_records(
     instruments: Mapping[str, Instrument],
     datasets: Sequence[Dataset],
     profile: SimulationProfile,
+    *,
+    slice_ns: int = 0,
 ) -> dict[str, MarketRecord]:
-    """Return what each instrument is matched on: trades where there are some, else its bars."""
-    return {
-        symbol: HistoryMarket(stored_market(finest_dataset(datasets, symbol), profile))
-        for symbol in instruments
-    }
+    """Return what each instrument is matched on: trades where there are some, else its bars.
+
+    A profile that drills down is given all resolutions, bars in front.
+
+    Raises:
+        InputError: It has nothing to drill into.
+    """
+    check_resolutions(instruments, datasets, profile)
+    return {symbol: _stored_record(symbol, datasets, profile, slice_ns) for symbol in instruments}
+
+
+def _stored_record(
+    symbol: str, datasets: Sequence[Dataset], profile: SimulationProfile, slice_ns: int
+) -> MarketRecord:
+    coarse, *finer = _resolutions(datasets, symbol)
+    if profile.fill_level is not FillLevel.DRILLDOWN or not finer:
+        finest = stored_market(finest_dataset(datasets, symbol), profile)
+        return HistoryMarket(finest, slice_ns=slice_ns)
+    below = [
+        SlicedRows(StoredRanges(each, delay_ns=_delay_of(each, profile)), slice_ns)
+        for each in finer
+    ]
+    bars = (at_slice_end(each, slice_ns) for each in stored_market(coarse, profile))
+    return StackedMarket(symbol, coarse.meta.interval_ns, bars, below)
+
+
+def columns_record(
+    symbol: str, columns: Sequence[MarketColumns], profile: SimulationProfile, chunk_rows: int
+) -> MarketRecord:
+    """Return what an instrument is matched on, of columns in memory.
+
+    Raises:
+        InputError: There are none of it, or nothing to drill into.
+    """
+    finest = finest_of(symbol, columns)
+    if profile.fill_level is not FillLevel.DRILLDOWN:
+        return HistoryMarket(sliced(finest, chunk_rows))
+    own = {_length(each): each for each in reversed(columns) if each.instrument == symbol}
+    lengths = sorted(own, reverse=True)
+    _check_lengths(symbol, lengths, profile, ", ".join(stream_name(each) for each in own.values()))
+    if len(lengths) == 1:
+        return HistoryMarket(sliced(finest, chunk_rows))
+    below = [FinerColumns(own[each]) for each in lengths[1:]]
+    return StackedMarket(symbol, lengths[0], sliced(own[lengths[0]], chunk_rows), below)
+
+
+def check_resolutions(
+    instruments: Iterable[str], datasets: Sequence[Dataset], profile: SimulationProfile
+) -> None:
+    """Check that a profile that drills down has what it drills into, of every instrument.
+
+    Raises:
+        InputError: It has not, or the resolutions do not lie within each other.
+    """
+    if profile.fill_level is not FillLevel.DRILLDOWN:
+        return
+    for symbol in instruments:
+        own = _resolutions(datasets, symbol)
+        lengths = [each.meta.interval_ns for each in own]
+        _check_lengths(symbol, lengths, profile, ", ".join(each.meta.name for each in own))
+
+
+def _check_lengths(
+    symbol: str, lengths: Sequence[int], profile: SimulationProfile, names: str
+) -> None:
+    if len(lengths) == 1 and lengths[0]:
+        raise InputError(
+            f"{symbol}: profile {profile.name} opens bars into finer data, and there is only "
+            f"{names}, bars of {resolution_name(lengths[0])}; import its trades, or shorter bars "
+            "that divide these, and name them too, or choose a profile that does not drill down"
+        )
+    check_nesting(symbol, lengths)
+
+
+def _resolutions(datasets: Sequence[Dataset], symbol: str) -> list[Dataset]:
+    """Return an instrument's data sets from coarse to fine, the first named of each length."""
+    own: dict[int, Dataset] = {}
+    for each in datasets:
+        if each.meta.instrument.symbol == symbol:
+            own.setdefault(each.meta.interval_ns, each)
+    return [own[length] for length in sorted(own, reverse=True)]
+
+
+def _length(columns: MarketColumns) -> int:
+    return 0 if isinstance(columns, TradeColumns) else columns.interval_ns
 
 
 def finest_dataset(datasets: Sequence[Dataset], symbol: str) -> Dataset:
@@ -151,9 +393,12 @@ def stored_market(
     dataset: Dataset, profile: SimulationProfile, *, until_ns: int | None = None
 ) -> Iterator[MarketColumns]:
     """Yield a data set's rows with the arrivals that the profile gives them."""
+    return dataset.batches(delay_ns=_delay_of(dataset, profile), end_ns=until_ns)
+
+
+def _delay_of(dataset: Dataset, profile: SimulationProfile) -> int:
     trades = dataset.meta.kind == "trades"
-    delay = profile.trade_delay_ns if trades else profile.bar_delay_ns
-    return dataset.batches(delay_ns=delay, end_ns=until_ns)
+    return profile.trade_delay_ns if trades else profile.bar_delay_ns
 
 
 def bounds_of(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int]:
@@ -206,17 +451,29 @@ def _split(
 def _last_rows(chunks: Sequence[BarColumns], count: int) -> BarColumns | None:
     if not count or not chunks:
         return None
-    first = chunks[0]
-    whole = BarColumns(
-        first.instrument,
-        first.interval_ns,
-        *(
-            np.concatenate([getattr(each, name) for each in chunks])
-            for name in BarColumns.__slots__
-            if name not in ("instrument", "interval_ns")
-        ),
-    )
+    whole = joined(chunks)
     return whole.rows(max(0, len(whole) - count), len(whole))
+
+
+def taken(bars: BarColumns, rows: NDArray[np.int64]) -> BarColumns:
+    """Return the rows that are named."""
+    columns: dict[str, Any] = {
+        name: getattr(bars, name)[rows]
+        for name in BarColumns.__slots__
+        if isinstance(getattr(bars, name), np.ndarray)
+    }
+    return replace(bars, **columns)
+
+
+def joined(chunks: Sequence[BarColumns]) -> BarColumns:
+    """Return bars of one stream as one piece."""
+    first = chunks[0]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(each, name) for each in chunks])
+        for name in BarColumns.__slots__
+        if isinstance(getattr(first, name), np.ndarray)
+    }
+    return replace(first, **columns)
 
 
 def sliced(columns: MarketColumns, rows: int) -> Iterator[MarketColumns]:
@@ -233,7 +490,7 @@ def finest_of(symbol: str, columns: Sequence[MarketColumns]) -> MarketColumns:
     own = [each for each in columns if each.instrument == symbol]
     if not own:
         raise InputError(f"{symbol}: there are no columns of this instrument")
-    return min(own, key=lambda each: 0 if isinstance(each, TradeColumns) else each.interval_ns)
+    return min(own, key=_length)
 
 
 def stream_name(columns: MarketColumns) -> str:

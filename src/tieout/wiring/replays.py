@@ -24,6 +24,7 @@ from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
     ClockReached,
     DataOpened,
+    GapSeen,
     RunEnded,
     RunStarted,
 )
@@ -75,6 +76,7 @@ def replay(
         journal=journal,
         limits=limits,
         seed=manifest.seed,
+        venue_profile=manifest.venue_profile,
     )
     recorded = list(reader.inputs())
     if any(isinstance(each, DataOpened) for each in recorded):
@@ -111,10 +113,12 @@ def _history_again(
         manifest.profile,
         started.arrival_time_ns,
         ended.arrival_time_ns,
+        slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached)
+    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen)
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    return HistorySource(started, ended, streams, progress=progress), RecordedVenue(answers)
+    source = HistorySource(started, ended, streams, slice_ns=manifest.slice_ns, progress=progress)
+    return source, RecordedVenue(answers)
 
 
 def _input_before(reader: JournalReader, decision_index: int) -> str:

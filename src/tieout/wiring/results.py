@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tieout.model.money import money_decimal
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from tieout.adapters.venues.simulated import Certainty
     from tieout.journal import (
         Difference,
         JournalWriter,
     )
     from tieout.kernel.loop import Kernel
 
+
+_BREAKS_LISTED = 100
 
 __all__ = ["Replayed", "Result", "in_words", "result_of"]
 
@@ -36,6 +41,7 @@ class Result:
         decisions_hash: Chained hash of all decisions.
         failure: What the strategy raised; empty when it did not.
         ambiguous_bars: Bars in which a stop and a limit could have filled; the stop was taken.
+        certainty: What decided the fills; None where a real venue did.
     """
 
     run_id: str
@@ -50,6 +56,7 @@ class Result:
     decisions_hash: str
     failure: str
     ambiguous_bars: int
+    certainty: Certainty | None = None
 
     def facts(self) -> dict[str, Any]:
         """Return everything as plain values for JSON or a table."""
@@ -63,6 +70,7 @@ class Result:
             "fills": self.fills,
             "denied": self.denied,
             "ambiguous_bars": self.ambiguous_bars,
+            **_certainty_facts(self.certainty, self.profit),
             "decisions_hash": self.decisions_hash,
             "state_hash": self.state_hash,
             "failure": self.failure,
@@ -120,7 +128,12 @@ class Replayed:
 
 
 def result_of(
-    run_id: str, kernel: Kernel, journal: JournalWriter, *, ambiguous_bars: int
+    run_id: str,
+    kernel: Kernel,
+    journal: JournalWriter,
+    *,
+    ambiguous_bars: int,
+    certainty: Certainty | None = None,
 ) -> Result:
     """Read a run's figures off its kernel at the last prices seen."""
     marks = kernel.last_prices()
@@ -138,7 +151,40 @@ def result_of(
         decisions_hash=journal.decisions_chain,
         failure="" if kernel.failure is None else repr(kernel.failure),
         ambiguous_bars=ambiguous_bars,
+        certainty=certainty,
     )
+
+
+def _certainty_facts(certainty: Certainty | None, profit: Decimal) -> dict[str, Any]:
+    """Return what decided the fills, as plain values; nothing where a real venue did."""
+    if certainty is None:
+        return {}
+    facts: dict[str, Any] = {
+        "resolved_by": certainty.fills,
+        "unresolved_bars": certainty.unresolved_bars,
+    }
+    bounds = certainty.bounds
+    if bounds is None:
+        return facts
+    opened = sum(certainty.bars_opened.values())
+    without = profit - money_decimal(bounds.taken)
+    return facts | {
+        "unresolved_share": round(certainty.unresolved_bars / opened, 6) if opened else 0.0,
+        "unresolved_profit": {
+            "worst": str(money_decimal(bounds.worst)),
+            "taken": str(money_decimal(bounds.taken)),
+            "best": str(money_decimal(bounds.best)),
+        },
+        "profit_at_worst": str(without + money_decimal(bounds.worst)),
+        "profit_at_best": str(without + money_decimal(bounds.best)),
+        "bars_scanned": certainty.bars_scanned,
+        "bars_opened": certainty.bars_opened,
+        "rows_matched": certainty.rows_matched,
+        "data_breaks": certainty.break_counts,
+        "data_break_lines": [
+            msgspec.to_builtins(each) for each in certainty.breaks[:_BREAKS_LISTED]
+        ],
+    }
 
 
 def in_words(record: object) -> str:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.feeds.history import HistorySource
+from tieout.adapters.feeds.history import GapRows, HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.feeds.rows import events_of
 from tieout.adapters.feeds.unbroken import unbroken
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
 from tieout.adapters.venues.recorded import AnsweredVenue, LiveAnswers
-from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.history import Store
 from tieout.journal import (
     JournalReader,
@@ -21,11 +20,13 @@ from tieout.journal import (
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
+    AmendRejected,
     Bar,
     CancelRejected,
     Fill,
     FundingCharged,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderOutcomeUnknown,
     OrderRejected,
@@ -34,11 +35,12 @@ from tieout.model.events import (
     RunStarted,
     Trade,
 )
-from tieout.model.orders import PlaceOrder
+from tieout.model.orders import AmendOrder, PlaceOrder
 from tieout.model.profiles import FundingRule, SimulationProfile
 from tieout.model.statement import Statement
 from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
+from tieout.wiring.assumptions import simulated_venue
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strategy
 from tieout.wiring.markets import market_records, streams_of
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.adapters.venues.costs import Costs
+    from tieout.adapters.venues.simulated import SimulatedVenue
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source, Venue
@@ -143,18 +146,23 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     orders: dict[str, PlaceOrder] = {}
     reports: dict[str, list[Report]] = {}
     funding: list[FundingCharged] = []
+    amends: list[AmendOrder] = []
     for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
+        elif isinstance(record, AmendOrder):
+            amends.append(record)
         elif isinstance(record, FundingCharged):
             funding.append(record)
         elif isinstance(record, _ANSWERS):
             reports.setdefault(record.decision_id, []).append(record)
-    return LiveAnswers(orders=orders, reports=reports, funding=funding)
+    return LiveAnswers(orders=orders, reports=reports, funding=funding, amends=tuple(amends))
 
 
 _ANSWERS = (
+    AmendRejected,
     OrderAccepted,
+    OrderAmended,
     OrderRejected,
     OrderTriggered,
     Fill,
@@ -190,8 +198,15 @@ class _Rungs:
             self._manifest.profile,
             self._started.arrival_time_ns,
             self._ended.arrival_time_ns,
+            slice_ns=self._manifest.slice_ns,
         )
-        return HistorySource(self._started, self._ended, streams, progress=progress)
+        return HistorySource(
+            self._started,
+            self._ended,
+            streams,
+            slice_ns=self._manifest.slice_ns,
+            progress=progress,
+        )
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
         """Yield what the strategy asked for, of the provider's history, by arrival in a window."""
@@ -200,16 +215,21 @@ class _Rungs:
             kernel.subscriptions, self._datasets, self._manifest.profile, after_ns + 1, until_ns
         ):
             for columns in stream.columns:
+                if isinstance(columns, GapRows):
+                    continue
                 tick = self.instruments[columns.instrument].tick_float
                 yield from events_of(columns, tick=tick)
 
     def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
         """Return the simulated venue on the venue's market."""
-        return SimulatedVenue(
+        return simulated_venue(
+            self._manifest,
             self.instruments,
-            profile,
-            market_records(self.instruments, self._datasets, profile),
-            positions={symbol: lots for symbol, lots, _ in self._started.positions},
+            market_records(
+                self.instruments, self._datasets, profile, slice_ns=self._manifest.slice_ns
+            ),
+            profile=profile,
+            positions=self._started.positions,
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:
@@ -225,4 +245,5 @@ class _Rungs:
             journal=journal,
             limits=msgspec.json.decode(self._manifest.limits, type=RiskLimits),
             seed=self._manifest.seed,
+            venue_profile=self._manifest.venue_profile,
         )

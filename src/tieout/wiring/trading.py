@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
-from tieout.adapters.feeds.recorded import RecordedSource
+from tieout.adapters.feeds.making import BarMakingSource
+from tieout.adapters.feeds.recorded import FirstSource, RecordedSource
+from tieout.adapters.feeds.slicing import SlicedSource
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.recorded import (
     RecordedVenue,
@@ -21,6 +23,7 @@ from tieout.journal import (
     JournalWriter,
     first_difference,
 )
+from tieout.journal.records import decode
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
@@ -29,11 +32,12 @@ from tieout.model.events import (
     RunEnded,
     Trade,
 )
-from tieout.model.profiles import SimulationProfile
-from tieout.model.profiles import profile as profile_named
+from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.assumptions import profile_of
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of, same_strategy
+from tieout.wiring.markets import maker_of
 from tieout.wiring.results import Result, result_of
 from tieout.wiring.telling import Progress, told
 
@@ -45,13 +49,16 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, ResumePoint, Subscription
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.ports import Source
     from tieout.model.events import Input
     from tieout.model.instruments import Instrument
+    from tieout.model.profiles import SimulationProfile
 
 
 __all__ = [
     "VenueAccess",
     "check_rules",
+    "delivered",
     "gateway_of",
     "live",
     "resume",
@@ -85,6 +92,7 @@ def live(
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits,
     seed: int = 0,
+    slice_ns: int = 0,
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -98,6 +106,7 @@ def live(
         profile: Assumptions of the run's twin.
         limits: Hard limits; the two notional ones must be set.
         seed: Keys every random draw.
+        slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -116,12 +125,14 @@ def live(
         "live",
         loaded,
         datasets,
-        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        profile=profile_of(profile),
         cash=Decimal(0),
         limits=limits,
         seed=seed,
         start_ns=None,
         end_ns=None,
+        slice_ns=slice_ns,
+        venue_profile=GATEWAY,
     )
     run = runs.create(
         msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
@@ -182,6 +193,7 @@ def _trade_live(
             journal=journal,
             limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
             seed=manifest.seed,
+            venue_profile=manifest.venue_profile,
         )
         gateway.start(
             subscriptions_to(streams_asked(kernel)),
@@ -189,7 +201,15 @@ def _trade_live(
             bar_delay_ns=manifest.profile.bar_delay_ns,
         )
         run.write("snapshot.json", gateway.snapshot())
-        return _to_the_end(run, kernel, journal, gateway, progress)
+        first = gateway.next(None)
+        assert first is not None, "a run begins with its start"
+        source = delivered(
+            FirstSource(first, gateway),
+            kernel,
+            manifest,
+            started_ns=first.events[0].arrival_time_ns,
+        )
+        return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
 def _resume_live(
@@ -209,6 +229,7 @@ def _resume_live(
         raise InputError(f"run {run.run_id}: nothing is in its journal yet; start a new run")
     if isinstance(recorded[-1], RunEnded):
         raise InputError(f"run {run.run_id} has ended ({recorded[-1].reason}); start a new run")
+    made = list(reader.decisions())
     journal = reader.recover()
     folded = DecisionsInMemory()
     kernel = Kernel(
@@ -217,13 +238,19 @@ def _resume_live(
         journal=folded,
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
+        venue_profile=manifest.venue_profile,
     )
     kernel.run(RecordedSource(recorded), RecordedVenue())
-    if first_difference(reader.decisions(), folded.decisions) is not None:
+    if first_difference(made, folded.decisions[: len(made)]) is not None:
         raise JournalDamaged(
             f"run {run.run_id}: its inputs lead to other decisions than it made; see "
             "`tieout replay --verify`"
         )
+    # Two things can be due at one moment, each made durable by itself: what the process was killed
+    # before is decided now, and the venue is asked about it like about all that is unanswered.
+    for late in folded.decisions[len(made) :]:
+        journal.decision(decode(late))
+    journal.commit()
     kernel.go_on(journal)
     with gateway_of(run, manifest, access) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
@@ -234,7 +261,14 @@ def _resume_live(
             resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
         )
-        return _to_the_end(run, kernel, journal, gateway, progress)
+        source = delivered(
+            gateway,
+            kernel,
+            manifest,
+            started_ns=recorded[0].arrival_time_ns,
+            recorded=recorded,
+        )
+        return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
 def warm_up_of(kernel: Kernel) -> int:
@@ -249,6 +283,8 @@ def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> R
     bars: dict[tuple[str, int], int] = {}
     trades: dict[str, int] = {}
     for each in recorded:
+        if isinstance(each, Bar) and each.rule:
+            continue
         if isinstance(each, Bar):
             bars[each.instrument, each.interval_ns] = each.open_time_ns
         elif isinstance(each, Trade):
@@ -288,9 +324,49 @@ def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> Excha
 
 
 def streams_asked(kernel: Kernel) -> set[StreamKey]:
-    """Return the streams that the strategy subscribed to."""
+    """Return the streams that the strategy subscribed to, and those its bars are made of."""
     asked = kernel.subscriptions
-    return {*((symbol, 0) for symbol in asked.trades), *asked.bars}
+    return {*((symbol, 0) for symbol in asked.trades), *asked.bars, *asked.feeding()}
+
+
+def delivered(
+    source: Source,
+    kernel: Kernel,
+    manifest: Manifest,
+    *,
+    started_ns: int,
+    recorded: Sequence[Input] = (),
+) -> Source:
+    """Return a live source as the run sees it: in slices, with the bars that we make.
+
+    Args:
+        source: What arrives, one by one.
+        kernel: Has the strategy that says what it wants.
+        manifest: The run.
+        started_ns: When the run started; bars that opened before are not whole.
+        recorded: Inputs of the run that its journal has already.
+
+    Raises:
+        InputError: Bars that we make are to be warmed up: of their past nothing is there.
+    """
+    if manifest.slice_ns:
+        source = SlicedSource(source, manifest.slice_ns)
+    asked = kernel.subscriptions.made
+    for (symbol, name), each in asked.items():
+        if each.warm_up:
+            raise InputError(
+                f"{symbol}: bars {name} are made as trades arrive and have no past at the start; "
+                "set warm_up to 0, or ask for bars as the venue publishes them"
+            )
+    if not asked:
+        return source
+    making = BarMakingSource(
+        source,
+        [maker_of(each, manifest.profile, started_ns) for _, each in sorted(asked.items())],
+        ticks={symbol: each.tick_float for symbol, each in kernel.instruments.items()},
+    )
+    making.fold(recorded)
+    return making
 
 
 def subscriptions_to(streams: Iterable[StreamKey]) -> list[Subscription]:
@@ -306,10 +382,11 @@ def _to_the_end(
     kernel: Kernel,
     journal: JournalWriter,
     gateway: ExchangeGateway,
+    source: Source,
     progress: Progress | None,
 ) -> Result:
     """Run until the venue or the operator ends it, and keep the venue's statement."""
-    kernel.run(told(gateway, progress), gateway)
+    kernel.run(told(source, progress), gateway)
     journal.close()
     started, ended = period_of(run)
     statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)

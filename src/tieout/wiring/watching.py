@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
+from tieout.adapters.feeds.recorded import FirstSource
 from tieout.adapters.feeds.watched import WatchedSource
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue
@@ -17,15 +18,17 @@ from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import RunStarted
 from tieout.model.money import money
-from tieout.model.profiles import profile as profile_named
+from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of
-from tieout.wiring.markets import finest_dataset, stored_market
+from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
 from tieout.wiring.results import result_of
 from tieout.wiring.telling import Progress, told
 from tieout.wiring.trading import (
     VenueAccess,
     check_rules,
+    delivered,
     gateway_of,
     streams_asked,
     subscriptions_to,
@@ -56,6 +59,7 @@ def paper(
     cash: Decimal = Decimal(100_000),
     limits: RiskLimits | None = None,
     seed: int = 0,
+    slice_ns: int = 0,
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -73,6 +77,7 @@ def paper(
         cash: Starting cash.
         limits: Hard limits.
         seed: Keys every random draw.
+        slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -86,12 +91,14 @@ def paper(
         "paper",
         loaded,
         datasets,
-        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        profile=profile_of(profile),
         cash=cash,
         limits=limits or RiskLimits(),
         seed=seed,
         start_ns=None,
         end_ns=None,
+        slice_ns=slice_ns,
+        venue_profile=GATEWAY,
     )
     run = _created(manifest, access, runs)
     try:
@@ -110,6 +117,7 @@ def shadow(
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits | None = None,
     seed: int = 0,
+    slice_ns: int = 0,
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -127,6 +135,7 @@ def shadow(
         profile: Assumptions of the simulated venue.
         limits: Hard limits.
         seed: Keys every random draw.
+        slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -140,12 +149,14 @@ def shadow(
         "shadow",
         loaded,
         datasets,
-        profile=profile_named(profile) if isinstance(profile, str) else profile,
+        profile=profile_of(profile),
         cash=Decimal(0),
         limits=limits or RiskLimits(),
         seed=seed,
         start_ns=None,
         end_ns=None,
+        slice_ns=slice_ns,
+        venue_profile=GATEWAY,
     )
     run = _created(manifest, access, runs)
     try:
@@ -184,11 +195,14 @@ def _watch(
             journal=journal,
             limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
             seed=manifest.seed,
+            venue_profile=manifest.venue_profile,
         )
         source, venue = _beside(gateway, kernel, manifest, datasets, started)
         kernel.run(told(source, progress), venue)
         journal.close()
-    result = result_of(run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars)
+    result = result_of(
+        run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
+    )
     run.write("result.json", result.facts())
     return result
 
@@ -202,6 +216,7 @@ def _beside(
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
     asked = streams_asked(kernel)
+    check_resolutions(kernel.instruments, datasets, manifest.profile)
     finest = {symbol: finest_dataset(datasets, symbol) for symbol in kernel.instruments}
     matched = {symbol: (symbol, each.meta.interval_ns) for symbol, each in finest.items()}
     gateway.start(
@@ -220,10 +235,13 @@ def _beside(
         )
         for symbol, each in finest.items()
     }
-    venue = SimulatedVenue(
+    venue = simulated_venue(
+        manifest,
         kernel.instruments,
-        manifest.profile,
         {symbol: markets[key] for symbol, key in matched.items()},
-        positions={symbol: lots for symbol, lots, _ in begun.positions},
+        positions=begun.positions,
     )
-    return WatchedSource(gateway, venue, markets, asked=asked, first=first), venue
+    source = delivered(
+        FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns
+    )
+    return WatchedSource(source, venue, markets, asked=asked), venue

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.history.builders import MINUTE, SECOND, T0
 from tests.unit.history.builders import trade_columns as trades
-from tieout.errors import InputError
+from tieout.errors import DataError, InputError
 from tieout.history import bars_from_trades
 from tieout.model.columns import TradeColumns
 
@@ -100,10 +100,16 @@ def test_a_bar_does_not_change_the_trades_it_was_made_of() -> None:
     chunk = trades([401, 405, 399])
     kept = chunk.price_ticks.copy()
 
-    list(bars_from_trades([chunk, chunk, chunk], MINUTE))
+    list(bars_from_trades([chunk.rows(0, 1), chunk.rows(1, 2), chunk.rows(2, 3)], MINUTE))
 
     assert chunk.price_ticks.tolist() == kept.tolist()
     assert chunk.quantity_lots.tolist() == [10, 10, 10]
+
+
+def test_trades_that_go_backwards_are_refused() -> None:
+    chunk = trades([401, 405, 399])
+    with pytest.raises(DataError, match="row 1: the arrival goes backwards"):
+        list(bars_from_trades([chunk, chunk], MINUTE))
 
 
 def test_a_delay_of_bars_is_not_negative() -> None:

@@ -230,8 +230,8 @@ def test_columns_of_something_else_are_not_written(tmp_path: Path) -> None:
         store.write_trades("set", ES, [replace(trade_columns([1]), instrument="NQ")], source="x")
     with pytest.raises(InputError, match="interval 0 ns"):
         store.write_bars("set", ES, 0, [bar_columns([1])], source="a test")
-    with pytest.raises(InputError, match="kind 'quotes'"):
-        store.write("set", "quotes", ES, [], source="a test")
+    with pytest.raises(InputError, match="kind 'ticks'"):
+        store.write("set", "ticks", ES, [], source="a test")
     assert left_behind(tmp_path) == []
 
 

@@ -48,7 +48,7 @@ MISTAKES: dict[str, tuple[Act, str]] = {
     "nothing": (lambda c: c.sell(SYMBOL, units=0), "under one lot"),
     "no number": (lambda c: c.buy(SYMBOL, units=float("nan")), "nan"),
     "endless": (lambda c: c.buy(SYMBOL, units=float("inf")), "inf"),
-    "limit and stop": (lambda c: c.buy(SYMBOL, units=1, limit=100, stop=101), "choose one"),
+    "stop and touch": (lambda c: c.buy(SYMBOL, units=1, touch=100, stop=101), "choose one"),
     "limit of nought": (lambda c: c.buy(SYMBOL, units=1, limit=0.1), "at least one tick"),
     "stop of nought": (lambda c: c.buy(SYMBOL, units=1, stop=0), "at least one tick"),
     "unknown instrument": (lambda c: c.buy("SPAM", units=1), "it has: "),
@@ -70,7 +70,7 @@ def test_a_mistake_ends_the_strategy_with_what_would_be_right(case: str) -> None
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda c: c.bars(SYMBOL, "1 minute"), "whole number of s, m, h or d"),
+        (lambda c: c.bars(SYMBOL, "1 minute"), "whole number of ms, s, m, h or d"),
         (lambda c: c.bars(SYMBOL, "1m", warm_up=-1), "allowed: 0"),
         (lambda c: c.bars("SPAM", "1m"), "not part of this run"),
         (lambda c: c.cancel("any"), "not possible in on_start"),

@@ -21,7 +21,9 @@ def refusal(gate: RiskGate, order: Any = None, **given: Any) -> str | None:
         "open_orders": 0,
         "input_age_ns": 0,
     }
-    found = gate.refusal(order or an_order(), given.pop("instrument", ES), **(facts | given))
+    asked = order or an_order()
+    found = gate.objection(asked, given.pop("instrument", ES), **(facts | given))
+    found = found or gate.too_often(asked)
     return None if found is None else found[0]
 
 

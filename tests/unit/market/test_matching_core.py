@@ -7,12 +7,32 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from tests.support.worlds import MINUTE, SECOND, T0, bars, trades
+from tests.support.worlds import MINUTE, SECOND, SYMBOL, T0, bars, trades
 from tieout.errors import DataError, SettingsError
 from tieout.market import MatchingCore, ReportKind, sources_digest
+from tieout.model.orders import PlaceOrder
 from tieout.model.profiles import FillLevel, FundingRule, profile
 
 NAIVE = profile("zero-latency")
+
+
+def an_order(**terms: object) -> PlaceOrder:
+    return PlaceOrder(
+        **{
+            "decision_id": "d",
+            "instrument": SYMBOL,
+            "side": 1,
+            "order_type": 1,
+            "lots": 1,
+            "limit_ticks": None,
+            "stop_ticks": None,
+            "time_in_force": 1,
+            "decided_at_ns": T0,
+            "decision_price_ticks": None,
+            "origin": "test",
+            **terms,
+        }
+    )
 
 
 def a_core(**changes: object) -> MatchingCore:
@@ -22,16 +42,8 @@ def a_core(**changes: object) -> MatchingCore:
 def place(
     core: MatchingCore, *, number: int = 0, lots: int = 1, at_ns: int = T0, limit_ticks: int = 0
 ) -> None:
-    core.place(
-        number,
-        arrival_ns=at_ns,
-        side=1,
-        kind=2 if limit_ticks else 1,
-        lots=lots,
-        limit_ticks=limit_ticks,
-        stop_ticks=0,
-        at_once=False,
-    )
+    order = an_order(lots=lots, order_type=2 if limit_ticks else 1, limit_ticks=limit_ticks or None)
+    core.place(number, order, arrival_ns=at_ns, response_ns=0)
 
 
 def test_prices_that_are_none_are_named_with_their_row() -> None:
@@ -63,7 +75,7 @@ def test_many_orders_and_reports_grow_the_arrays() -> None:
     for number in range(100):
         place(core, number=number)
     for number in range(100, 150):
-        core.cancel(number - 50, arrival_ns=T0)
+        core.cancel(number - 50, arrival_ns=T0, response_ns=0)
 
     found = core.commit(T0 + MINUTE)
 
@@ -101,7 +113,7 @@ def test_a_new_order_ends_what_was_known_of_the_rows_to_come() -> None:
 
 def test_nothing_is_passed_over_while_a_cancel_is_on_its_way() -> None:
     core = a_core_with_a_limit_that_the_sixth_print_touches()
-    core.cancel(0, arrival_ns=T0 + 3 * SECOND)
+    core.cancel(0, arrival_ns=T0 + 3 * SECOND, response_ns=0)
     assert core.next_touch_ns(T0 + MINUTE) == T0 + 4 * SECOND
     assert not core.passes(T0 + 2 * SECOND)
     assert core.calm_before_ns < T0
@@ -146,17 +158,9 @@ def test_a_position_at_the_start_pays_funding() -> None:
 
 def test_ambiguous_bars_are_counted() -> None:
     core = a_core(fill_level=FillLevel.NAIVE)
-    for number, (side, kind, limit, stop) in enumerate([(-1, 2, 405, 0), (-1, 3, 0, 395)]):
-        core.place(
-            number,
-            arrival_ns=T0 - 1,
-            side=side,
-            kind=kind,
-            lots=1,
-            limit_ticks=limit,
-            stop_ticks=stop,
-            at_once=False,
-        )
+    for number, (kind, limit, stop) in enumerate([(2, 405, None), (3, None, 395)]):
+        order = an_order(side=-1, order_type=kind, limit_ticks=limit, stop_ticks=stop)
+        core.place(number, order, arrival_ns=T0 - 1, response_ns=0)
     wide = bars([400, 400])
     wide.high_ticks[1], wide.low_ticks[1] = 410, 390
     core.give(wide)

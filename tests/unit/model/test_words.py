@@ -84,8 +84,8 @@ def test_odd_intervals_are_refused(wrong: str) -> None:
         interval_ns(wrong)
 
 
-def test_an_interval_under_a_second_has_no_name() -> None:
-    with pytest.raises(ValueError, match="whole number of seconds"):
+def test_an_interval_under_a_millisecond_has_no_name() -> None:
+    with pytest.raises(ValueError, match="whole number of milliseconds"):
         interval_name(1)
 
 

@@ -7,8 +7,15 @@ import msgspec
 from tests.support.worlds import SECOND, SYMBOL, T0, ScriptedVenue, a_fill
 from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
 from tieout.adapters.venues.recorded import AnsweredVenue, LiveAnswers
-from tieout.model.events import CancelRejected, Fill, OrderCancelled, Report
-from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, TimeInForce
+from tieout.model.events import (
+    AmendRejected,
+    CancelRejected,
+    Fill,
+    OrderAmended,
+    OrderCancelled,
+    Report,
+)
+from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import profile
 
 PRACTICE = profile("practice-1")
@@ -48,11 +55,40 @@ def a_cancel() -> CancelOrder:
     )
 
 
-def answered(live: PlaceOrder, *reports: Report) -> tuple[AnsweredVenue, Simulated]:
+def an_amend(lots: int, *, decision_id: str = "a1", at_s: int = 2) -> AmendOrder:
+    return AmendOrder(
+        decision_id=decision_id,
+        order_decision_id="d1",
+        lots=lots,
+        limit_ticks=None,
+        stop_ticks=None,
+        decided_at_ns=T0 + at_s * SECOND,
+        origin="test",
+    )
+
+
+def amended(lots: int, *, after_s: int) -> OrderAmended:
+    at_ns = T0 + after_s * SECOND
+    return OrderAmended(
+        decision_id="d1",
+        lots=lots,
+        limit_ticks=None,
+        stop_ticks=None,
+        venue_time_ns=at_ns,
+        arrival_time_ns=at_ns,
+    )
+
+
+def answered(
+    live: PlaceOrder, *reports: Report, amends: tuple[AmendOrder, ...] = ()
+) -> tuple[AnsweredVenue, Simulated]:
     """Return the ladder's venue after a live run that made one order."""
     simulated = Simulated(price_ticks=SIMULATED_TICKS)
     answers = LiveAnswers(
-        orders={live.decision_id: live}, reports={live.decision_id: list(reports)}, funding=[]
+        orders={live.decision_id: live},
+        reports={live.decision_id: list(reports)},
+        funding=[],
+        amends=amends,
     )
     costs = ChargedCosts([], Holdings({}), ModelledCosts(PRACTICE, {}, simulated))
     venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
@@ -165,3 +201,73 @@ def test_a_cancel_that_only_this_run_made_leaves_the_later_fills_out() -> None:
     reports = venue.advance(T0 + 100 * SECOND)
     assert [each.lots for each in reports if type(each) is Fill] == [1]
     assert type(reports[-1]) is OrderCancelled
+
+
+def test_an_amend_live_made_too_gets_lives_answer_and_the_fills_it_made_room_for() -> None:
+    live = an_order(3)
+    wish = an_amend(5)
+    reports = (a_live_fill(live, 2), amended(5, after_s=3), a_live_fill(live, 3, after_s=4))
+    venue, simulated = answered(
+        live, *(msgspec.structs.replace(r, trade_id=f"t{n}") if type(r) is Fill else r
+                for n, r in enumerate(reports)), amends=(wish,)
+    )  # fmt: skip
+
+    venue.place(an_order(3))
+    venue.amend(wish)
+
+    told = venue.advance(T0 + 100 * SECOND)
+    assert [type(each) for each in told if type(each) is not Fill] == [OrderAmended]
+    assert sum(each.lots for each in told if type(each) is Fill) == 5
+    assert simulated.amended == []
+
+
+def test_without_the_amend_live_made_its_answer_is_not_given_nor_what_it_made_room_for() -> None:
+    live = an_order(3)
+    venue, _ = answered(
+        live,
+        a_live_fill(live, 2),
+        amended(5, after_s=3),
+        a_live_fill(live, 3, after_s=4),
+        amends=(an_amend(5),),
+    )
+
+    venue.place(an_order(3))
+
+    assert fills_of(venue) == [("d1", 2, LIVE_TICKS), ("d1", 1, LIVE_TICKS)]
+
+
+def test_an_amend_live_refused_is_refused() -> None:
+    refused = AmendRejected(
+        decision_id="d1",
+        reason="post_only",
+        venue_time_ns=T0 + 3 * SECOND,
+        arrival_time_ns=T0 + 3 * SECOND,
+    )
+    live = an_order(3)
+    venue, _ = answered(live, refused, amends=(an_amend(5),))
+
+    venue.place(an_order(3))
+    venue.amend(an_amend(5))
+
+    assert venue.advance(T0 + 100 * SECOND) == [refused]
+
+
+def test_after_an_amend_live_did_not_make_the_rest_is_simulated() -> None:
+    live = an_order(3)
+    venue, simulated = answered(live, a_live_fill(live, 1), a_live_fill(live, 2, after_s=9))
+
+    venue.place(an_order(3))
+    venue.amend(an_amend(6))
+
+    assert [(each.lots, each.decided_at_ns) for each in simulated.placed] == [(5, T0 + 2 * SECOND)]
+    assert fills_of(venue) == [("d1", 1, LIVE_TICKS), ("d1", 5, SIMULATED_TICKS)]
+
+
+def test_an_amend_of_a_simulated_order_goes_to_the_simulation() -> None:
+    venue, simulated = answered(an_order(3))
+
+    venue.place(an_order(2, decision_id="d2"))
+    wish = msgspec.structs.replace(an_amend(1), order_decision_id="d2")
+    venue.amend(wish)
+
+    assert simulated.amended == [wish]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -16,9 +16,75 @@ from tieout.model.events import DataOpened, RunEnded, RunStarted, SourceRank
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tieout.model.columns import MarketColumns
+    from tieout.market import MadeBars
+    from tieout.model.columns import Int64Column, MarketColumns
+    from tieout.model.events import GapSeen
 
-__all__ = ["HistoryMarket", "HistorySource", "Stream"]
+__all__ = [
+    "SLICE_NS_MAX",
+    "GapRows",
+    "HistoryMarket",
+    "HistorySource",
+    "Stream",
+    "as_rows",
+    "at_slice_end",
+    "check_slice",
+]
+
+SLICE_NS_MAX: Final = 1_000_000_000
+"""Widest slice; what is wider is a bar, and should be asked for as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapRows:
+    """Gaps among bars that we make, in order of arrival: rows that are single inputs.
+
+    Attributes:
+        events: The gaps.
+        arrival_time_ns: (n,) when each was known.
+    """
+
+    events: Sequence[GapSeen]
+    arrival_time_ns: Int64Column
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def rows(self, start: int, stop: int) -> GapRows:
+        """Return rows [start, stop)."""
+        return GapRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+
+
+def as_rows(made: Iterable[MadeBars]) -> Iterator[MarketColumns | GapRows]:
+    """Yield what a bar maker tells as chunks of a stream."""
+    for each in made:
+        if isinstance(each, BarColumns):
+            yield each
+        else:
+            yield GapRows((each,), np.array([each.arrival_time_ns], np.int64))
+
+
+def check_slice(slice_ns: int) -> None:
+    """Check the width of slices.
+
+    Raises:
+        InputError: It is negative, or wider than any slice.
+    """
+    if not 0 <= slice_ns <= SLICE_NS_MAX:
+        raise InputError(
+            f"slices of {slice_ns} ns; allowed: 0 (rows as they arrive) … {SLICE_NS_MAX} ns"
+        )
+
+
+def at_slice_end(columns: MarketColumns, slice_ns: int) -> MarketColumns:
+    """Return rows that are delivered at the end of the slice in which they arrive.
+
+    Slices end at whole multiples of their width since 1970; what arrives at an end is in the slice
+    that ends there. Width 0: rows as they are.
+    """
+    if not slice_ns:
+        return columns
+    return replace(columns, arrival_time_ns=-(-columns.arrival_time_ns // slice_ns) * slice_ns)
 
 
 @dataclass(slots=True)
@@ -30,13 +96,15 @@ class Stream:
         columns: Chunks in order of arrival, from the start on.
         warm_up: Rows from before the start, oldest first; they are given at the start time.
         opened: Which stored data it is, for the journal; None for data in memory.
+        made: Whether the rows are bars that we make, of rows as they are delivered to us.
     """
 
     name: str
-    columns: Iterator[MarketColumns]
+    columns: Iterator[MarketColumns | GapRows]
     warm_up: BarColumns | None = None
     opened: DataOpened | None = None
-    _chunk: MarketColumns | None = field(default=None, init=False)
+    made: bool = False
+    _chunk: MarketColumns | GapRows | None = field(default=None, init=False)
     _row: int = field(default=0, init=False)
     _last_ns: int = field(default=0, init=False)
 
@@ -59,7 +127,7 @@ class Stream:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
         return int(SourceRank.TRADE if isinstance(self._chunk, TradeColumns) else SourceRank.BAR)
 
-    def take(self, before_ns: int) -> MarketColumns:
+    def take(self, before_ns: int) -> MarketColumns | GapRows:
         """Return the rows of the present chunk that arrive before a time; the next one does."""
         assert self._chunk is not None, self.name
         stop = int(np.searchsorted(self._chunk.arrival_time_ns, before_ns, "left"))
@@ -68,7 +136,7 @@ class Stream:
         self._row = stop
         return taken
 
-    def _check(self, chunk: MarketColumns) -> None:
+    def _check(self, chunk: MarketColumns | GapRows) -> None:
         arrivals = chunk.arrival_time_ns
         if not len(arrivals):
             return
@@ -89,16 +157,21 @@ class Stream:
 class HistorySource:
     """Gives the start, then every stream's rows merged by arrival, then the end.
 
-    Rows that arrive together come trades first, then bars, then in the order of the streams.
+    Rows that arrive together come trades first, then bars, then in the order of the streams; bars
+    that we make come after the rows that are delivered with them.
 
     Args:
         started: The first input.
         ended: The last input; rows that arrive later are not given.
         streams: What the strategy asked for.
+        slice_ns: Rows that arrive within a slice of this width are delivered at its end, in the
+            order of their arrival; 0: as they arrive. Bars that we make are told when they are
+            known: the streams they come from hold rows as they are delivered.
         progress: Called with time done and time in total, in seconds.
 
     Raises:
-        InputError: The end lies before the start, or a warm-up bar is not over at the start.
+        InputError: The slice is out of range, the end lies before the start, or a warm-up bar is
+            not over at the start.
     """
 
     def __init__(
@@ -107,6 +180,7 @@ class HistorySource:
         ended: RunEnded,
         streams: Sequence[Stream],
         *,
+        slice_ns: int = 0,
         progress: Callable[[float, float | None], None] | None = None,
     ) -> None:
         if ended.arrival_time_ns < started.arrival_time_ns:
@@ -114,8 +188,10 @@ class HistorySource:
                 f"the run ends ({ended.arrival_time_ns} ns) before it starts "
                 f"({started.arrival_time_ns} ns)"
             )
+        check_slice(slice_ns)
         self._started = started
         self._ended = ended
+        self._slice_ns = slice_ns
         self._streams = list(streams)
         for each in self._streams:
             each.begin(started.arrival_time_ns)
@@ -143,29 +219,82 @@ class HistorySource:
         yield from self._merged()
         yield Inputs((self._ended,))
 
-    def _merged(self) -> Iterator[MarketBatch]:
+    def _merged(self) -> Iterator[MarketBatch | Inputs]:
         start, end = self._started.arrival_time_ns, self._ended.arrival_time_ns
-        # The next row of each stream as (arrival, rank, place), earliest first. A batch is what
-        # one stream has before the next row of any other.
-        heads: list[tuple[int, int, int]] = []
-        for place, stream in enumerate(self._streams):
-            head = stream.head_ns()
-            if head is not None and head <= end:
-                heads.append((head, stream.rank, place))
+        # The next row of each stream, earliest first. A batch is what one stream has before the
+        # next row of any other.
+        heads = [
+            head
+            for place, stream in enumerate(self._streams)
+            if (head := self._head(place, stream)) is not None
+        ]
         heapify(heads)
         while heads:
-            _, rank, place = heads[0]
-            stream = self._streams[place]
-            columns = stream.take(_before(heads, end))
+            first = heads[0]
+            stream = self._streams[first.place]
+            taken = stream.take(self._before(heads))
             if self._progress:
-                done = int(columns.arrival_time_ns[-1]) - start
+                done = int(taken.arrival_time_ns[-1]) - start
                 self._progress(done / 1e9, (end - start) / 1e9)
-            yield MarketBatch(columns, stored=True)
-            head = stream.head_ns()
-            if head is not None and head <= end:
-                heapreplace(heads, (head, rank, place))
+            if isinstance(taken, GapRows):
+                yield Inputs(taken.events)
+            elif first.made:
+                yield MarketBatch(taken, stored=True)
+            else:
+                yield MarketBatch(at_slice_end(taken, self._slice_ns), stored=True)
+            head = self._head(first.place, stream)
+            if head is not None:
+                heapreplace(heads, head)
             else:
                 heappop(heads)
+
+    def _head(self, place: int, stream: Stream) -> _Head | None:
+        """Return where a stream's next row stands in the order; None when none is given any more.
+
+        A row that is delivered after the end is not given.
+        """
+        arrival = stream.head_ns()
+        if arrival is None:
+            return None
+        delivered = arrival if stream.made else _slice_end(arrival, self._slice_ns)
+        if delivered > self._ended.arrival_time_ns:
+            return None
+        return _Head(delivered, stream.made, arrival, stream.rank, place)
+
+    def _before(self, heads: list[_Head]) -> int:
+        """Return the arrival before which the first stream's rows come before all others'."""
+        first, end = heads[0], self._ended.arrival_time_ns
+        last = end if first.made else _slice_start(end, self._slice_ns)
+        if len(heads) == 1:
+            return last + 1
+        # In a heap the second is one of the first's two children.
+        second = min(heads[1:3])
+        if first.made == second.made:
+            before = second.arrival + (first[3:] < second[3:])
+        elif second.made:
+            before = _slice_start(second.delivered, self._slice_ns) + 1
+        else:
+            before = second.delivered
+        return min(before, last + 1)
+
+
+class _Head(NamedTuple):
+    """Where a stream's next row stands in the order of all rows."""
+
+    delivered: int
+    made: bool
+    arrival: int
+    rank: int
+    place: int
+
+
+def _slice_end(arrival_ns: int, slice_ns: int) -> int:
+    return -(-arrival_ns // slice_ns) * slice_ns if slice_ns else arrival_ns
+
+
+def _slice_start(time_ns: int, slice_ns: int) -> int:
+    """Return the last end of a slice up to a time: what arrived by then is delivered by then."""
+    return time_ns // slice_ns * slice_ns if slice_ns else time_ns
 
 
 class HistoryMarket:
@@ -173,39 +302,22 @@ class HistoryMarket:
 
     Args:
         columns: Chunks in order of arrival.
+        slice_ns: As in `HistorySource`: a fill is not known before the print that caused it.
     """
 
-    def __init__(self, columns: Iterable[MarketColumns]) -> None:
-        self._columns = iter(columns)
+    def __init__(self, columns: Iterable[MarketColumns], *, slice_ns: int = 0) -> None:
+        self._columns = (at_slice_end(each, slice_ns) for each in columns)
 
     def fetch(self, until_ns: int) -> MarketColumns | None:  # noqa: ARG002
         """Return the next chunk; it may reach beyond the time asked for."""
         return next(self._columns, None)
 
 
-def _before(heads: list[tuple[int, int, int]], end_ns: int) -> int:
-    """Return the arrival before which all rows of the first stream come before all others'."""
-    if len(heads) == 1:
-        return end_ns + 1
-    # In a heap the second is one of the first's two children.
-    second = min(heads[1:3])
-    return second[0] + 1 if heads[0][1:] < second[1:] else second[0]
-
-
 def _warming(bars: BarColumns, started: RunStarted) -> BarColumns:
     """Return warm-up bars flagged and arriving at the start."""
     rows = len(bars)
-    return BarColumns(
-        bars.instrument,
-        bars.interval_ns,
-        bars.open_time_ns,
-        bars.close_time_ns,
-        np.full(rows, started.arrival_time_ns, np.int64),
-        bars.open_ticks,
-        bars.high_ticks,
-        bars.low_ticks,
-        bars.close_ticks,
-        bars.volume_lots,
-        bars.revision,
-        np.ones(rows, np.bool_),
+    return replace(
+        bars,
+        arrival_time_ns=np.full(rows, started.arrival_time_ns, np.int64),
+        warm_up=np.ones(rows, np.bool_),
     )

@@ -10,10 +10,10 @@ from tieout.kernel.ports import Inputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tieout.kernel.ports import MarketBatch
+    from tieout.kernel.ports import MarketBatch, Source
     from tieout.model.events import Input
 
-__all__ = ["RecordedSource"]
+__all__ = ["FirstSource", "RecordedSource"]
 
 
 class RecordedSource:
@@ -45,3 +45,23 @@ class RecordedSource:
         if self._progress is not None:
             self._progress(self._given, self._count)
         return Inputs(events) if events else None
+
+
+class FirstSource:
+    """Gives what was taken from a source to look at, then the source.
+
+    Args:
+        first: What was taken.
+        source: Where it came from.
+    """
+
+    def __init__(self, first: MarketBatch | Inputs, source: Source) -> None:
+        self._first: MarketBatch | Inputs | None = first
+        self._source = source
+
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+        """Return what was taken, and then what comes next."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return self._source.next(deadline_ns)

@@ -44,6 +44,10 @@ def events_of(columns: MarketColumns, *, tick: float) -> Iterator[Trade | Bar]:
         *(getattr(columns, name).tolist() for name in _BAR_COLUMNS),
         repeat(tick),
         columns.warm_up.tolist(),
+        repeat(None) if columns.trades is None else columns.trades.tolist(),
+        repeat(False) if columns.synthetic is None else columns.synthetic.tolist(),  # noqa: FBT003
+        repeat(columns.running),
+        repeat(columns.rule),
     )
 
 
@@ -61,10 +65,22 @@ def columns_of(events: Sequence[Trade] | Sequence[Bar]) -> MarketColumns:
             _column(events, "trade_id"),
         )
     return BarColumns(
-        instrument=first.instrument,
-        interval_ns=first.interval_ns,
-        **{name: _column(events, name) for name in _BAR_COLUMNS},
-        warm_up=_column(events, "warm_up").astype(np.bool_),
+        first.instrument,
+        first.interval_ns,
+        _column(events, "open_time_ns"),
+        _column(events, "close_time_ns"),
+        _column(events, "arrival_time_ns"),
+        _column(events, "open_ticks"),
+        _column(events, "high_ticks"),
+        _column(events, "low_ticks"),
+        _column(events, "close_ticks"),
+        _column(events, "volume_lots"),
+        _column(events, "revision"),
+        _column(events, "warm_up").astype(np.bool_),
+        None if first.trades is None else _column(events, "trades"),
+        _column(events, "synthetic").astype(np.bool_),
+        first.rule,
+        first.running,
     )
 
 

@@ -26,6 +26,7 @@ from tieout.model.events import (
     ConnectionRestored,
     Fill,
     FundingCharged,
+    GapSeen,
     OrderAccepted,
     OrderCancelled,
     OrderOutcomeUnknown,
@@ -102,6 +103,7 @@ _MARKET = (
     ClockOffsetMeasured,
     ConnectionLost,
     ConnectionRestored,
+    GapSeen,
     RunEnded,
 )
 """Inputs that are the market as the run saw it; the venue's answers are none."""
@@ -176,7 +178,8 @@ class _Healer:
 
     def _due_ns(self, row: Trade | Bar) -> int:
         if isinstance(row, Bar):
-            return row.close_time_ns + self._profile.bar_delay_ns
+            profile = self._profile
+            return row.close_time_ns + (profile.bar_grace_ns if row.rule else profile.bar_delay_ns)
         return row.venue_time_ns + self._profile.trade_delay_ns
 
     def _report(self, report: _Report) -> _Report | None:

@@ -38,8 +38,7 @@ class WatchedSource:
         source: Live inputs, one by one.
         venue: The simulated venue.
         markets: The venue's markets, by the stream that feeds each.
-        asked: Streams the strategy subscribed to.
-        first: Inputs that were taken from the source already.
+        asked: Streams the strategy subscribed to, and those its bars are made of.
     """
 
     def __init__(
@@ -49,13 +48,11 @@ class WatchedSource:
         markets: Mapping[StreamKey, LiveMarket],
         *,
         asked: Collection[StreamKey],
-        first: Inputs,
     ) -> None:
         self._source = source
         self._venue = venue
         self._markets = markets
         self._asked = frozenset(asked)
-        self._first: Inputs | None = first
         self._given_until_ns = 0
 
     def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
@@ -70,9 +67,6 @@ class WatchedSource:
                 return Inputs(events)
 
     def _take(self, deadline_ns: int | None) -> Inputs | None:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
         wake_ns = self._venue.next_wake_ns(_ANY_TIME_NS)
         if wake_ns is None:
             self._pass_on()
@@ -84,7 +78,7 @@ class WatchedSource:
         return given
 
     def _is_for_kernel(self, event: Input) -> bool:
-        if not isinstance(event, Trade | Bar):
+        if not isinstance(event, Trade | Bar) or (isinstance(event, Bar) and event.rule):
             return True
         key = stream_key(event)
         market = self._markets.get(key)

@@ -15,16 +15,17 @@ import msgspec
 from tieout.adapters.venues.costs import Holdings, Market
 from tieout.kernel.ports import Venue
 from tieout.model.events import (
+    AmendRejected,
     CancelRejected,
     Fill,
     FundingCharged,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     Report,
 )
 from tieout.model.money import round_half_up
-from tieout.model.orders import PlaceOrder
-from tieout.model.profiles import FillLevel
+from tieout.model.orders import AmendOrder, PlaceOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,6 +59,9 @@ class RecordedVenue:
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; its answer is in the record already."""
 
+    def amend(self, order: AmendOrder) -> None:
+        """Take an amend; its answer is in the record already."""
+
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the arrival of the next report when it is due by the limit."""
         if self._next == len(self._reports):
@@ -84,11 +88,13 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         orders: Live orders by decision id.
         reports: Reports by decision id, in journal order.
         funding: Funding charges, in journal order.
+        amends: Amends that live sent, in journal order.
     """
 
     orders: dict[str, PlaceOrder]
     reports: dict[str, list[Report]]
     funding: list[FundingCharged]
+    amends: tuple[AmendOrder, ...] = ()
 
     def fills(self) -> Iterable[Fill]:
         """Yield every recorded fill, order by order."""
@@ -100,8 +106,9 @@ class AnsweredVenue:
     """Answers an order as the live venue did, where live made the same order.
 
     The same means: decision id, instrument, side and type agree. The recorded fills serve the
-    quantity that both orders share; what only this run wanted is simulated. Cancels that live
-    made at its own wish are answered only when this run wishes them too.
+    quantity that both orders share; what only this run wanted is simulated. Cancels and amends
+    that live made at its own wish are answered only when this run wishes them too. An amend that
+    live did not make ends what the record can say: what is left of the order then is simulated.
     """
 
     def __init__(
@@ -124,6 +131,8 @@ class AnsweredVenue:
         self._answered: set[str] = set()
         self._rest_of: dict[str, str] = {}
         self._served: dict[str, int] = {}
+        self._placed: dict[str, PlaceOrder] = {}
+        self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
 
     def place(self, order: PlaceOrder) -> None:
@@ -133,6 +142,7 @@ class AnsweredVenue:
             self._simulated.place(order)
             return
         self._answered.add(order.decision_id)
+        self._placed[order.decision_id] = order
         left = order.lots
         for report in self._answers.reports.get(order.decision_id, []):
             if type(report) is Fill:
@@ -140,6 +150,12 @@ class AnsweredVenue:
                 left -= lots
                 if lots:
                     self._wait(_part(report, lots), order.decided_at_ns)
+                if lots < report.lots:
+                    # Live's order was larger, or it became so by an amend.
+                    beyond = self._beyond.setdefault(order.decision_id, [])
+                    beyond.append(_part(report, report.lots - lots))
+            elif type(report) in _ANSWERS_TO_AMENDS:
+                continue
             elif type(report) is not OrderCancelled or report.reason != "requested":
                 self._wait(report, order.decided_at_ns)
         if order.lots > live.lots:
@@ -182,6 +198,27 @@ class AnsweredVenue:
             )
             self._wait(cancelled, order.decided_at_ns)
 
+    def amend(self, order: AmendOrder) -> None:
+        """Take an amend: answered from the record where live made it too."""
+        target = order.order_decision_id
+        if target not in self._answered:
+            self._simulated.amend(order)
+            return
+        made = [each for each in self._answers.amends if each.order_decision_id == target]
+        ours = [each.decision_id for each in made]
+        answers = [
+            report
+            for report in self._answers.reports.get(target, [])
+            if type(report) in _ANSWERS_TO_AMENDS
+        ]
+        if order.decision_id not in ours:
+            self._depart(order)
+        elif (place := ours.index(order.decision_id)) < len(answers):
+            answer = answers[place]
+            self._wait(answer, order.decided_at_ns)
+            if type(answer) is OrderAmended:
+                self._grow(target, answer.lots, order.decided_at_ns)
+
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest time by the limit at which there may be a report."""
         wake = self._simulated.next_wake_ns(limit_ns)
@@ -209,6 +246,63 @@ class AnsweredVenue:
                 served = self._served.get(report.decision_id, 0)
                 self._served[report.decision_id] = served + report.lots
         return reports
+
+    def _grow(self, target: str, lots: int, decided_at_ns: int) -> None:
+        """Give the recorded fills that only the amended order is large enough for."""
+        placed = self._placed[target]
+        more = lots - placed.lots
+        self._placed[target] = msgspec.structs.replace(placed, lots=max(lots, placed.lots))
+        waiting, self._beyond[target] = self._beyond.get(target, []), []
+        for fill in waiting:
+            given = max(0, min(more, fill.lots))
+            more -= given
+            if given:
+                self._wait(_part(fill, given), decided_at_ns)
+            if given < fill.lots:
+                self._beyond[target].append(_part(fill, fill.lots - given))
+
+    def _depart(self, order: AmendOrder) -> None:
+        """Go on by simulation: live never had an order with these terms."""
+        target = order.order_decision_id
+        reached_ns = order.decided_at_ns + self._profile.order_latency_ns
+        self._waiting = sorted(
+            each
+            for each in self._waiting
+            if each[2].decision_id != target  # type: ignore[union-attr]
+            or each[2].venue_time_ns <= reached_ns  # type: ignore[union-attr]
+        )
+        coming = sum(
+            each[2].lots
+            for each in self._waiting
+            if type(each[2]) is Fill and each[2].decision_id == target
+        )
+        placed = self._placed[target]
+        terms = msgspec.structs.replace(
+            placed,
+            lots=placed.lots if order.lots is None else order.lots,
+            limit_ticks=placed.limit_ticks if order.limit_ticks is None else order.limit_ticks,
+            stop_ticks=placed.stop_ticks if order.stop_ticks is None else order.stop_ticks,
+            decided_at_ns=order.decided_at_ns,
+        )
+        self._wait(
+            OrderAmended(
+                decision_id=target,
+                lots=terms.lots,
+                limit_ticks=terms.limit_ticks,
+                stop_ticks=terms.stop_ticks,
+                venue_time_ns=reached_ns,
+                arrival_time_ns=reached_ns + self._profile.response_latency_ns,
+            ),
+            order.decided_at_ns,
+        )
+        left = terms.lots - self._served.get(target, 0) - coming
+        rest = _rest(target)
+        if rest in self._rest_of:
+            left_over = msgspec.structs.replace(order, order_decision_id=rest, lots=left)
+            self._simulated.amend(left_over)
+        elif left > 0:
+            self._rest_of[rest] = target
+            self._simulated.place(msgspec.structs.replace(terms, decision_id=rest, lots=left))
 
     def _wait(self, report: Report, decided_at_ns: int) -> None:
         arrival_ns = max(report.arrival_time_ns, decided_at_ns)
@@ -248,8 +342,11 @@ class AnsweredVenue:
         )
 
 
+_ANSWERS_TO_AMENDS = (OrderAmended, AmendRejected)
+
+
 def _half_spread(profile: SimulationProfile, fill: Fill, reference: int | None) -> int:
-    if reference is None or profile.fill_level is not FillLevel.IMPACT or fill.liquidity == 1:
+    if reference is None or not profile.pays_half_spread or fill.liquidity == 1:
         return 0
     numerator, denominator = (profile.spread_bps / 2).as_integer_ratio()
     half = reference * 10**6 * numerator // (denominator * 10**4)

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
-    from tieout.model.orders import CancelOrder, PlaceOrder
+    from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
     from tieout.model.statement import Statement
 
 __all__ = ["ExchangeGateway"]
@@ -222,6 +222,13 @@ class ExchangeGateway:
             self._desk.cancel_rejected(order.order_decision_id, "already_final")
         else:
             self._outbox.append(self._sender.cancel(tracked))
+
+    def amend(self, order: AmendOrder) -> None:
+        """Refuse: the profile of this gateway says that the kernel cancels and sends anew."""
+        raise InvariantViolated(
+            f"amend {order.decision_id} was sent to a gateway whose profile has none; "
+            "the kernel should have composed it"
+        )
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return None: reports come by `next`, in one order with everything else."""

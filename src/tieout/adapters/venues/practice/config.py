@@ -110,7 +110,7 @@ class PracticeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         self._check_instruments()
         if self.end_ns is not None and self.end_ns <= self.start_ns:
             raise _refused("end_ns", self.end_ns, f"must lie after start_ns {self.start_ns}")
-        if self.fill_level is FillLevel.IMPACT:
+        if self.fill_level not in (FillLevel.NAIVE, FillLevel.FIXED):
             raise _refused("fill_level", self.fill_level, "must be naive or fixed")
         if not 0 <= self.slippage_bps < 10_000 or self.slippage_bps * 10**4 % 1:
             raise _refused("slippage_bps", self.slippage_bps, "must lie in [0, 10000), 4 decimals")

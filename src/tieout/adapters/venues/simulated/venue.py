@@ -7,36 +7,54 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.errors import InputError
-from tieout.market.matching import MatchingCore, ReportKind
+from tieout.adapters.feeds.stacked import StackedMarket
+from tieout.adapters.venues.simulated.assumed import Assumed
+from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
+from tieout.errors import InputError, InvariantViolated
+from tieout.market import DrillingCore, MatchingCore, ReportKind
+from tieout.market.matching import REASONS
+from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
+    AmendRejected,
     CancelRejected,
     Fill,
     FundingCharged,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderTriggered,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
+from tieout.model.orders import PlaceOrder
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tieout.adapters.venues.simulated.assumed import Way
     from tieout.kernel.ports import MarketRecord
     from tieout.market.matching import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
-    from tieout.model.orders import CancelOrder
+    from tieout.model.orders import AmendOrder, CancelOrder
     from tieout.model.profiles import SimulationProfile
 
 __all__ = ["SimulatedVenue"]
 
 _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
+
+
+_BUSY = "busy"
+_BUSY_DETAIL = "the venue was too busy"
+_DETAILS = {
+    "post_only": "it would have taken liquidity",
+    "reduce_only": "there is no position that it could reduce",
+    "expired": "it arrived when its time was over",
+    "no_session": "no session is known that it could wait for",
+}
 
 
 class _Placed(msgspec.Struct, gc=False):
@@ -49,7 +67,9 @@ class _Placed(msgspec.Struct, gc=False):
 class _Market:
     """One instrument: its core, its record, and the chunk that comes next."""
 
-    def __init__(self, instrument: Instrument, core: MatchingCore, record: MarketRecord) -> None:
+    def __init__(
+        self, instrument: Instrument, core: MatchingCore | DrillingCore, record: MarketRecord
+    ) -> None:
         self.instrument = instrument
         self.core = core
         self._record = record
@@ -64,11 +84,11 @@ class _Market:
         touch = core.next_touch_ns(limit_ns)
         if touch is None and self._reaches(limit_ns):
             ahead = self._peek(limit_ns)
-            touch = None if ahead is None else int(ahead.arrival_time_ns[0])
+            touch = None if ahead is None else self._first_met_ns(ahead)
             touch = touch if touch is not None and touch <= limit_ns else None
-        cancel = core.next_cancel_ns()
-        if cancel is not None and cancel <= limit_ns and (touch is None or cancel < touch):
-            return cancel
+        answer = core.next_answer_ns()
+        if answer is not None and answer <= limit_ns and (touch is None or answer < touch):
+            return answer
         return touch
 
     def advance(self, until_ns: int) -> list[CoreReport]:
@@ -77,13 +97,19 @@ class _Market:
         found = core.commit(until_ns)
         while core.wants_rows:
             ahead = self._peek(until_ns)
-            if ahead is None or int(ahead.arrival_time_ns[0]) > until_ns:
+            if ahead is None or self._first_met_ns(ahead) > until_ns:
                 break
             self._ahead = None
             core.give(ahead)
             found += core.commit(until_ns)
-        found += core.answer_cancels(until_ns)
+        found += core.answer(until_ns)
         return found
+
+    def _first_met_ns(self, ahead: MarketColumns) -> int:
+        """Return when the chunk that comes next may first cause a report."""
+        first_ns = self.core.first_arrival_ns(ahead)
+        last_ns = self.core.last_arrival_ns
+        return first_ns if last_ns is None else max(first_ns, last_ns)
 
     def _reaches(self, limit_ns: int) -> bool:
         """Whether the chunk in hand ends before the limit, so that the next one matters."""
@@ -96,6 +122,8 @@ class _Market:
                 return None
             if not len(self._ahead):
                 self._ahead = None
+            else:
+                self.core.expect(self._ahead)
         return self._ahead
 
 
@@ -107,6 +135,9 @@ class SimulatedVenue:
         profile: Every assumption.
         records: The market of each instrument.
         positions: Signed lots at the start, by symbol.
+        models: The user's own models by kind; those the profile names, held to their contracts.
+        seed: Keys every drawn latency.
+        sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
     """
 
     def __init__(
@@ -116,6 +147,9 @@ class SimulatedVenue:
         records: Mapping[str, MarketRecord],
         *,
         positions: Mapping[str, int] | None = None,
+        models: Mapping[str, object] | None = None,
+        seed: int = 0,
+        sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -123,13 +157,19 @@ class SimulatedVenue:
                 f"simulated venue: no market data for {', '.join(missing)}; name a data set"
             )
         held = positions or {}
+        trading = sessions or {}
         self._profile = profile
-        self._order_latency_ns = profile.order_latency_ns
-        self._response_latency_ns = profile.response_latency_ns
         self._markets = {
             symbol: _Market(
                 instrument,
-                MatchingCore(profile, position_lots=held.get(symbol, 0)),
+                _core(
+                    symbol,
+                    profile,
+                    records[symbol],
+                    lots=held.get(symbol, 0),
+                    sessions=trading.get(symbol, ()),
+                    models=models or {},
+                ),
                 records[symbol],
             )
             for symbol, instrument in instruments.items()
@@ -139,69 +179,72 @@ class SimulatedVenue:
         self._numbers: dict[str, int] = {}
         self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
         self._reported = 0
-        taker, maker = profile.taker_fee_rate, profile.maker_fee_rate
-        self._rates = {2: taker.as_integer_ratio(), 1: maker.as_integer_ratio()}
+        self._resolved: dict[str, int] = {}
+        self._assumed = Assumed(profile, models or {}, seed=seed)
         self._funding_rate = profile.funding_rate.as_integer_ratio()
         self._rounding = 10 ** (MONEY_DIGITS - profile.fee_digits)
 
     # -- the port -----------------------------------------------------------------------------
 
     def place(self, order: PlaceOrder) -> None:
-        """Take an order; it arrives after the profile's latency."""
-        arrival_ns = order.decided_at_ns + self._order_latency_ns
-        refusal = self._refusal(order)
-        if refusal is not None:
-            self._wait(
-                OrderRejected(
-                    decision_id=order.decision_id,
-                    reason="invalid",
-                    detail=refusal,
-                    venue_time_ns=arrival_ns,
-                    arrival_time_ns=arrival_ns + self._response_latency_ns,
-                ),
-                arrival_ns,
-            )
-            return
+        """Take an order; it arrives after its latency."""
+        way = self._assumed.way("place", order.decision_id, order.decided_at_ns)
         number = len(self._placed)
+        arrival_ns, response_ns, busy = way
+        detail = _BUSY_DETAIL if busy else self._refusal(order)
+        if detail is not None:
+            self._reject(order, _BUSY if busy else "invalid", detail, way)
+            return
+        reason = self._markets[order.instrument].core.place(
+            number, order, arrival_ns=arrival_ns, response_ns=response_ns
+        )
+        if reason is not None:
+            self._reject(order, reason, _DETAILS[reason], way)
+            return
         self._placed.append(_Placed(order))
         self._numbers[order.decision_id] = number
-        self._markets[order.instrument].core.place(
-            number,
-            arrival_ns=arrival_ns,
-            side=order.side,
-            kind=order.order_type,
-            lots=order.lots,
-            limit_ticks=order.limit_ticks or 0,
-            stop_ticks=order.stop_ticks or 0,
-            at_once=order.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL,
-        )
-        self._wait(
-            OrderAccepted(
-                decision_id=order.decision_id,
-                venue_order_id=f"S{order.decision_id}",
-                venue_time_ns=arrival_ns,
-                arrival_time_ns=arrival_ns + self._response_latency_ns,
-            ),
-            arrival_ns,
-        )
+        if order.post_only or order.reduce_only:
+            # Whether it is accepted depends on the market at its arrival: the core says.
+            return
+        self._wait(self._accepted(order, arrival_ns, arrival_ns + response_ns), arrival_ns)
 
     def cancel(self, order: CancelOrder) -> None:
-        """Take a cancel; it arrives after the profile's latency."""
-        arrival_ns = order.decided_at_ns + self._order_latency_ns
+        """Take a cancel; it arrives after its latency."""
+        way = self._assumed.way("cancel", order.decision_id, order.decided_at_ns)
         number = self._numbers.get(order.order_decision_id)
-        if number is None:
+        if number is None or way.refused:
             self._wait(
                 CancelRejected(
                     decision_id=order.order_decision_id,
-                    reason="unknown_order",
-                    venue_time_ns=arrival_ns,
-                    arrival_time_ns=arrival_ns + self._response_latency_ns,
+                    reason=_BUSY if way.refused else "unknown_order",
+                    venue_time_ns=way.arrival_ns,
+                    arrival_time_ns=way.arrival_ns + way.response_ns,
                 ),
-                arrival_ns,
+                way.arrival_ns,
             )
             return
-        symbol = self._placed[number].place.instrument
-        self._markets[symbol].core.cancel(number, arrival_ns=arrival_ns)
+        core = self._markets[self._placed[number].place.instrument].core
+        core.cancel(number, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
+
+    def amend(self, order: AmendOrder) -> None:
+        """Take an amend; it arrives after its latency."""
+        way = self._assumed.way("amend", order.decision_id, order.decided_at_ns)
+        number = self._numbers.get(order.order_decision_id)
+        invalid = amend_refused(order) is not None
+        if number is None or invalid or way.refused:
+            refused = "invalid" if invalid else "unknown_order"
+            self._wait(
+                AmendRejected(
+                    decision_id=order.order_decision_id,
+                    reason=_BUSY if way.refused else refused,
+                    venue_time_ns=way.arrival_ns,
+                    arrival_time_ns=way.arrival_ns + way.response_ns,
+                ),
+                way.arrival_ns,
+            )
+            return
+        core = self._markets[self._placed[number].place.instrument].core
+        core.amend(number, order, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest arrival by the limit at which there may be a report, or None."""
@@ -237,21 +280,40 @@ class SimulatedVenue:
 
     @property
     def ambiguous_bars(self) -> int:
-        """Bars that could have filled both a stop and a limit; the stop was taken."""
+        """Bars whose path, which is not known, decided what filled; the worse way was taken."""
         return sum(market.core.ambiguous_bars for market in self._each)
+
+    @property
+    def certainty(self) -> Certainty:
+        """What decided the fills so far, and what was assumed."""
+        return certainty_of(self._resolved, ((each.instrument, each.core) for each in self._each))
 
     # -- inside -------------------------------------------------------------------------------
 
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
-        if order.lots <= 0:
-            return f"{order.lots} lots; a quantity must be positive"
-        if order.order_type == OrderType.LIMIT and not order.limit_ticks:
-            return "a limit order needs a limit price"
-        if order.order_type == OrderType.STOP_MARKET and not order.stop_ticks:
-            return "a stop order needs a trigger price"
-        return None
+        return terms_refused(order)
+
+    def _reject(self, order: PlaceOrder, reason: str, detail: str, way: Way) -> None:
+        self._wait(
+            OrderRejected(
+                decision_id=order.decision_id,
+                reason=reason,
+                detail=detail,
+                venue_time_ns=way.arrival_ns,
+                arrival_time_ns=way.arrival_ns + way.response_ns,
+            ),
+            way.arrival_ns,
+        )
+
+    def _accepted(self, order: PlaceOrder, venue_time_ns: int, known_ns: int) -> OrderAccepted:
+        return OrderAccepted(
+            decision_id=order.decision_id,
+            venue_order_id=f"S{order.decision_id}",
+            venue_time_ns=venue_time_ns,
+            arrival_time_ns=known_ns,
+        )
 
     def _wait(self, report: Report, moment_ns: int) -> None:
         self._reported += 1
@@ -276,27 +338,61 @@ class SimulatedVenue:
                 venue_time_ns=row.venue_time_ns,
                 arrival_time_ns=row.arrival_ns,
             )
-        if row.kind == ReportKind.CANCEL_REFUSAL:
-            return CancelRejected(
-                decision_id=decision,
-                reason="final",
-                venue_time_ns=row.venue_time_ns,
-                arrival_time_ns=row.arrival_ns,
-            )
-        return OrderCancelled(
-            decision_id=decision,
-            reason="requested" if row.kind == ReportKind.CANCEL else "time_in_force",
-            filled_lots=row.lots,
-            venue_time_ns=row.venue_time_ns,
-            arrival_time_ns=row.arrival_ns,
-        )
+        return self._ending(placed.place, row)
+
+    def _ending(self, order: PlaceOrder, row: CoreReport) -> Report:
+        """Return what a report that is neither a fill nor a trigger says."""
+        decision, reason = order.decision_id, REASONS[row.reason]
+        at_ns, known_ns = row.venue_time_ns, row.arrival_ns
+        match row.kind:
+            case ReportKind.ACCEPTANCE:
+                return self._accepted(order, at_ns, known_ns)
+            case ReportKind.REJECTION:
+                return OrderRejected(
+                    decision_id=decision,
+                    reason=reason,
+                    detail=_DETAILS[reason],
+                    venue_time_ns=at_ns,
+                    arrival_time_ns=known_ns,
+                )
+            case ReportKind.CANCEL_REFUSAL:
+                return CancelRejected(
+                    decision_id=decision,
+                    reason=reason,
+                    venue_time_ns=at_ns,
+                    arrival_time_ns=known_ns,
+                )
+            case ReportKind.AMEND_REFUSAL:
+                return AmendRejected(
+                    decision_id=decision,
+                    reason=reason,
+                    venue_time_ns=at_ns,
+                    arrival_time_ns=known_ns,
+                )
+            case ReportKind.AMEND:
+                return OrderAmended(
+                    decision_id=decision,
+                    lots=row.lots,
+                    limit_ticks=row.price_ticks or None,
+                    stop_ticks=row.reference_ticks or None,
+                    venue_time_ns=at_ns,
+                    arrival_time_ns=known_ns,
+                )
+            case ReportKind.CANCEL | ReportKind.EXPIRY:
+                return OrderCancelled(
+                    decision_id=decision,
+                    reason=reason or "requested",
+                    filled_lots=row.lots,
+                    venue_time_ns=at_ns,
+                    arrival_time_ns=known_ns,
+                )
+            case _:
+                raise InvariantViolated(f"report {row} is of no kind that the venue knows")
 
     def _fill(self, instrument: Instrument, placed: _Placed, row: CoreReport) -> Fill:
         placed.fills += 1
+        self._resolved[row.resolved_by] = self._resolved.get(row.resolved_by, 0) + 1
         order = placed.place
-        numerator, denominator = self._rates[row.liquidity]
-        notional = instrument.notional(row.lots, row.price_ticks)
-        rounding = self._rounding
         return Fill(
             decision_id=order.decision_id,
             trade_id=f"{order.decision_id}-{placed.fills}",
@@ -304,13 +400,21 @@ class SimulatedVenue:
             side=order.side,
             lots=row.lots,
             price_ticks=row.price_ticks,
-            fee=round_half_up(notional * numerator, denominator * rounding) * rounding,
+            fee=self._assumed.fee(
+                instrument,
+                side=order.side,
+                lots=row.lots,
+                price_ticks=row.price_ticks,
+                liquidity=row.liquidity,
+                venue_time_ns=row.venue_time_ns,
+            ),
             fee_currency=instrument.currency,
             liquidity=row.liquidity,
             venue_time_ns=row.venue_time_ns,
             arrival_time_ns=row.arrival_ns,
             reference_ticks=row.reference_ticks,
             half_spread_microticks=row.half_spread_microticks,
+            resolved_by=row.resolved_by,
         )
 
     def _funding(self, instrument: Instrument, row: CoreReport) -> FundingCharged:
@@ -330,3 +434,25 @@ class SimulatedVenue:
             venue_time_ns=row.venue_time_ns,
             arrival_time_ns=row.arrival_ns,
         )
+
+
+def _core(
+    symbol: str,
+    profile: SimulationProfile,
+    record: MarketRecord,
+    *,
+    lots: int,
+    sessions: Sequence[tuple[int, int]],
+    models: Mapping[str, object],
+) -> MatchingCore | DrillingCore:
+    """Return what matches on a record: only one in several resolutions is drilled into."""
+    if not isinstance(record, StackedMarket):
+        return MatchingCore(profile, position_lots=lots, sessions=sessions, models=models)
+    return DrillingCore(
+        profile,
+        instrument=symbol,
+        finer=record.finer,
+        position_lots=lots,
+        sessions=sessions,
+        models=models,
+    )

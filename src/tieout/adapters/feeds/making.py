@@ -1,0 +1,141 @@
+"""Bars that we make, among inputs that come one by one: the same makers as over stored history.
+
+source ──rows──▶ kernel
+          └────▶ makers ──bars, revisions, gaps──▶ kernel, after the rows that are known with them
+
+A bar that closes by the clock is a matter of waking up: the source is asked to give word when it is
+due, by the same `ClockReached` as for a timer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tieout.adapters.feeds.rows import columns_of, events_of
+from tieout.kernel.ports import Inputs
+from tieout.model.columns import BarColumns
+from tieout.model.events import Bar, GapSeen, RunEnded, RunResumed, Trade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tieout.kernel.ports import MarketBatch, Source
+    from tieout.market import BarMaker, MadeBars
+    from tieout.model.events import Input
+
+    _Told = tuple[int, int, Input]
+
+__all__ = ["BarMakingSource"]
+
+
+class BarMakingSource:
+    """Passes inputs on and gives the bars that are made of them.
+
+    Args:
+        source: Inputs one by one; those of equal arrival come in one answer.
+        makers: In the order in which their bars are given when they are known together.
+        ticks: Size of a tick by instrument.
+    """
+
+    def __init__(
+        self, source: Source, makers: Sequence[BarMaker], *, ticks: Mapping[str, float]
+    ) -> None:
+        self._source = source
+        self._makers = makers
+        self._ticks = ticks
+        self._resumed_ns = 0
+
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+        """Return what comes next, bars that we make included."""
+        given = self._source.next(self._deadline_ns(deadline_ns))
+        if given is None:
+            return None
+        assert isinstance(given, Inputs), given
+        return Inputs(self._with_bars(given.events))
+
+    def fold(self, recorded: Iterable[Input]) -> None:
+        """Bring the makers to where they were after recorded inputs; their bars are in the record.
+
+        What is given afterwards is given as if the source had brought the record as well.
+        """
+        self._with_bars([each for each in recorded if not _is_made(each)])
+
+    def _deadline_ns(self, deadline_ns: int | None) -> int | None:
+        dues = [each.next_due_ns for each in self._makers]
+        return min((each for each in (deadline_ns, *dues) if each is not None), default=None)
+
+    def _with_bars(self, events: Sequence[Input]) -> list[Input]:
+        found: list[Input] = []
+        # Bars known at the time of the rows being passed on: they come after them.
+        waiting: list[_Told] = []
+        last_ns: int | None = None
+        for event in events:
+            now_ns = event.arrival_time_ns
+            if now_ns != last_ns:
+                found += _in_order(waiting)
+                if isinstance(event, RunResumed):
+                    # Nobody looked at the clock while the process was down.
+                    self._resumed_ns = now_ns
+                told = self._until(now_ns)
+                found += _in_order([each for each in told if each[0] < now_ns])
+                waiting = [each for each in told if each[0] == now_ns]
+                last_ns = now_ns
+            if isinstance(event, RunEnded):
+                found += _in_order(waiting)
+                waiting = []
+            found.append(event)
+            waiting += self._made_of(event)
+        return found + _in_order(waiting)
+
+    def _until(self, now_ns: int) -> list[_Told]:
+        """Return what is known by a time without another row."""
+        return [
+            each
+            for place, maker in enumerate(self._makers)
+            for each in self._events(place, maker.pass_time(now_ns))
+        ]
+
+    def _made_of(self, event: Input) -> list[_Told]:
+        if isinstance(event, Trade):
+            rows, length = columns_of([event]), 0
+        elif isinstance(event, Bar) and not event.warm_up and not event.rule:
+            rows, length = columns_of([event]), event.interval_ns
+        else:
+            return []
+        return [
+            each
+            for place, maker in enumerate(self._makers)
+            if maker.instrument == event.instrument and maker.rule.finer_ns == length
+            for each in self._events(place, maker.take(rows))
+        ]
+
+    def _events(self, place: int, made: Iterable[MadeBars]) -> list[_Told]:
+        found: list[Bar | Trade | GapSeen] = []
+        for each in made:
+            if isinstance(each, BarColumns):
+                found += events_of(each, tick=self._ticks[each.instrument])
+            else:
+                found.append(each)
+        told: list[_Told] = []
+        for event in found:
+            known_ns = max(event.arrival_time_ns, self._resumed_ns)
+            at_once = known_ns == event.arrival_time_ns
+            told.append(
+                (
+                    known_ns,
+                    place,
+                    event if at_once else msgspec.structs.replace(event, arrival_time_ns=known_ns),
+                )
+            )
+        return told
+
+
+def _in_order(told: list[_Told]) -> list[Input]:
+    """Return what was told by time, what is known together in the order of the makers."""
+    return [event for _, _, event in sorted(told, key=lambda each: each[:2])]
+
+
+def _is_made(event: Input) -> bool:
+    return isinstance(event, GapSeen) or (isinstance(event, Bar) and bool(event.rule))

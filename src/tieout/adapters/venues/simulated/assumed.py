@@ -1,0 +1,106 @@
+"""What a profile and the user's own models assume of the way to the venue, and of its fees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tieout.model.latencies import ConstantLatency, draws_for
+from tieout.model.money import MONEY_DIGITS, MONEY_UNIT, round_half_up
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tieout.model.assumptions import FeeModel
+    from tieout.model.instruments import Instrument
+    from tieout.model.latencies import LatencyModel
+    from tieout.model.profiles import SimulationProfile
+
+__all__ = ["Assumed", "Way"]
+
+
+class Way(NamedTuple):
+    """A command's way.
+
+    Attributes:
+        arrival_ns: When the matching engine has it, by the venue's clock.
+        response_ns: What is added to a venue time to know it by our clock.
+        refused: Whether the venue was too busy to take it.
+    """
+
+    arrival_ns: int
+    response_ns: int
+    refused: bool
+
+
+class Assumed:
+    """Latencies, the clock offset and fees, as profile and models say.
+
+    Args:
+        profile: Every assumption.
+        models: The user's own models by kind.
+        seed: Keys every drawn latency.
+    """
+
+    def __init__(
+        self, profile: SimulationProfile, models: Mapping[str, object], *, seed: int
+    ) -> None:
+        own = cast("LatencyModel | None", models.get("latency"))
+        self._latencies: dict[str, LatencyModel] = {
+            command: own or profile.latency_of(command) for command in ("place", "amend", "cancel")
+        }
+        self._offset_ns = profile.clock_offset_ns
+        self._seed = seed
+        self._ways = {
+            command: (latency.entry_ns + latency.matching_ns, latency.response_ns)
+            for command, latency in self._latencies.items()
+            if isinstance(latency, ConstantLatency)
+        }
+        self._fee_model = cast("FeeModel | None", models.get("fee"))
+        self._rounding: int = 10 ** (MONEY_DIGITS - profile.fee_digits)
+        taker, maker = profile.taker_fee_rate, profile.maker_fee_rate
+        self._rates = {2: taker.as_integer_ratio(), 1: maker.as_integer_ratio()}
+
+    def way(self, command: str, decision: str, decided_at_ns: int) -> Way:
+        """Return the way of a command that was decided at a time of our clock."""
+        offset_ns = self._offset_ns
+        constant = self._ways.get(command)
+        if constant is not None:
+            outbound_ns, response_ns = constant
+            return Way(
+                decided_at_ns + offset_ns + outbound_ns, response_ns - offset_ns, refused=False
+            )
+        journey = self._latencies[command].journey(
+            command, decided_at_ns, draws_for(self._seed, decision)
+        )
+        return Way(
+            decided_at_ns + offset_ns + journey.outbound_ns,
+            journey.response_ns - offset_ns,
+            journey.refused,
+        )
+
+    def fee(
+        self,
+        instrument: Instrument,
+        *,
+        side: int,
+        lots: int,
+        price_ticks: int,
+        liquidity: int,
+        venue_time_ns: int,
+    ) -> int:
+        """Return a fill's commission in internal money units, rounded half up to the digits."""
+        rounding = self._rounding
+        if self._fee_model is not None:
+            owed = self._fee_model.fee(
+                instrument,
+                side=side,
+                lots=lots,
+                price_ticks=price_ticks,
+                liquidity=liquidity,
+                venue_time_ns=venue_time_ns,
+            )
+            numerator, denominator = owed.as_integer_ratio()
+            return round_half_up(numerator * MONEY_UNIT, denominator * rounding) * rounding
+        numerator, denominator = self._rates[liquidity]
+        notional = instrument.notional(lots, price_ticks)
+        return round_half_up(notional * numerator, denominator * rounding) * rounding

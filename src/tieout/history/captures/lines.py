@@ -1,0 +1,141 @@
+"""Lines of a recorded stream: when each was received, and the message that came."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tieout.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+__all__ = ["Line", "read_lines"]
+
+_SECOND = 1_000_000_000
+_EARLIEST_NS = 631_152_000 * _SECOND  # 1990
+_LATEST_NS = 4_102_444_800 * _SECOND  # 2100
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One message.
+
+    Attributes:
+        row: One-based line of the file.
+        received_ns: The recorder's clock; None where the file has no stamps.
+        message: The decoded JSON.
+    """
+
+    row: int
+    received_ns: int | None
+    message: Any
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield the messages of a capture, plain, gzipped, or alone in a zip.
+
+    A line is `<ns since 1970> <json>`, or `<seconds.micros>: <json>`, or JSON alone. Lines of the
+    second form that begin with an address (`wss://… <- …`) tell what the recorder sent: skipped.
+
+    Raises:
+        DataError: A line cannot be read, or was received before the one above it.
+    """
+    newest = 0
+    with _opened(path) as file:
+        for row, raw in enumerate(_lines_of(file, path), start=1):
+            if not raw.strip() or raw.startswith((b"wss://", b"ws://", b"http")):
+                continue
+            line = _line(raw, str(path), row)
+            if line.received_ns is not None:
+                if line.received_ns < newest:
+                    raise DataError(
+                        "a message was received before the one above it",
+                        file=str(path),
+                        row=row,
+                        value=f"{line.received_ns} ns",
+                        limit=f"at least {newest} ns",
+                        remedy="Sort the capture by its stamps, or find out what set the clock.",
+                    )
+                newest = line.received_ns
+            yield line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                raise DataError(
+                    "a zip holds one capture",
+                    file=str(path),
+                    value=f"{len(names)} files",
+                    limit="1",
+                    remedy="Unpack it and name the file.",
+                )
+            with archive.open(names[0]) as file:
+                yield file  # type: ignore[misc]
+    elif path.suffix == ".gz":
+        with gzip.open(path, "rb") as file:
+            yield file  # type: ignore[misc]
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from file
+    except (EOFError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"the file ends or is damaged ({error})",
+            file=str(path),
+            remedy="Fetch it again; what came before the damage was read.",
+        ) from error
+
+
+def _line(raw: bytes, file: str, row: int) -> Line:
+    stamp, body = None, raw
+    if not raw.startswith((b"{", b"[")):
+        head, _, body = raw.partition(b" ")
+        stamp = _stamp(head.decode("ascii", "replace"))
+        if stamp is None:
+            raise DataError(
+                "a line does not begin with when it was received",
+                file=file,
+                row=row,
+                value=repr(raw[:40].decode("utf-8", "replace")),
+                limit="nanoseconds or seconds since 1970, then a space, then JSON",
+                remedy="Name a file of a supported form.",
+            )
+    try:
+        message = msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise DataError(
+            f"a message is not JSON ({error})",
+            file=file,
+            row=row,
+            value=repr(body[:40].decode("utf-8", "replace")),
+            remedy="The recorder may have been cut off: remove the line if it is the last one.",
+        ) from error
+    return Line(row, stamp, message)
+
+
+def _stamp(text: str) -> int | None:
+    if text.endswith(":"):
+        seconds, _, fraction = text[:-1].partition(".")
+        digits = f"{fraction:0<9}"[:9]
+        if not (seconds.isdecimal() and digits.isdecimal()):
+            return None
+        found = int(seconds) * _SECOND + int(digits)
+    elif text.isdecimal():
+        found = int(text)
+    else:
+        return None
+    return found if _EARLIEST_NS <= found < _LATEST_NS else None
