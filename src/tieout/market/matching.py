@@ -375,8 +375,6 @@ class MatchingCore:
         Raises:
             DataError: A price is too high for exact arithmetic.
         """
-        if not self._is_trades:
-            return ()
         due = self.next_answer_ns()
         if due is None or due > until_ns:
             return ()
