@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.feeds.history import GapRows, HistorySource
+from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.feeds.rows import events_of
 from tieout.adapters.feeds.unbroken import unbroken
@@ -19,6 +19,7 @@ from tieout.journal import (
 )
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -215,7 +216,7 @@ class _Rungs:
             kernel.subscriptions, self._datasets, self._manifest.profile, after_ns + 1, until_ns
         ):
             for columns in stream.columns:
-                if isinstance(columns, GapRows):
+                if not isinstance(columns, TradeColumns | BarColumns):
                     continue
                 tick = self.instruments[columns.instrument].tick_float
                 yield from events_of(columns, tick=tick)

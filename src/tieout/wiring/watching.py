@@ -21,6 +21,7 @@ from tieout.model.money import money
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
+from tieout.wiring.books import check_trades_or_bars
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
 from tieout.wiring.results import result_of
@@ -216,6 +217,7 @@ def _beside(
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
     asked = streams_asked(kernel)
+    check_trades_or_bars(manifest.profile)
     check_resolutions(kernel.instruments, datasets, manifest.profile)
     finest = {symbol: finest_dataset(datasets, symbol) for symbol in kernel.instruments}
     matched = {symbol: (symbol, each.meta.interval_ns) for symbol, each in finest.items()}
