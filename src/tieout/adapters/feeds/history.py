@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heapreplace
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -229,12 +230,19 @@ class HistorySource:
 
     def _all(self) -> Iterator[MarketBatch | Inputs]:
         opened = [each.opened for each in self._streams if each.opened is not None]
-        yield Inputs((self._started, *opened))
+        # The book of the start before any other input: a timer may be due then, and look at it.
+        past = (columns for stream in self._streams for columns in stream.past or ())
+        first = next(past, None)
+        if first is None:
+            yield Inputs((self._started, *opened))
+        else:
+            yield Inputs((self._started,))
+            for columns in chain((first,), past):
+                yield MarketBatch(columns, stored=True, past=True)
+            yield Inputs(tuple(opened))
         for stream in self._streams:
             if stream.warm_up is not None and len(stream.warm_up):
                 yield MarketBatch(_warming(stream.warm_up, self._started), stored=True)
-            for columns in stream.past or ():
-                yield MarketBatch(columns, stored=True, past=True)
         yield from self._merged()
         yield Inputs((self._ended,))
 
