@@ -25,12 +25,14 @@ from tieout.model.columns import (
     QuoteColumns,
 )
 from tieout.model.events import Quote, Trade
+from tieout.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
+    from tieout.kernel.context import Subscriptions
     from tieout.market.book import Book
     from tieout.market.order_book import OrderBook
     from tieout.model.columns import RecordedColumns
@@ -46,6 +48,8 @@ __all__ = [
     "Books",
     "PacketNames",
     "QuoteCursor",
+    "handler_of",
+    "middle_of",
 ]
 
 _PACKETS = 4096
@@ -186,7 +190,7 @@ class BookView:
 
     def before(self, rows: BookColumns | OrderEventColumns) -> None:
         """Take whole packets that are over before anybody can be told of them."""
-        prints = np.flatnonzero(are_prints(rows))
+        prints = np.flatnonzero(_are_prints(rows))
         if len(prints):
             self._last_print = int(rows.price_ticks[prints[-1]])
         self._keep(rows)
@@ -305,7 +309,7 @@ class BookCursor:
         row = self.row
         start, stop = self.end_of(row - 1), self.end_of(row)
         rows = self.columns.rows(start, stop)
-        for at in np.flatnonzero(are_prints(rows)).tolist():
+        for at in np.flatnonzero(_are_prints(rows)).tolist():
             price = int(rows.price_ticks[at])
             yield Trade(
                 rows.instrument,
@@ -467,10 +471,11 @@ class Books:
             view.leave()
             start = stop
 
-    def quote_name(self, quote: Quote) -> str:
-        """Return what tells a quote that came alone from others of its venue time."""
+    def quote_origin(self, quote: Quote) -> str:
+        """Return the logical origin of a quote that came alone: as of one in a batch."""
         names = self._names_of("quote", quote.instrument)
-        return names.of(np.array([quote.venue_time_ns], np.int64))[0]
+        name = names.of(np.array([quote.venue_time_ns], np.int64))[0]
+        return f"quote:{quote.instrument}:{quote.venue_time_ns}:{name}"
 
     def _names_of(self, kind: str, symbol: str) -> PacketNames:
         return self._names.setdefault((kind, symbol), PacketNames())
@@ -488,7 +493,25 @@ class Books:
         return rows.rows(0, stop) if stop else None
 
 
-def are_prints(rows: BookColumns | OrderEventColumns) -> NDArray[np.bool_]:
+def handler_of(
+    strategy: Strategy, asked: Subscriptions, columns: RecordedColumns | Quote
+) -> Callable[[Any, Any], None] | None:
+    """Return what quotes or packets are given to; None where nobody asked or nobody listens."""
+    if isinstance(columns, QuoteColumns | Quote):
+        listens = type(strategy).on_quote is not Strategy.on_quote
+        return strategy.on_quote if listens and columns.instrument in asked.quotes else None
+    listens = type(strategy).on_book is not Strategy.on_book
+    return strategy.on_book if listens and columns.instrument in asked.books else None
+
+
+def middle_of(quote: Quote) -> int | None:
+    """Return the middle of a quote, rounded down to whole ticks; its only price, or None."""
+    if quote.bid_ticks and quote.ask_ticks:
+        return (quote.bid_ticks + quote.ask_ticks) // 2
+    return quote.bid_ticks or quote.ask_ticks or None
+
+
+def _are_prints(rows: BookColumns | OrderEventColumns) -> NDArray[np.bool_]:
     """Return which rows are prints."""
     if isinstance(rows, BookColumns):
         return np.equal(rows.kind, int(BookKind.TRADE))
@@ -499,7 +522,7 @@ def _last_prints(
     rows: BookColumns | OrderEventColumns, ends: Array, before: int | None
 ) -> list[int | None]:
     """Return the last print by the end of each packet; `before` where there is none yet."""
-    prints = np.flatnonzero(are_prints(rows))
+    prints = np.flatnonzero(_are_prints(rows))
     if not len(prints):
         return [before] * len(ends)
     prices = rows.price_ticks[prints].tolist()

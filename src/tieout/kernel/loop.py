@@ -19,7 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
-from tieout.kernel.books import Books
+from tieout.kernel.books import Books, handler_of, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
@@ -29,7 +29,7 @@ from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
-from tieout.model.columns import BarColumns, QuoteColumns, TradeColumns
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -290,24 +290,7 @@ class Kernel:
             return self._strategy.on_trade if asked else None
         if type(columns) is BarColumns:
             return self._bar_handler(columns)
-        return self._recorded_handler(columns)  # type: ignore[arg-type]
-
-    def _recorded_handler(
-        self, columns: RecordedColumns | Quote
-    ) -> Callable[[Any, Any], None] | None:
-        """Return what quotes or packets of a book are given to; nobody, where none overrides it."""
-        strategy, asked = self._strategy, self.subscriptions
-        if isinstance(columns, QuoteColumns | Quote):
-            wanted = columns.instrument in asked.quotes
-            return (
-                strategy.on_quote
-                if wanted and type(strategy).on_quote is not Strategy.on_quote
-                else None
-            )
-        wanted = columns.instrument in asked.books
-        return (
-            strategy.on_book if wanted and type(strategy).on_book is not Strategy.on_book else None
-        )
+        return handler_of(self._strategy, self.subscriptions, columns)  # type: ignore[arg-type]
 
     def _bar_handler(self, bars: BarColumns | Bar) -> Callable[[Any, Any], None] | None:
         wanted = self.subscriptions.of(bars)
@@ -355,19 +338,12 @@ class Kernel:
 
     def _quote(self, quote: Quote) -> None:
         """Give a quote that came alone to the strategy."""
-        self._single = quote
-        self._single_origin = (
-            f"quote:{quote.instrument}:{quote.venue_time_ns}:{self.books.quote_name(quote)}"
-        )
+        self._single, self._single_origin = quote, self.books.quote_origin(quote)
         self._unchained.append(quote)
-        middle = (
-            (quote.bid_ticks + quote.ask_ticks) // 2
-            if quote.bid_ticks and quote.ask_ticks
-            else quote.bid_ticks or quote.ask_ticks
-        )
-        if middle:
+        middle = middle_of(quote)
+        if middle is not None:
             self._last_prices[quote.instrument] = middle
-        handler = self._recorded_handler(quote)
+        handler = handler_of(self._strategy, self.subscriptions, quote)
         if handler is not None:
             self._call(handler, quote)
         self._single = None

@@ -69,8 +69,8 @@ class BookCore:
     Args:
         profile: Latency of funding reports, and the funding rule; fill levels below do not matter.
         position_lots: Signed lots at the start; funding falls on them.
-        queue: How the queue ahead of a resting order thins out.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
+        queue: How the queue ahead of a resting order thins out.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
         window_ticks: As of `Book`.

@@ -205,6 +205,7 @@ def backtest_columns(
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
     kernel.run(source, venue)
+    venue.finish(end)
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
     )
@@ -257,6 +258,7 @@ def run_on_history(
             positions=begun.positions,
         )
         kernel.run(source, venue)
+        venue.finish(end_ns)
         journal.close()
         result = result_of(
             run.run_id,

@@ -273,6 +273,15 @@ class SimulatedVenue:
             due.append(heappop(waiting)[1])
         return due
 
+    def finish(self, until_ns: int) -> None:
+        """Go through what of a book nobody was waiting for, so that its breaks are all named.
+
+        The run is over: nothing that comes of it is told any more.
+        """
+        if self._profile.matches_on_book:
+            for market in self._each:
+                market.advance(until_ns)
+
     # -- what the ladder asks -----------------------------------------------------------------
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
