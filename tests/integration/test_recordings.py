@@ -12,6 +12,7 @@ from tests.integration.test_book_runs import MAKER, near
 from tests.support.commands import as_json, in_this_process
 from tests.unit.history.captures.builders import capture
 from tests.unit.history.captures.test_binance import diff, futures, snapshot, trade
+from tests.unit.market.test_real_orders import OPEN_NS
 from tieout.adapters.storage.runs import Runs
 from tieout.history import Store
 from tieout.strategy import load_strategy
@@ -147,7 +148,16 @@ def test_a_market_maker_runs_on_a_real_recording(
     )
     runs = Runs(project / "runs")
 
-    result = backtest(maker, store=project / "data", data=[name], profile=near(level), runs=runs)
+    # Of the day of single orders only the hour after the open: the book is built up before it.
+    start = OPEN_NS if level == "orders" else None
+    result = backtest(
+        maker,
+        store=project / "data",
+        data=[name],
+        profile=near(level),
+        start_ns=start,
+        runs=runs,
+    )
 
     assert result.failure == ""
     assert result.fills > 30

@@ -95,42 +95,45 @@ class BookView:
         self._venue_time_ns = 0
         self._arrival_time_ns = 0
         self._last_print: int | None = None
+        self._bests: dict[int, tuple[int, int] | None] = {}
 
     # -- what a strategy asks -----------------------------------------------------------------
 
     @property
     def bid_ticks(self) -> int | None:
         """Highest price of a bid."""
-        return self._best(1)
+        best = self._best(1)
+        return None if best is None else best[0]
 
     @property
     def ask_ticks(self) -> int | None:
         """Lowest price of an ask."""
-        return self._best(-1)
+        best = self._best(-1)
+        return None if best is None else best[0]
 
     @property
     def bid(self) -> float | None:
         """Highest price of a bid, as a float."""
         best = self._best(1)
-        return None if best is None else best * self.tick
+        return None if best is None else best[0] * self.tick
 
     @property
     def ask(self) -> float | None:
         """Lowest price of an ask, as a float."""
         best = self._best(-1)
-        return None if best is None else best * self.tick
+        return None if best is None else best[0] * self.tick
 
     @property
     def bid_lots(self) -> int:
         """Lots at the best bid; 0 where there is none."""
         best = self._best(1)
-        return 0 if best is None else self.lots_at(1, best)
+        return 0 if best is None else best[1]
 
     @property
     def ask_lots(self) -> int:
         """Lots at the best ask; 0 where there is none."""
         best = self._best(-1)
-        return 0 if best is None else self.lots_at(-1, best)
+        return 0 if best is None else best[1]
 
     @property
     def venue_time_ns(self) -> int:
@@ -170,7 +173,7 @@ class BookView:
         last = cursor.prices[cursor.row] if cursor is not None and handled else self._last_print
         if last is not None:
             return last
-        bid, ask = self._best(1), self._best(-1)
+        bid, ask = self.bid_ticks, self.ask_ticks
         if bid is None or ask is None:
             return ask if bid is None else bid
         return (bid + ask) // 2
@@ -209,10 +212,11 @@ class BookView:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        for rows in self._waiting:
-            self._apply(rows)
-        self._waiting.clear()
-        self._waiting_rows = 0
+        if self._waiting:
+            for rows in self._waiting:
+                self._apply(rows)
+            self._waiting.clear()
+            self._waiting_rows = 0
         cursor = self._cursor
         if cursor is not None:
             end = cursor.end_of(cursor.row)
@@ -223,14 +227,16 @@ class BookView:
     def _apply(self, rows: BookColumns | OrderEventColumns) -> None:
         if self._book is None:
             self._book = _empty_book(rows)
+        self._bests.clear()
         self._book.apply(rows)  # type: ignore[arg-type]  # one stream is of one kind
         self._venue_time_ns = int(rows.venue_time_ns[-1])
         self._arrival_time_ns = int(rows.arrival_time_ns[-1])
 
-    def _best(self, side: int) -> int | None:
+    def _best(self, side: int) -> tuple[int, int] | None:
         self._catch_up()
-        best = None if self._book is None else self._book.best(side)
-        return None if best is None else int(best[0])
+        if side not in self._bests:
+            self._bests[side] = None if self._book is None else self._book.best(side)
+        return self._bests[side]
 
     def _side(self, side: int, count: int) -> tuple[BookLevel, ...]:
         found = [] if self._book is None else self._book.levels(side, count)
