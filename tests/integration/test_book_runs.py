@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -407,3 +409,27 @@ def test_a_trigger_that_no_stream_could_reach_is_refused() -> None:
     assert (
         "no stream of the strategy brings; subscribe to its trades, bars or book" in denied.detail
     )
+
+
+def test_a_backtest_on_trades_loads_nothing_of_books() -> None:
+    """What compiles for seconds on a new machine is loaded by who uses it."""
+    code = (
+        "import sys\n"
+        "from tests.support.worlds import ES, trades\n"
+        "from tieout import Strategy\n"
+        "from tieout.wiring import backtest_columns\n"
+        "backtest_columns(Strategy, [trades([400, 401])], instruments=[ES])\n"
+        "print(sorted(each for each in sys.modules if each.startswith('tieout.market.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout
+    assert "tieout.market.matching'" in loaded
+    for each in ("book_matching", "_book_compiled", "order_matching", "_order_book_compiled"):
+        assert f"tieout.market.{each}'" not in loaded
+    assert "queues" not in loaded
