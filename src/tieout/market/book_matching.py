@@ -26,7 +26,7 @@ from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_hol
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
 from tieout.market.sessions import Sessions
-from tieout.market.terms import AT_ONCE, KINDS, life_of
+from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class BookCore:
     Args:
         profile: Latency of funding reports, and the funding rule; fill levels below do not matter.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         queue: How the queue ahead of a resting order thins out.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
@@ -84,6 +85,7 @@ class BookCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         queue: QueueModel | None = None,
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
@@ -100,7 +102,7 @@ class BookCore:
         self._make_room(_FIRST_ROOM)
         for place, value in (
             (at.POSITION, position_lots),
-            (at.NEXT_FUNDING, -1),
+            (at.NEXT_FUNDING, first_funding_ns(profile, start_ns)),
             (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.CLOCK, -_NEVER),
             (at.WHOLE, 1),

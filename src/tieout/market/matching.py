@@ -24,7 +24,7 @@ from tieout.market.models import ModelEntry
 from tieout.market.reports import CoreReport
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
-from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, life_of
+from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
@@ -72,6 +72,7 @@ class MatchingCore:
     Args:
         profile: Every assumption.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: Since when they are held, in venue time; 0: since ever.
         sessions: Pairs [open, close) of venue times, ascending; empty: always open.
         models: The user's own models by kind; `slippage` and `fill` are asked here.
 
@@ -84,17 +85,18 @@ class MatchingCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         models: Mapping[str, object] | None = None,
     ) -> None:
         self._sessions = Sessions(sessions)
         self._state = np.zeros(at.STATE_WIDTH, np.int64)
         self._state[at.POSITION] = position_lots
-        self._state[at.NEXT_FUNDING] = -1
         self._state[at.NEXT_DUE] = at.NEVER
         self._state[at.LAST_TIME] = -at.NEVER
         self._state[at.TRADED_TIME] = -at.NEVER
         self._set_profile(profile)
+        self._state[at.NEXT_FUNDING] = first_funding_ns(profile, start_ns)
         self._models = self._set_models(models or {})
         self._impact_y = float(profile.impact_y)
         self._orders = np.zeros(_FIRST_ORDERS * at.ORDER_WIDTH, np.int64)

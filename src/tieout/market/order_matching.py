@@ -24,7 +24,7 @@ from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_hol
 from tieout.market.order_book import BreakKind, OrderBook, event_columns
 from tieout.market.reports import book_reports
 from tieout.market.sessions import Sessions
-from tieout.market.terms import AT_ONCE, KINDS, life_of
+from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class OrderCore:
         profile: Latency of funding reports, and the funding rule; the rest of it says nothing that
             the orders themselves do not.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
@@ -88,6 +89,7 @@ class OrderCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
     ) -> None:
@@ -103,7 +105,7 @@ class OrderCore:
         self._view = memoryview(self._state.data)
         for place, value in (
             (at.POSITION, position_lots),
-            (at.NEXT_FUNDING, -1),
+            (at.NEXT_FUNDING, first_funding_ns(profile, start_ns)),
             (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.LAG, feed_latency_ns_max),
             (at.OWN_BEST, -_NEVER),

@@ -93,6 +93,7 @@ def core_of(
     record: MarketRecord,
     *,
     lots: int,
+    start_ns: int,
     sessions: Sequence[tuple[int, int]],
     models: Mapping[str, object],
 ) -> Core:
@@ -109,6 +110,7 @@ def core_of(
         return BookCore(
             profile,
             position_lots=lots,
+            start_ns=start_ns,
             sessions=sessions,
             queue=QueueModel.named(profile.queue),
             feed_latency_ns_max=profile.feed_latency_ns_max,
@@ -119,16 +121,20 @@ def core_of(
         return OrderCore(
             profile,
             position_lots=lots,
+            start_ns=start_ns,
             sessions=sessions,
             feed_latency_ns_max=profile.feed_latency_ns_max,
         )
     if not isinstance(record, StackedMarket):
-        return MatchingCore(profile, position_lots=lots, sessions=sessions, models=models)
+        return MatchingCore(
+            profile, position_lots=lots, start_ns=start_ns, sessions=sessions, models=models
+        )
     return DrillingCore(
         profile,
         instrument=symbol,
         finer=record.finer,
         position_lots=lots,
+        start_ns=start_ns,
         sessions=sessions,
         models=models,
     )
