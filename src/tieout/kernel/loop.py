@@ -18,7 +18,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tieout.errors import InvariantViolated
+from tieout.errors import DataError, InvariantViolated
 from tieout.kernel.books import Books, handler_of, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
@@ -537,7 +537,8 @@ class Kernel:
         self._origin, self._cursor, self._single = outer
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, InvariantViolated):
+        if isinstance(error, InvariantViolated | DataError):
+            # We are wrong, or rows of a book that it looked at cannot be: not the strategy.
             raise error
         self.failure = error
         self._context.wishes.clear()
@@ -596,7 +597,11 @@ class Kernel:
         if cursor is None:
             return self.origin(), self._now_ns, self._mark(instrument)
         row = cursor.row
-        return cursor.origin(row), cursor.arrivals[row], self.price_ticks(instrument)
+        same = cursor.columns.instrument == instrument
+        price = cursor.prices[row] if same else self._last_prices.get(instrument)
+        if price is None:
+            price = self._mark(instrument)
+        return cursor.origin(row), cursor.arrivals[row], price
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""
@@ -640,8 +645,8 @@ class Kernel:
 
     def _marks(self) -> dict[str, int]:
         marks = dict(self._last_prices)
-        for symbol in self.subscriptions.books - set(marks):
-            mark = self.books.mark_ticks(symbol)
+        for symbol in self.subscriptions.books:
+            mark = None if symbol in marks else self.books.mark_ticks(symbol)
             if mark is not None:
                 marks[symbol] = mark
         return marks

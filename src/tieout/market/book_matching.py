@@ -6,7 +6,6 @@ instrument and does not care which.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,7 +21,7 @@ from tieout.market._book_matching_compiled import (
 )
 from tieout.market._queues_compiled import OWN_QUEUE
 from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
-from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
+from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
 from tieout.market.models import ModelEntry
 from tieout.market.queues import QueueModel
@@ -250,14 +249,16 @@ class BookCore:
                 each.venue_time_ns,
                 _values(each),
             )
-            for each in self._book.found[:BREAKS_KEPT]
+            for each in self._book.found
         ]
-        counts = Counter(BookBreakKind(each.kind).name.lower() for each in self._book.found)
+        counts = {
+            BookBreakKind(kind).name.lower(): count for kind, count in self._book.counts.items()
+        }
         return self._resets.added_to(counts, found, instrument, _RESOLUTION)
 
     @property
     def breaks(self) -> Sequence[BookBreak]:
-        """What the market's rows told that cannot be right and was met all the same."""
+        """What the rows told that cannot be right and was met all the same; the first thousand."""
         return self._book.found
 
     # -- market -------------------------------------------------------------------------------
@@ -283,7 +284,8 @@ class BookCore:
         """Take the next rows; those given before are all committed."""
         assert self.wants_rows, "rows of the chunk before are not committed yet"
         self._book.view[book_at.ROWS_BEFORE] += self._rows
-        self._resets.look(chunk.venue_time_ns, chunk.kind == book_at.CLEAR_ROW)
+        builds = (chunk.kind == book_at.LEVEL_ROW) | (chunk.kind == book_at.SNAPSHOT_ROW)
+        self._resets.look(chunk.venue_time_ns, chunk.kind == book_at.CLEAR_ROW, builds)
         self._chunk = chunk
         self._columns = book_columns(chunk)
         self._rows = len(chunk)
