@@ -52,6 +52,8 @@ from tieout.market._book_matching_layout import (
     LIMIT_KIND,
     LOTS,
     MODEL,
+    MODEL_BROKE,
+    MODEL_PARAMETER,
     NEXT_DUE,
     NEXT_FUNDING,
     NEXT_TIME,
@@ -91,7 +93,6 @@ from tieout.market._book_matching_layout import (
     TOUCHING,
     TRADED,
     TRIGGER,
-    TWICE_POWER,
     WAITING,
     WHOLE,
 )
@@ -590,12 +591,16 @@ def move_queues(desk: Array, row: int, key: int, before: int, after: int, kind: 
         else:
             ahead = ahead_after_change(
                 desk[MODEL],
-                desk[TWICE_POWER],
+                desk[MODEL_PARAMETER],
                 desk[base + AHEAD],
                 desk[base + TRADED],
                 before,
                 after,
             )
+            if ahead < 0 or ahead > min(desk[base + AHEAD], after * MICRO):
+                # The user's own model may not answer this; the step then fails.
+                desk[MODEL_BROKE] = 1
+                ahead = min(desk[base + AHEAD], after * MICRO)
         # Who came later has at least as many ahead.
         oldest = max(oldest, ahead)
         desk[base + AHEAD] = oldest

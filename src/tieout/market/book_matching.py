@@ -19,9 +19,11 @@ from tieout.market._book_matching_compiled import (
     scan_book,
     send,
 )
+from tieout.market._queues_compiled import OWN_QUEUE
 from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
 from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
+from tieout.market.models import ModelEntry
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
 from tieout.market.sessions import Sessions
@@ -29,7 +31,7 @@ from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -71,6 +73,7 @@ class BookCore:
         start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         queue: How the queue ahead of a resting order thins out.
+        models: The user's own models by kind; `queue` is asked here, instead.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
         window_ticks: As of `Book`.
@@ -87,6 +90,7 @@ class BookCore:
         start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         queue: QueueModel | None = None,
+        models: Mapping[str, object] | None = None,
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
         window_ticks: int = WINDOW_TICKS,
     ) -> None:
@@ -95,6 +99,11 @@ class BookCore:
         self._sessions = Sessions(sessions)
         self._resets = Resets()
         model = queue or QueueModel()
+        kind, parameter = int(model.kind), model.twice_power
+        self._own_queue = None if models is None else models.get("queue")
+        if self._own_queue is not None:
+            self._entry = ModelEntry(self._own_queue, "ahead_after")
+            kind, parameter = OWN_QUEUE, self._entry.address
         self._book = BookArrays(window_ticks)
         self._desk = np.zeros(at.DESK_WIDTH, np.int64)
         self._view = memoryview(self._desk.data)
@@ -105,8 +114,8 @@ class BookCore:
             (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.CLOCK, -_NEVER),
             (at.WHOLE, 1),
-            (at.MODEL, int(model.kind)),
-            (at.TWICE_POWER, model.twice_power),
+            (at.MODEL, kind),
+            (at.MODEL_PARAMETER, parameter),
             (at.LAG, feed_latency_ns_max - profile.clock_offset_ns),
             (at.OWN_BEST, -_NEVER),
             (at.OWN_BEST + 1, -_NEVER),
@@ -385,6 +394,14 @@ class BookCore:
         self._touches = False
 
     def _drain(self) -> list[CoreReport]:
+        if self._view[at.MODEL_BROKE]:
+            name = getattr(self._own_queue, "name", self._own_queue)
+            if self._entry.failure is not None:
+                self._entry.raise_failure(str(name))
+            raise SettingsError(
+                f"model {name}: it raised, or answered out of its bounds, during the run; run its "
+                "check on what it was asked"
+            )
         count = self._view[at.OUT_COUNT]
         if not count:
             return []
