@@ -645,7 +645,7 @@ class Kernel:
 
     def _marks(self) -> dict[str, int]:
         marks = dict(self._last_prices)
-        for symbol in self.subscriptions.books:
+        for symbol in sorted(self.subscriptions.books):
             mark = None if symbol in marks else self.books.mark_ticks(symbol)
             if mark is not None:
                 marks[symbol] = mark
