@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
+from tieout.kernel.compiled import lane_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
@@ -72,6 +73,9 @@ __all__ = ["Kernel"]
 
 _CHUNK_ROWS = 4096
 """Rows turned into Python objects at a time; larger chunks fall out of the cache."""
+
+_TRIED_ROWS = 1024
+"""Rows that the loop takes of a compiled strategy before it is tried in compiled code again."""
 
 _NEVER = 1 << 62
 _REPEATED = (AmendRejected, CancelRejected, OrderAmended)
@@ -138,6 +142,7 @@ class Kernel:
             else:
                 for event in given.events:  # type: ignore[union-attr]
                     self._input(event)
+        self._leave_lane()
         self._journal.commit()
 
     def go_on(self, journal: JournalPort) -> None:
@@ -147,6 +152,7 @@ class Kernel:
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
         arrival_ns = event.arrival_time_ns
+        self._leave_lane()
         if arrival_ns < self._now_ns:
             raise InvariantViolated(
                 f"{type(event).__name__} arrived at {arrival_ns}, before {self._now_ns}; "
@@ -187,21 +193,33 @@ class Kernel:
 
     def _batch(self, columns: MarketColumns) -> None:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
-        for start in range(0, len(columns), _CHUNK_ROWS):
-            part = columns.rows(start, start + _CHUNK_ROWS)
+        rows_at_once = _CHUNK_ROWS if self._lane is None else _TRIED_ROWS
+        start = 0
+        while start < len(columns):
+            if self._lane is not None:
+                self._check_arrival(int(columns.arrival_time_ns[start]))
+                compiled = self._lane.take(columns.rows(start, len(columns)), self._venue)
+                if compiled:
+                    start += compiled
+                    continue
+            part = columns.rows(start, start + rows_at_once)
             self._under_way = Cursor(part, self.instruments[part.instrument].tick_float)
             self._chunk(self._under_way)
             self._under_way = None
             self.seen.extend(part, 0, len(part))
             self._remember(part)
+            start += rows_at_once
+
+    def _check_arrival(self, arrival_ns: int) -> None:
+        if arrival_ns < self._now_ns:
+            raise InvariantViolated(
+                f"market rows arrived at {arrival_ns}, before {self._now_ns}; "
+                "a source must give inputs in the order of their arrival"
+            )
 
     def _chunk(self, cursor: Cursor) -> None:
         arrivals = cursor.arrivals
-        if arrivals[0] < self._now_ns:
-            raise InvariantViolated(
-                f"market rows arrived at {arrivals[0]}, before {self._now_ns}; "
-                "a source must give inputs in the order of their arrival"
-            )
+        self._check_arrival(arrivals[0])
         rows, last = len(arrivals), arrivals[-1]
         context = self._context
         wishes = context.wishes
@@ -315,6 +333,38 @@ class Kernel:
             assert type(event) is Bar, event
             stream, wanted = (event.instrument, event.interval_ns), asked.of(event) is not None
         return not wanted and stream in asked.feeding()
+
+    # -- what compiled code leaves to us ------------------------------------------------------
+
+    def rows_passed(self, rows: MarketColumns, count: int) -> None:
+        """Take it that the strategy has seen the first rows of these."""
+        if not count:
+            return
+        passed = rows.rows(0, count)
+        self.seen.extend(passed, 0, count)
+        self._remember(passed)
+        self._now_ns = int(passed.arrival_time_ns[-1])
+        prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
+        self._last_prices[passed.instrument] = int(prices[-1])
+
+    def on_row(self, rows: MarketColumns, row: int, act: Callable[[], None]) -> None:
+        """Do something in the name of the strategy, on a row that it has been given."""
+        part = rows.rows(row, row + 1)
+        cursor = Cursor(part, self.instruments[part.instrument].tick_float)
+        next(cursor.events)
+        self._cursor = cursor
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._failed(error)
+        if self._context.wishes or self.desk.outbox or self.desk.told:
+            self._settle()
+        self._cursor = None
+        self.rows_passed(part, 1)
+
+    def _leave_lane(self) -> None:
+        if self._lane is not None:
+            self._lane.leave()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -513,6 +563,16 @@ class Kernel:
         return self._now_ns if cursor is None else cursor.arrivals[cursor.row]
 
     @property
+    def context(self) -> KernelContext:
+        """What the strategy is given."""
+        return self._context
+
+    @property
+    def journal(self) -> JournalPort:
+        """Where inputs and decisions go."""
+        return self._journal
+
+    @property
     def strategy_name(self) -> str:
         """Name of the strategy's class: part of every decision's identity."""
         return type(self._strategy).__name__
@@ -615,6 +675,7 @@ class Kernel:
 
     def state_hash(self) -> str:
         """Return a hash of everything a replay must reproduce: ledger, orders, timers, store."""
+        self._leave_lane()
         self._chain_singles()
         digest = sha256(self.ledger.state_hash().encode())
         digest.update(repr([each.snapshot() for each in self.orders.by_id.values()]).encode())
@@ -639,6 +700,7 @@ class Kernel:
         self._single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
+        self._lane = lane_of(self, self._strategy)
         self._started = started
         self._context.declaring = False
 
