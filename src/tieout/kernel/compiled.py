@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledLane", "lane_of"]
 
-_PIECE_ROWS = 16_384
+_PIECE_ROWS = 8192
 """Rows that are chained and run at a time: they stay in the cache in between."""
 
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET)

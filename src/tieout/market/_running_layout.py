@@ -154,6 +154,10 @@ REPORT_WORDS: Final = 11
 """Kind, number, arrival, venue time, then lots, price, fee or amount, liquidity, reference, half
 spread in microticks, and 1 where the fill was assumed; of an end lots and reason."""
 
+KINDS: Final = 20
+KEPT_WIDTH: Final = 16
+"""More than any entry has words; see `_packing_compiled`."""
+
 # why a run returned
 ROWS_DONE: Final = 0
 WANTS_ROWS: Final = 1

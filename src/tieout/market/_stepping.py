@@ -280,20 +280,22 @@ else:
     def _small_pointer(typing: Any, address: Any) -> Any:  # noqa: ANN401, ARG001
         return _pointed(numba.int8)
 
+    # Pointers, not arrays: they are not counted, and no index is looked at for being negative.
+
     @compiled_inner
-    def whole_at(address: int, length: int) -> Any:  # noqa: ANN401
+    def whole_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the int64 values at an address."""
-        return numba.carray(_whole_pointer(address), length)
+        return _whole_pointer(address)
 
     @compiled_inner
-    def real_at(address: int, length: int) -> Any:  # noqa: ANN401
+    def real_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the float64 values at an address."""
-        return numba.carray(_real_pointer(address), length)
+        return _real_pointer(address)
 
     @compiled_inner
-    def small_at(address: int, length: int) -> Any:  # noqa: ANN401
+    def small_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the int8 values at an address."""
-        return numba.carray(_small_pointer(address), length)
+        return _small_pointer(address)
 
     @intrinsic
     def call_step(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tieout.market import _running_layout as at
+from tieout.market._packing_compiled import pack_words
 from tieout.market._running_compiled import run_rows
 from tieout.model.columns import TradeColumns
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "Stop"]
 
-_WORDS = 1 << 17
+_WORDS = 1 << 16
+_BYTES_A_WORD = 10
 _WAITING = 64
 _TRACKED = 32
 _RATE_MAX = 1 << 20
@@ -173,6 +175,8 @@ class Running:
         self._waiting = np.zeros(_WAITING * at.WAIT_WIDTH, np.int64)
         self._tracked = np.zeros(_TRACKED * at.TRACK_WIDTH, np.int64)
         self._words = np.empty(_WORDS, np.int64)
+        self._packed = np.empty(_WORDS * _BYTES_A_WORD, np.uint8)
+        self._kept = np.zeros(at.KINDS * at.KEPT_WIDTH, np.int64)
         self._recent = np.zeros(terms.rate_max, np.int64)
         self._shown: tuple[Array, ...] = ()
         self._set(terms)
@@ -239,10 +243,13 @@ class Running:
         self._meet_core()
 
     def take_words(self) -> bytes:
-        """Return what happened since the last time, little-endian, and forget it."""
+        """Return what happened since the last time, packed, and forget it."""
         count = int(self._run[at.WORDS])
         self._run[at.WORDS] = 0
-        return self._words[:count].astype("<i8", copy=False).tobytes()
+        self._kept[:] = 0
+        key_is_time = not self._run[at.IS_TRADES]
+        used = pack_words(self._words, count, self._packed, self._kept, key_is_time)
+        return bytes(memoryview(self._packed)[:used])
 
     def take_account(self) -> Ran:
         """Return what was added to the account; it then counts from nothing."""

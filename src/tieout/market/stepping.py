@@ -11,6 +11,7 @@ import ctypes
 import importlib.util
 import inspect
 import os
+import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -370,6 +371,9 @@ def _module(text: str, key: str, names: Mapping[str, Any]) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"tieout_step_{key[:40]}", path)
     assert spec is not None, path
     module = importlib.util.module_from_spec(spec)
+    if key:
+        # What comes from the disk asks for its module by name.
+        sys.modules[module.__name__] = module
     vars(module).update(names)
     exec(compile(text, str(path) if key else "<step>", "exec"), vars(module))  # noqa: S102  our own text
     return module

@@ -1,7 +1,7 @@
 """Decisions and reports that compiled code wrote down, as numbers, and the records they stand for.
 
     block   what does not change in it, the orders open at its start, and words
-    words   int64, little-endian; each entry begins with its kind:
+    words   whole numbers, packed; each entry begins with its kind:
             PLACED     number, key, revision, place, decided at, price or 0, signed lots, type,
                        limit or trigger, 0
             CANCELLED  number, key, revision, place, decided at
@@ -9,13 +9,16 @@
                        fill: lots, price, fee, liquidity, reference, half spread, assumed
                        funding: lots, price, amount; end, cancel, refusal: lots, reason
 
+Packed, a kind is one byte. Every other word is a difference: of a time to the time before it in the
+block, of anything else to the same word of the last entry of its kind. A difference d is written as
+2·d or −2·d − 1, seven bits a byte, lowest first; a byte of 128 and more says that another follows.
+
 An order's identity is made when a block is read: it is a hash of what the words say, so nothing is
 lost by not writing it down.
 """
 
 from __future__ import annotations
 
-from struct import unpack
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
     from tieout.model.events import Report
 
-__all__ = ["Block", "KnownOrder", "records_of"]
+__all__ = ["Block", "KnownOrder", "entries_of", "records_of"]
 
 PLACED: Final = 1
 CANCELLED: Final = 2
@@ -131,12 +134,8 @@ class _Known:
 
 def records_of(block: Block) -> Iterator[PlaceOrder | CancelOrder | Report]:
     """Yield the very records that the kernel's loop would have written."""
-    words = unpack(f"<{len(block.words) // 8}q", block.words)
     known = {each.number: _Known(each.decision_id, each.side, each.fills) for each in block.known}
-    at = 0
-    while at < len(words):
-        kind, number = words[at], words[at + 1]
-        row = words[at + 2 : at + _LENGTHS[kind]]
+    for kind, number, *row in entries_of(block):
         if kind == PLACED:
             order = _placed(block, row)
             known[number] = _Known(order.decision_id, order.side, 0)
@@ -147,10 +146,37 @@ def records_of(block: Block) -> Iterator[PlaceOrder | CancelOrder | Report]:
             yield _funding(block, row)
         else:
             yield _report(block, kind, known[number], row)
-        at += _LENGTHS[kind]
 
 
-def _placed(block: Block, row: tuple[int, ...]) -> PlaceOrder:
+def entries_of(block: Block) -> Iterator[list[int]]:
+    """Yield the words of each entry, its kind first."""
+    words = iter(block.words)
+    last: dict[tuple[int, int], int] = {}
+    for kind in words:
+        entry = [kind]
+        times = _times(kind, named_by_time=block.revised)
+        for place in range(1, _LENGTHS[kind]):
+            folded = shift = 0
+            byte = 128
+            while byte >= 128:
+                byte = next(words)
+                folded |= (byte & 127) << shift
+                shift += 7
+            key = (0, 0) if place in times else (kind, place)
+            word = last.get(key, 0) + (-(folded + 1) // 2 if folded & 1 else folded // 2)
+            last[key] = word
+            entry.append(word)
+        yield entry
+
+
+def _times(kind: int, *, named_by_time: bool) -> tuple[int, ...]:
+    """Return the places of an entry's times."""
+    if kind >= REPORT_KINDS:
+        return 2, 3
+    return (2, 5) if named_by_time else (5,)
+
+
+def _placed(block: Block, row: list[int]) -> PlaceOrder:
     key, revision, place, decided_at_ns, price, lots, wish, limit, _ = row
     origin = block.origin_of(key, revision)
     kind = _TYPES[wish]
@@ -169,7 +195,7 @@ def _placed(block: Block, row: tuple[int, ...]) -> PlaceOrder:
     )
 
 
-def _cancelled(block: Block, order: str, row: tuple[int, ...]) -> CancelOrder:
+def _cancelled(block: Block, order: str, row: list[int]) -> CancelOrder:
     key, revision, place, decided_at_ns = row
     origin = block.origin_of(key, revision)
     return CancelOrder(
@@ -180,7 +206,7 @@ def _cancelled(block: Block, order: str, row: tuple[int, ...]) -> CancelOrder:
     )
 
 
-def _funding(block: Block, row: tuple[int, ...]) -> FundingCharged:
+def _funding(block: Block, row: list[int]) -> FundingCharged:
     arrival_ns, venue_time_ns, lots, price, amount = row
     return FundingCharged(
         instrument=block.instrument,
@@ -194,7 +220,7 @@ def _funding(block: Block, row: tuple[int, ...]) -> FundingCharged:
     )
 
 
-def _report(block: Block, kind: int, order: _Known, row: tuple[int, ...]) -> Report:
+def _report(block: Block, kind: int, order: _Known, row: list[int]) -> Report:
     identity = order.identity
     arrival_ns, venue_time_ns, *more = row
     if kind == FILL:
