@@ -1,10 +1,10 @@
 """The words a compiled strategy writes in: `from tieout.compiled import CompiledStrategy, target`.
 
-    target(wishes, lots)              trade the difference to a position
-    buy, sell(wishes, lots)           at the market; return a handle
-    buy_limit, sell_limit(wishes, lots, limit_ticks)
-    buy_stop, sell_stop(wishes, lots, stop_ticks)
-    cancel(wishes, handle)
+target(wishes, lots)              trade the difference to a position
+buy, sell(wishes, lots)           at the market; return a handle
+buy_limit, sell_limit(wishes, lots, limit_ticks)
+buy_stop, sell_stop(wishes, lots, stop_ticks)
+cancel(wishes, handle)
 """
 
 from tieout.market.stepping import (

@@ -50,7 +50,7 @@ class Mixed(CompiledStrategy):
         memory.whole[2] = instrument.min_lots
 
     @staticmethod
-    def step_bar(bar: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:
+    def step_bar(bar: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:  # noqa: C901
         kept = memory.whole
         kept[0] += 1
         price = bar.close_ticks
@@ -104,7 +104,7 @@ class MixedTrades(CompiledStrategy):
         memory.whole[2] = instrument.min_lots
 
     @staticmethod
-    def step_trade(trade: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:
+    def step_trade(trade: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:  # noqa: C901
         kept = memory.whole
         kept[0] += 1
         price = trade.price_ticks
@@ -168,7 +168,9 @@ class PlainMixed(Strategy):
     def on_trade(self, context: Any, trade: Any) -> None:
         self.row(context, trade.price_ticks, ES.tick_float, skipped=trade.aggressor > 1)
 
-    def row(self, context: Any, price: int, tick: float, *, skipped: bool) -> None:
+    def row(  # noqa: C901
+        self, context: Any, price: int, tick: float, *, skipped: bool
+    ) -> None:
         self.rows += 1
         draw = (self.rows * 7919 + price * 104729 + self.seed * 31) % 1009
         self.real = self.real * self.gap + price * tick

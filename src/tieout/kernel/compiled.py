@@ -17,7 +17,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from tieout.kernel.cursor import Cursor
 from tieout.kernel.deferred import DeferredOrders
 from tieout.kernel.ports import BlockJournal, LendingVenue
 from tieout.market.running import Running, RunTerms, Stop
@@ -206,7 +205,7 @@ class CompiledLane:
             realised=account.realised,
             fees=account.fees,
             funding=account.funding,
-            name=self._deferred.settle,
+            name=self._deferred.name,
         )
         ids = {each.number: each.decision_id for each in self._known}
         self._known = tuple(

@@ -30,9 +30,7 @@ class DeferredOrders:
         put_back: Puts the orders in their place.
     """
 
-    def __init__(
-        self, orders: Orders, ledger: Ledger, put_back: Callable[[Orders], None]
-    ) -> None:
+    def __init__(self, orders: Orders, ledger: Ledger, put_back: Callable[[Orders], None]) -> None:
         self._orders = orders
         self._ledger = ledger
         self._put_back = put_back
@@ -54,6 +52,10 @@ class DeferredOrders:
         """Return how many orders there were, and how many fills."""
         orders, fills = self._orders.counts()
         return orders + self._placed, fills + self._fills
+
+    def name(self) -> None:
+        """Give every booking to the ledger, by applying everything."""
+        self.settle()
 
     def settle(self) -> Orders:
         """Apply everything, and return the orders, which are in their place again."""

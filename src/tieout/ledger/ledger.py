@@ -160,7 +160,10 @@ class Ledger:
             symbol: The instrument.
             lots: Signed, held now.
             cost: Of the position now.
-            cash, realised, fees, funding: What was added.
+            cash: Added to it, as are the next three to theirs.
+            realised: Profit taken.
+            fees: Paid.
+            funding: Received.
             name: Calls `named` for each fill and payment in order, once somebody asks for the hash.
 
         Raises:

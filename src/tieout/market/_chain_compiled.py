@@ -65,9 +65,7 @@ def take_words(state: Lanes, scratch: Lanes, count: int) -> None:
     while row + 4 <= count:
         a, b = scratch[row], scratch[row + 1]
         c, d = scratch[row + 2], scratch[row + 3]
-        one = one * (first_two * first_two) + (
-            (a * FIRST_K + b) * first_two + (c * FIRST_K + d)
-        )
+        one = one * (first_two * first_two) + ((a * FIRST_K + b) * first_two + (c * FIRST_K + d))
         other = other * (second_two * second_two) + (
             (turned(a) * SECOND_K + turned(b)) * second_two + (turned(c) * SECOND_K + turned(d))
         )

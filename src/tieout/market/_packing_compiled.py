@@ -1,8 +1,8 @@
 """Words of a compiled run made short: differences in seven bits a byte, for the journal.
 
-    time words     the difference to the time word before, whatever it belongs to
-    other words    the difference to the same word of the last entry of the same kind
-    a byte         seven bits, lowest first; the eighth says that more follow; signs lie in bit 0
+time words     the difference to the time word before, whatever it belongs to
+other words    the difference to the same word of the last entry of the same kind
+a byte         seven bits, lowest first; the eighth says that more follow; signs lie in bit 0
 """
 
 from __future__ import annotations

@@ -84,6 +84,7 @@ from tieout.market._running_layout import (
     MIN_NOTIONAL,
     NEXT_NUMBER,
     NO_ROOM,
+    OPEN_COUNT,
     OPEN_MAX,
     ORDER_MAX,
     ORDERS,
@@ -100,12 +101,14 @@ from tieout.market._running_layout import (
     STOP_WISH,
     TARGET_WISH,
     TICK_VALUE,
+    TRACK_CANCELS,
     TRACK_COMES,
     TRACK_FILLED,
     TRACK_HANDLE,
     TRACK_KEY,
     TRACK_LOTS,
     TRACK_NUMBER,
+    TRACK_OVER,
     TRACK_PLACE,
     TRACK_REVISION,
     TRACK_SIDE,
@@ -155,6 +158,8 @@ def open_lots(run: Array, tracked: Array) -> int:
     total = 0
     for row in range(run[TRACKED_COUNT]):
         base = row * TRACK_WIDTH
+        if tracked[base + TRACK_OVER] == 1:
+            continue
         left = tracked[base + TRACK_LOTS] - tracked[base + TRACK_FILLED]
         total += tracked[base + TRACK_SIDE] * left
     return total
@@ -163,9 +168,13 @@ def open_lots(run: Array, tracked: Array) -> int:
 @uncounted_inner
 def find_handle(run: Array, tracked: Array, handle: int) -> int:
     """Return where the row of the open order that has a handle begins, or −1."""
+    if handle <= 0:
+        # What `target` placed has none.
+        return -1
     for row in range(run[TRACKED_COUNT]):
-        if tracked[row * TRACK_WIDTH + TRACK_HANDLE] == handle:
-            return row * TRACK_WIDTH
+        base = row * TRACK_WIDTH
+        if tracked[base + TRACK_HANDLE] == handle and tracked[base + TRACK_OVER] == 0:
+            return base
     return -1
 
 
@@ -175,13 +184,8 @@ def passes_gate(
 ) -> bool:
     """Whether an order passes every rule of the gate; where it may not, words are needed.
 
-    Args:
-        lots: Signed.
-        price: What it is worth at.
-        after: The position with it and all open orders filled.
-        orders: How many are open.
-        sent: How many of this call come before it.
-        now: Our time.
+    `lots` are signed and worth `price`; `after` is the position with it and all open orders filled,
+    `orders` are open, and `sent` of this call come before it.
     """
     size = abs(lots)
     if run[HALTED] == 1 or size < run[MIN_LOTS] or size > run[MAX_LOTS]:
@@ -235,7 +239,7 @@ def are_plain(
     if run[WARM_UP] == 1 or wishes[WISH_EXCESS] == 1:
         return False
     open_after = run[HELD] + open_lots(run, tracked)
-    orders = run[TRACKED_COUNT]
+    orders = run[OPEN_COUNT]
     wished = 0
     sent = 0
     for place in range(count):
@@ -313,6 +317,7 @@ def decide_wishes(
             order = find_handle(run, tracked, wishes[base + WISH_HANDLE])
             if order < 0 or order >= known * TRACK_WIDTH:
                 continue
+            tracked[order + TRACK_CANCELS] += 1
             write_cancelled(run, words, tracked[order + TRACK_NUMBER], key, revision, place, now)
         else:
             lots = market_lots(run, wishes, base, wished)
@@ -408,6 +413,7 @@ def track(
     tracked[base + TRACK_REVISION] = revision
     tracked[base + TRACK_PLACE] = place
     run[TRACKED_COUNT] += 1
+    run[OPEN_COUNT] += 1
     run[NEXT_NUMBER] += 1
     run[ORDERS] += 1
 

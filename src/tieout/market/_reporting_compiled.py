@@ -47,15 +47,18 @@ from tieout.market._running_layout import (
     COUNTED_AMBIGUOUS,
     FUNDING_NUMERATOR,
     MARGIN_SPENT,
+    OPEN_COUNT,
     REPORT_KINDS,
     REPORT_WORDS,
     REPORTED,
     ROWS_DONE,
+    TRACK_CANCELS,
     TRACK_COMES,
     TRACK_FILLED,
     TRACK_FILLS,
     TRACK_LOTS,
     TRACK_NUMBER,
+    TRACK_OVER,
     TRACK_SIDE,
     TRACK_WIDTH,
     TRACKED_COUNT,
@@ -246,6 +249,23 @@ def forget(run: Array, tracked: Array, base: int) -> None:
     if tracked[base + TRACK_COMES] == 1:
         left = tracked[base + TRACK_LOTS] - tracked[base + TRACK_FILLED]
         run[COMING] -= tracked[base + TRACK_SIDE] * left
+    run[OPEN_COUNT] -= 1
+    tracked[base + TRACK_OVER] = 1
+
+
+@uncounted_inner
+def drop_if_done(run: Array, waiting: Array, tracked: Array, base: int, told: int) -> None:
+    """Take out the row of an order that is over and that no report will be of any more.
+
+    `told` is where the report begins that is being told: those after it wait.
+    """
+    if tracked[base + TRACK_OVER] == 0 or tracked[base + TRACK_CANCELS] != 0:
+        return
+    number = tracked[base + TRACK_NUMBER]
+    for row in range(told + WAIT_WIDTH, run[WAIT_COUNT] * WAIT_WIDTH, WAIT_WIDTH):
+        # A trigger or a fill at a bar's close may be known later than the end by a cancel.
+        if waiting[row + OUT_ORDER] == number and waiting[row + OUT_KIND] != FUNDING_REPORT:
+            return
     run[TRACKED_COUNT] -= 1
     for cell in range(base, run[TRACKED_COUNT] * TRACK_WIDTH):
         tracked[cell] = tracked[cell + TRACK_WIDTH]
@@ -293,21 +313,29 @@ def tell(run: Array, waiting: Array, tracked: Array, words: Array, base: int) ->
         run[ASSUMED_FILLS] += waiting[base + WAIT_ASSUMED]
         tracked[order + TRACK_FILLED] += lots
         tracked[order + TRACK_FILLS] += 1
-        if tracked[order + TRACK_COMES] == 1:
-            run[COMING] -= side * lots
-        if tracked[order + TRACK_FILLED] >= tracked[order + TRACK_LOTS]:
-            forget(run, tracked, order)
+        if tracked[order + TRACK_OVER] == 0:
+            if tracked[order + TRACK_COMES] == 1:
+                run[COMING] -= side * lots
+            if tracked[order + TRACK_FILLED] >= tracked[order + TRACK_LOTS]:
+                forget(run, tracked, order)
     elif kind == FUNDING_REPORT:
         if not has_margin(run, lots, price) or not fits(lots, price, run[FUNDING_NUMERATOR]):
             return MARGIN_SPENT
         money = book_funding(run, lots, price)
     elif kind == TRIGGER_REPORT:
-        if order >= 0 and tracked[order + TRACK_COMES] == 0:
+        if tracked[order + TRACK_COMES] == 0 and tracked[order + TRACK_OVER] == 0:
             left = tracked[order + TRACK_LOTS] - tracked[order + TRACK_FILLED]
             run[COMING] += tracked[order + TRACK_SIDE] * left
             tracked[order + TRACK_COMES] = 1
-    elif (kind == EXPIRY_REPORT or kind == CANCEL_REPORT) and order >= 0:
-        forget(run, tracked, order)
+    elif kind == CANCEL_REFUSAL:
+        tracked[order + TRACK_CANCELS] -= 1
+    elif kind == EXPIRY_REPORT or kind == CANCEL_REPORT:
+        if kind == CANCEL_REPORT:
+            tracked[order + TRACK_CANCELS] -= 1
+        if tracked[order + TRACK_OVER] == 0:
+            forget(run, tracked, order)
+    if order >= 0:
+        drop_if_done(run, waiting, tracked, order, base)
     at = run[WORDS]
     words[at] = kind + REPORT_KINDS
     words[at + 1] = number

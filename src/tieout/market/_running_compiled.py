@@ -37,6 +37,7 @@ from tieout.market._running_layout import (
     LAST_KNOWN,
     NO_MORE,
     NO_ROOM,
+    OPEN_COUNT,
     OUT_FULL,
     PENDING,
     PRICE_TOO_HIGH,
@@ -48,7 +49,6 @@ from tieout.market._running_layout import (
     STEP_FAILED,
     STEP_FAILURE,
     TOUCHES,
-    TRACKED_COUNT,
     WAIT_COUNT,
     WAIT_WIDTH,
     WANTS_ROWS,
@@ -206,9 +206,7 @@ def catch_up(
             )  # fmt: skip
             return WANTS_ROWS if reason == ROWS_DONE else reason
         if run[KNOWN] == 0:
-            look(
-                run, state, orders, commands, c_arrival, c_first, c_second, c_high, c_low, now
-            )
+            look(run, state, orders, commands, c_arrival, c_first, c_second, c_high, c_low, now)
         wake = run[WATCH]
         answer = next_answer(run, state, commands)
         wake = min(wake, answer)
@@ -247,9 +245,7 @@ def next_stop(
     return max(row + 1, first_after(s_arrival, row, bound - 1))
 
 
-@uncounted(
-    "int64(A, A, A, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)"
-)
+@uncounted("int64(A, A, A, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)")
 def run_rows(
     run: Array,
     waiting: Array,
@@ -279,15 +275,10 @@ def run_rows(
 ) -> int:
     """Run over the strategy's rows from ROW on; return why it stopped.
 
-    Args:
-        run, waiting, tracked, words, recent: See `_running_layout`.
-        wishes: See `_running_layout`.
-        s_arrival, s_true, s_price: The strategy's rows: arrival, when it was true, last price.
-        s_key, s_revision: What names a row: a trade's id, or a bar's close and revision.
-        state, orders, commands, out, ring, impact_y: The core's; see `_layout`.
-        c_arrival: Arrival of the core's rows.
-        c_first, c_second, c_third: Of prints time, price, lots; of bars open and close time, open.
-        c_high, c_low, c_closing, c_volume: Of bars; of prints nothing is read there.
+    `run` … `wishes` are drawn in `_running_layout`, `state` … `ring` in `_layout`. Of a strategy's
+    rows there are arrival, when they were true, the last price, and what names them: a trade's id,
+    or a bar's close and revision. Of the core's there are arrival, then of prints time, price and
+    lots, of bars open time, close time, open, high, low, close and volume.
     """
     while run[ROW] < run[ROWS]:
         row = run[ROW]
@@ -301,7 +292,7 @@ def run_rows(
                 return reason
             stop = next_stop(run, waiting, state, commands, s_arrival, row)
             wished = call_step(
-                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[TRACKED_COUNT]
+                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
             )
             if wished == STEP_FAILURE:
                 return STEP_FAILED

@@ -8,7 +8,7 @@ run (RUN_WIDTH)                  how far the run is, its account, its gate, its 
   WATCH, TOUCHES, KNOWN          what is known of the core's rows: quiet before WATCH, whether the
                                  row there touches; KNOWN 0: nothing is known, look again
   WAIT_COUNT, REPORTED           reports on their way to us, and how many there ever were
-  TRACKED_COUNT, NEXT_NUMBER     orders open as we know it, and the venue's next number
+  TRACKED_COUNT, NEXT_NUMBER     orders that a report may still be of, and the next number
   WORDS                          words in use of `words`
   POSITION … FILLS               the account since it was last read: lots, cost (both absolute),
                                  and what was added to cash, profit, fees, funding, counts
@@ -24,7 +24,7 @@ run (RUN_WIDTH)                  how far the run is, its account, its gate, its 
 
 waiting (rows of WAIT_WIDTH)     reports by arrival, moment, rank, sequence, number: a row of `out`,
                                  then WAIT_REPORTED and WAIT_ASSUMED
-tracked (rows of TRACK_WIDTH)    orders open as we know it, oldest first
+tracked (rows of TRACK_WIDTH)    orders that a report may still be of, oldest first
 words                            decisions and reports in their order, for the journal: each begins
                                  with its kind; what follows is drawn at WORDS_OF
 recent (orders_per_minute_max)   when the last orders left, a ring
@@ -99,7 +99,9 @@ COMING: Final = 58
 """Signed lots under way: market orders and triggered ones."""
 LATEST_ARRIVAL: Final = 59
 """Latest arrival of an order at the venue."""
-RUN_WIDTH: Final = 60
+OPEN_COUNT: Final = 60
+"""Of those tracked, how many may still trade."""
+RUN_WIDTH: Final = 61
 
 # waiting: a row of `out`, then
 WAIT_REPORTED: Final = 13
@@ -118,7 +120,11 @@ TRACK_COMES: Final = 6
 TRACK_KEY: Final = 7
 TRACK_REVISION: Final = 8
 TRACK_PLACE: Final = 9
-TRACK_WIDTH: Final = 10
+TRACK_CANCELS: Final = 10
+"""Cancels of it that were sent and not answered."""
+TRACK_OVER: Final = 11
+"""1: it is over, and kept because a cancel is still to be answered."""
+TRACK_WIDTH: Final = 12
 
 # wishes: count, handles given, too many; then rows
 WISH_COUNT: Final = 0
@@ -147,7 +153,7 @@ CANCELLED: Final = 2
 REPORT_KINDS: Final = 10
 
 PLACED_WORDS: Final = 11
-"""Kind, number, key, revision, place, decided at, price (0: none), signed lots, type, limit, stop."""
+"""Kind, number, key, revision, place, decided at, price or 0, signed lots, wish, its price, 0."""
 CANCELLED_WORDS: Final = 6
 """Kind, number, key, revision, place, decided at."""
 REPORT_WORDS: Final = 11

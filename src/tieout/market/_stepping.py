@@ -234,9 +234,10 @@ def _pointed(kind: Any) -> Any:  # noqa: ANN401  numba's types are untyped
     """Return what turns an address into a pointer to values of a kind."""
 
     def generate(context: Any, builder: Any, _: Any, given: Any) -> Any:  # noqa: ANN401
-        return builder.inttoptr(given[0], context.get_value_type(numba.types.CPointer(kind)))
+        return builder.inttoptr(given[0], context.get_value_type(pointer))
 
-    return numba.types.CPointer(kind)(numba.int64), generate
+    pointer: Any = numba.types.CPointer(kind)  # type: ignore[no-untyped-call]
+    return pointer(numba.int64), generate
 
 
 _STEP_ARGUMENTS: Final = 6
@@ -285,17 +286,17 @@ else:
     @compiled_inner
     def whole_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the int64 values at an address."""
-        return _whole_pointer(address)
+        return _whole_pointer(address)  # type: ignore[call-arg]
 
     @compiled_inner
     def real_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the float64 values at an address."""
-        return _real_pointer(address)
+        return _real_pointer(address)  # type: ignore[call-arg]
 
     @compiled_inner
     def small_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the int8 values at an address."""
-        return _small_pointer(address)
+        return _small_pointer(address)  # type: ignore[call-arg]
 
     @intrinsic
     def call_step(

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["REASONS", "CoreArrays", "CoreReport", "MatchingCore", "ReportKind"]
+__all__ = ["REASONS", "CoreArrays", "CoreReport", "MatchingCore", "ReportKind", "core_report"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -117,6 +117,12 @@ class CoreReport(msgspec.Struct, frozen=True, gc=False):
     liquidity: int
     reason: int
     resolved_by: str = ""
+
+
+def core_report(row: Sequence[Any], resolved_by: str) -> CoreReport:
+    """Return a row of `out` as a report."""
+    made: Callable[..., CoreReport] = CoreReport
+    return made(*row, resolved_by)
 
 
 class CoreArrays(NamedTuple):

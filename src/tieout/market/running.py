@@ -17,7 +17,7 @@ from tieout.market._running_compiled import run_rows
 from tieout.model.columns import TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -115,7 +115,7 @@ class RunTerms:
 
 
 class OpenOrder(NamedTuple):
-    """An order open as we know it.
+    """An order that is open as we know it, or of which a cancel is still to be answered.
 
     Attributes:
         number: The venue's.
@@ -214,7 +214,8 @@ class Running:
     def go_on(self) -> int:
         """Run until there is a reason to stop, and return it; see `Stop`."""
         lent = self._core.arrays()
-        reason: int = run_rows(
+        run_on: Callable[..., int] = run_rows
+        return run_on(
             self._run,
             self._waiting,
             self._tracked,
@@ -230,7 +231,6 @@ class Running:
             lent.impact_y,
             *lent.columns,
         )
-        return reason
 
     @property
     def row(self) -> int:
@@ -249,7 +249,7 @@ class Running:
         self._kept[:] = 0
         key_is_time = not self._run[at.IS_TRADES]
         used = pack_words(self._words, count, self._packed, self._kept, key_is_time)
-        return bytes(memoryview(self._packed)[:used])
+        return self._packed[:used].tobytes()
 
     def take_account(self) -> Ran:
         """Return what was added to the account; it then counts from nothing."""
@@ -265,7 +265,7 @@ class Running:
 
     @property
     def open_orders(self) -> list[OpenOrder]:
-        """The orders open as we know it, oldest first."""
+        """The orders that a report may still be of, oldest first."""
         width = at.TRACK_WIDTH
         count = int(self._run[at.TRACKED_COUNT])
         found = []
@@ -278,7 +278,9 @@ class Running:
     def waiting(self) -> list[tuple[list[int], bool]]:
         """Reports on their way to us, in order: a row of `out`, and whether it was assumed."""
         width, count = at.WAIT_WIDTH, int(self._run[at.WAIT_COUNT])
-        rows = [self._waiting[base : base + width].tolist() for base in range(0, count * width, width)]
+        rows = [
+            self._waiting[base : base + width].tolist() for base in range(0, count * width, width)
+        ]
         return [(row[: at.WAIT_REPORTED], bool(row[at.WAIT_ASSUMED])) for row in rows]
 
     @property

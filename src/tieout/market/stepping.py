@@ -81,7 +81,7 @@ __all__ = [
 _SIGNATURE: Final = "int64(int64, int64, int64, int64, int64, int64)"
 _INTERPRETED: Final = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
-_TEMPLATE: Final = '''"""The loop of a strategy's {question} over rows; written by tieout, made anew when needed."""
+_TEMPLATE: Final = '''"""The loop of {question} over rows; written by tieout, made anew."""
 
 from collections import namedtuple
 

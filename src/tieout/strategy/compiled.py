@@ -64,7 +64,11 @@ class CompiledStrategy(Strategy):
 
     @staticmethod
     def step_bar(
-        bar: BarRow, given: Any, memory: Memory, account: Account, wishes: Any  # noqa: ANN401
+        bar: BarRow,
+        given: Any,  # noqa: ANN401  its fields are the parameters
+        memory: Memory,
+        account: Account,
+        wishes: Any,  # noqa: ANN401  only for the words
     ) -> None:
         """Take a closed bar.
 
@@ -78,7 +82,11 @@ class CompiledStrategy(Strategy):
 
     @staticmethod
     def step_trade(
-        trade: TradeRow, given: Any, memory: Memory, account: Account, wishes: Any  # noqa: ANN401
+        trade: TradeRow,
+        given: Any,  # noqa: ANN401  its fields are the parameters
+        memory: Memory,
+        account: Account,
+        wishes: Any,  # noqa: ANN401  only for the words
     ) -> None:
         """Take a print of the market; as `step_bar`."""
 
@@ -200,9 +208,7 @@ class CompiledStrategy(Strategy):
         """Learn the id of an order that the compiled function placed."""
         self._ids[handle] = order_id
 
-    def _order(
-        self, context: Context, rules: Instrument, kind: int, lots: int, price: int
-    ) -> str:
+    def _order(self, context: Context, rules: Instrument, kind: int, lots: int, price: int) -> str:
         trade = context.buy if lots > 0 else context.sell
         units = rules.quantity(abs(lots))
         if kind == MARKET_WISH:

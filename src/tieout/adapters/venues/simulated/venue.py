@@ -12,8 +12,8 @@ from tieout.adapters.venues.simulated.assumed import Assumed
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, CoreReport, DrillingCore, MatchingCore, ReportKind
-from tieout.market.matching import REASONS
+from tieout.market import ASSUMED, DrillingCore, MatchingCore, ReportKind
+from tieout.market.matching import REASONS, core_report
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.kernel.ports import MarketRecord
+    from tieout.market import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
@@ -321,8 +322,7 @@ class SimulatedVenue:
             if count:
                 self._resolved[name] = self._resolved.get(name, 0) + count
         for row, is_assumed in waiting:
-            report = CoreReport(*row, ASSUMED if is_assumed else core.resolution)
-            self._take(market, report)
+            self._take(market, core_report(row, ASSUMED if is_assumed else core.resolution))
 
     # -- what the ladder asks -----------------------------------------------------------------
 
