@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tieout.market.running import OpenOrder
     from tieout.model.columns import BarColumns, MarketColumns
 
-__all__ = ["CompiledLane", "lane_of"]
+__all__ = ["CompiledLane", "lane_of", "write_block"]
 
 _PIECE_ROWS = 8192
 """Rows that are chained and run at a time: they stay in the cache in between."""
