@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledLane", "lane_of", "write_block"]
 
-_PIECE_ROWS = 8192
+_PIECE_ROWS = 16_384
 """Rows that are chained and run at a time: they stay in the cache in between."""
 
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET)
@@ -77,6 +77,7 @@ class CompiledLane:
         self._fills = 0
         self._spent = -1
         self._off = False
+        self._reason = 0
 
     def take(self, columns: MarketColumns, venue: Venue) -> int:
         """Run over rows from the first on; return how many of them are done.
@@ -90,14 +91,16 @@ class CompiledLane:
             return 0
         running = self._running
         assert running is not None, columns
-        done = 0
-        while done < len(columns):
-            piece = columns.rows(done, done + _PIECE_ROWS)
-            taken = self._piece(running, piece)
-            done += taken
-            if taken < len(piece):
-                break
-        return done
+        running.show(columns)
+        rows, done = len(columns), 0
+        while done < rows:
+            stop = min(done + _PIECE_ROWS, rows)
+            if not self._piece(running, columns, stop):
+                return self._hand_over(running, columns, done)
+            self._kernel.seen.extend(columns, done, stop)
+            done = stop
+        self._kernel.rows_passed(columns, rows)
+        return rows
 
     def leave(self) -> None:
         """Give the market back, with the orders and reports that are under way."""
@@ -128,17 +131,14 @@ class CompiledLane:
 
     # -- going on ------------------------------------------------------------------------------
 
-    def _piece(self, running: Running, piece: MarketColumns) -> int:
-        """Run over rows; return how many are done."""
-        kernel = self._kernel
-        running.show(piece)
+    def _piece(self, running: Running, columns: MarketColumns, stop: int) -> bool:
+        """Run until a row; return whether it came so far."""
         while True:
-            reason = running.go_on()
+            reason = running.go_on(stop)
             if reason == Stop.ROWS_DONE:
-                kernel.rows_passed(piece, len(piece))
-                return len(piece)
+                return True
             if reason == Stop.WANTS_ROWS:
-                until_ns = int(piece.arrival_time_ns[running.row])
+                until_ns = int(columns.arrival_time_ns[running.row])
                 running.rows_given(more=self._lent.more(until_ns))
             elif reason == Stop.WORDS_FULL:
                 self._write(running)
@@ -150,26 +150,30 @@ class CompiledLane:
                 self._spent = running.reported
                 self._write(running)
             else:
-                return self._hand_over(running, piece, reason)
+                self._reason = reason
+                return False
 
-    def _hand_over(self, running: Running, piece: MarketColumns, reason: int) -> int:
-        """Let the kernel do what is not plain, and return how many rows are done."""
-        kernel, strategy = self._kernel, self._strategy
-        row = running.row
-        entry = strategy.entry(kernel.instruments[piece.instrument])
-        if reason == Stop.STEP_FAILED:
-            row = entry.row
-        kernel.rows_passed(piece, row)
+    def _hand_over(self, running: Running, columns: MarketColumns, chained: int) -> int:
+        """Let the kernel do what is not plain, and return how many rows are done.
+
+        `chained` rows have been chained.
+        """
+        kernel, strategy, reason = self._kernel, self._strategy, self._reason
+        entry = strategy.entry(kernel.instruments[columns.instrument])
+        row = entry.row if reason == Stop.STEP_FAILED else running.row
+        kernel.seen.extend(columns, chained, row)
+        kernel.rows_passed(columns, row)
         self.leave()
         if reason == Stop.MARGIN_SPENT:
             # Money beyond what int64 holds: big numbers are the loop's matter from here on.
             self._off = True
-            return row
-        if reason == Stop.STEP_FAILED:
-            kernel.on_row(piece, row, entry.fail)
+        elif reason == Stop.STEP_FAILED:
+            kernel.on_row(columns, row, entry.fail)
+            row += 1
         else:
-            kernel.on_row(piece, row, lambda: strategy.wish(kernel.context, piece.instrument))
-        return row + 1
+            kernel.on_row(columns, row, lambda: strategy.wish(kernel.context, columns.instrument))
+            row += 1
+        return row
 
     def _write(self, running: Running) -> None:
         """Write down what happened, and bring orders and account up to it."""

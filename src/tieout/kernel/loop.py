@@ -337,11 +337,10 @@ class Kernel:
     # -- what compiled code leaves to us ------------------------------------------------------
 
     def rows_passed(self, rows: MarketColumns, count: int) -> None:
-        """Take it that the strategy has seen the first rows of these."""
+        """Take it that the strategy has seen the first rows of these; they are chained."""
         if not count:
             return
         passed = rows.rows(0, count)
-        self.seen.extend(passed, 0, count)
         self._remember(passed)
         self._now_ns = int(passed.arrival_time_ns[-1])
         prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
@@ -360,6 +359,7 @@ class Kernel:
         if self._context.wishes or self.desk.outbox or self.desk.told:
             self._settle()
         self._cursor = None
+        self.seen.extend(part, 0, 1)
         self.rows_passed(part, 1)
 
     def _leave_lane(self) -> None:

@@ -146,7 +146,9 @@ def next_touch(
     from_time = time_bound(state, orders, commands, 0)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
-    row = start
+    if close_time[start] >= from_time or lows[start] <= low or highs[start] >= high:
+        return start
+    row = start + 1
     # Whole blocks without an early exit, so that the loop becomes vector code.
     while row + BLOCK <= stop:
         touches = 0

@@ -123,7 +123,9 @@ def next_touch(
     from_time = time_bound(state, orders, commands, 1)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
-    row = start
+    if venue_time[start] >= from_time or price[start] <= low or price[start] >= high:
+        return start
+    row = start + 1
     # Whole blocks without an early exit, so that the loop becomes vector code.
     while row + BLOCK <= stop:
         touches = 0

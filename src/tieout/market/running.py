@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "Stop"]
 
-_WORDS = 1 << 16
+_WORDS = 1 << 15
 _BYTES_A_WORD = 10
 _WAITING = 64
 _TRACKED = 32
@@ -37,6 +37,7 @@ _RATE_MAX = 1 << 20
 """Most orders a minute whose times are kept here; a limit above is the kernel's matter."""
 
 _FACTOR_MAX = 2**53
+_MINUTE_NS = 60_000_000_000
 
 
 class Stop:
@@ -207,12 +208,12 @@ class Running:
             np.ascontiguousarray(each)
             for each in (columns.arrival_time_ns, true, price, key, revision)
         )
-        run = self._run
-        run[at.ROW], run[at.ROWS] = 0, len(columns)
-        run[at.WARM_UP] = warm_up
+        self._run[at.ROW] = 0
+        self._run[at.WARM_UP] = warm_up
 
-    def go_on(self) -> int:
-        """Run until there is a reason to stop, and return it; see `Stop`."""
+    def go_on(self, until_row: int) -> int:
+        """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
+        self._run[at.ROWS] = until_row
         lent = self._core.arrays()
         run_on: Callable[..., int] = run_rows
         return run_on(
@@ -285,11 +286,15 @@ class Running:
 
     @property
     def recent(self) -> list[int]:
-        """When the last orders left, oldest first."""
+        """When the orders of the last minute left, oldest first."""
         head, count = int(self._run[at.RATE_HEAD]), int(self._run[at.RATE_COUNT])
-        places = (head + np.arange(count)) % max(1, len(self._recent))
-        times: list[int] = self._recent[places].tolist()
-        return times
+        ring = self._recent
+        places = (head + np.arange(count)) % len(ring) if head else slice(count)
+        times = ring[places]
+        if count:
+            times = times[np.searchsorted(times, times[-1] - _MINUTE_NS, "right") :]
+        kept: list[int] = times.tolist()
+        return kept
 
     @property
     def next_number(self) -> int:
