@@ -1,4 +1,4 @@
-"""The work of `bars_python`, decided in compiled code: a million minute bars, averages of 20 and 50.
+"""The work of `bars_python` decided in compiled code: a million minute bars, averages of closes.
 
 Market orders, 5 bps a side, profile `zero-latency`, one million in cash.
 """
@@ -22,7 +22,7 @@ from benchmarks.work_bars_python import (
     limit,
 )
 from tieout import Context, Instrument
-from tieout.compiled import Account, BarRow, CompiledStrategy, Memory, buy, sell
+from tieout.compiled import Account, BarRow, CompiledStrategy, Given, Memory, Wishes, buy, sell
 from tieout.model.profiles import profile
 from tieout.wiring import Result, backtest_columns
 
@@ -48,16 +48,12 @@ class CompiledCross(CompiledStrategy):
     def cells(self) -> tuple[int, int]:
         return CLOSES + self.slow, 0
 
-    def prepare(self, memory: Memory, instrument: Instrument) -> None:  # noqa: ARG002
+    def prepare(self, memory: Memory, instrument: Instrument) -> None:
         memory.whole[FAST_PLACE] = self.slow - self.fast
 
     @staticmethod
-    def step_bar(
-        bar: BarRow,
-        given: Any,  # noqa: ANN401
-        memory: Memory,
-        account: Account,  # noqa: ARG004
-        wishes: Any,  # noqa: ANN401
+    def step_bar(  # noqa: ARG004
+        bar: BarRow, given: Given, memory: Memory, account: Account, wishes: Wishes
     ) -> None:
         kept = memory.whole
         close = bar.close_ticks

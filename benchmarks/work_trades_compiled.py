@@ -17,7 +17,7 @@ from benchmarks.work_trades_python import (
     trade_columns,
 )
 from tieout import Context, Instrument
-from tieout.compiled import Account, CompiledStrategy, Memory, TradeRow
+from tieout.compiled import Account, CompiledStrategy, Given, Memory, TradeRow, Wishes
 from tieout.model.profiles import profile
 from tieout.wiring import Result, backtest_columns
 
@@ -37,21 +37,17 @@ class CompiledCount(CompiledStrategy):
     def on_start(self, context: Context) -> None:
         context.trades(SYMBOL)
 
-    def prepare(self, memory: Memory, instrument: Instrument) -> None:  # noqa: ARG002
+    def prepare(self, memory: Memory, instrument: Instrument) -> None:
         self.memory = memory
 
     @staticmethod
-    def step_trade(
-        trade: TradeRow,
-        given: Any,  # noqa: ANN401, ARG004
-        memory: Memory,
-        account: Account,  # noqa: ARG004
-        wishes: Any,  # noqa: ANN401, ARG004
+    def step_trade(  # noqa: ARG004
+        trade: TradeRow, given: Given, memory: Memory, account: Account, wishes: Wishes
     ) -> None:
         memory.whole[0] += 1
         memory.whole[1] = trade.price_ticks
 
-    def on_stop(self, context: Context) -> None:  # noqa: ARG002
+    def on_stop(self, context: Context) -> None:
         seen, last_ticks = self.memory.whole[:2].tolist()
         COUNTED.update(seen=seen, last_ticks=last_ticks)
 

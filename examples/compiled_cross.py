@@ -1,9 +1,7 @@
 """Long one unit while the fast average is above the slow one: decided in compiled code."""
 
-from typing import Any
-
-from tieout import Context
-from tieout.compiled import Account, BarRow, CompiledStrategy, Memory, target
+from tieout import Context, Instrument
+from tieout.compiled import Account, BarRow, CompiledStrategy, Given, Memory, Wishes, target
 
 ROWS, FAST_SUM, SLOW_SUM, FAST_PLACE, SLOW_PLACE, CLOSES = range(6)
 """What lies where in the memory; the last `slow` closes lie from CLOSES on, in a ring."""
@@ -23,11 +21,13 @@ class CompiledCross(CompiledStrategy):
     def cells(self) -> tuple[int, int]:
         return CLOSES + self.slow, 0
 
-    def prepare(self, memory: Memory, instrument: Any) -> None:  # noqa: ARG002
+    def prepare(self, memory: Memory, instrument: Instrument) -> None:
         memory.whole[FAST_PLACE] = self.slow - self.fast
 
     @staticmethod
-    def step_bar(bar: BarRow, given: Any, memory: Memory, account: Account, wishes: Any) -> None:
+    def step_bar(
+        bar: BarRow, given: Given, memory: Memory, account: Account, wishes: Wishes
+    ) -> None:
         kept = memory.whole
         close = bar.close_ticks
         slow_place, fast_place = kept[SLOW_PLACE], kept[FAST_PLACE]

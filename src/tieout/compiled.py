@@ -21,14 +21,16 @@ from tieout.market.stepping import (
     sell_stop,
     target,
 )
-from tieout.strategy.compiled import CompiledStrategy
+from tieout.strategy.compiled import CompiledStrategy, Given, Wishes
 
 __all__ = [
     "Account",
     "BarRow",
     "CompiledStrategy",
+    "Given",
     "Memory",
     "TradeRow",
+    "Wishes",
     "buy",
     "buy_limit",
     "buy_stop",

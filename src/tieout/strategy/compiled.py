@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.strategy.context import Context
 
-__all__ = ["CompiledStrategy"]
+__all__ = ["CompiledStrategy", "Given", "Wishes"]
+
+Given = Any
+"""The strategy's parameters that are numbers, by name: made for each strategy."""
+
+Wishes = Any
+"""What the words of `tieout.compiled` write to."""
 
 _HANDLES_KEPT = 4_096
 """Ids of orders that are kept before those of finished ones are dropped."""
@@ -65,10 +71,10 @@ class CompiledStrategy(Strategy):
     @staticmethod
     def step_bar(
         bar: BarRow,
-        given: Any,  # noqa: ANN401  its fields are the parameters
+        given: Given,
         memory: Memory,
         account: Account,
-        wishes: Any,  # noqa: ANN401  only for the words
+        wishes: Wishes,
     ) -> None:
         """Take a closed bar.
 
@@ -83,10 +89,10 @@ class CompiledStrategy(Strategy):
     @staticmethod
     def step_trade(
         trade: TradeRow,
-        given: Any,  # noqa: ANN401  its fields are the parameters
+        given: Given,
         memory: Memory,
         account: Account,
-        wishes: Any,  # noqa: ANN401  only for the words
+        wishes: Wishes,
     ) -> None:
         """Take a print of the market; as `step_bar`."""
 
