@@ -52,7 +52,7 @@ class CompiledCross(CompiledStrategy):
         memory.whole[FAST_PLACE] = self.slow - self.fast
 
     @staticmethod
-    def step_bar(  # noqa: ARG004
+    def step_bar(
         bar: BarRow, given: Given, memory: Memory, account: Account, wishes: Wishes
     ) -> None:
         kept = memory.whole

@@ -41,7 +41,7 @@ class CompiledCount(CompiledStrategy):
         self.memory = memory
 
     @staticmethod
-    def step_trade(  # noqa: ARG004
+    def step_trade(
         trade: TradeRow, given: Given, memory: Memory, account: Account, wishes: Wishes
     ) -> None:
         memory.whole[0] += 1
