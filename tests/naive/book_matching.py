@@ -37,6 +37,9 @@ class NaiveBookMatching:
     # -- what is on its way -------------------------------------------------------------------
 
     def send(self, sent: int, time: int, answer: int, kind: str, number: int, **terms: Any) -> None:
+        if kind == "place" and terms["expires"] is not None and terms["expires"] <= time:
+            # It is refused when it is sent: it could never fill.
+            return
         place = len(self.commands)
         self.commands.append(
             {"sent": sent, "time": time, "answer": answer, "kind": kind, "number": number}
@@ -61,8 +64,20 @@ class NaiveBookMatching:
         self.obey(-(10**30), until + 1)
 
     def act(self, command: dict[str, Any], known: int) -> None:
+        self.fund(command["time"], known)
+        held = self.position
+        self.obey_one(command, known)
+        if self.position != held:
+            self.end_useless(command["time"], known)
+
+    def end_useless(self, time: int, known: int) -> None:
+        for order in self.orders:
+            only_reduces = order["reduce_only"] and order["state"] != "done"
+            if only_reduces and order["side"] * self.position >= 0:
+                self.end(order, "expired", "reduce only", time, known)
+
+    def obey_one(self, command: dict[str, Any], known: int) -> None:
         time, number, answer = command["time"], command["number"], command["answer"]
-        self.fund(time, known)
         if command["kind"] == "place":
             self.arrive(command, known)
             return
@@ -96,17 +111,24 @@ class NaiveBookMatching:
             **command["terms"],
         }
         self.orders.append(order)
-        if order["expires"] is not None and order["expires"] <= time:
-            self.end(order, "expired", "date", time, known)
-        elif order["trigger"]:
-            order["state"] = "armed"
-        elif order["reduce_only"] and self.wanted(order) == 0:
+        if order["reduce_only"] and self.wanted(order) == 0:
             self.end(order, "rejected", "reduce only", time, known)
+        elif (
+            order["post_only"]
+            and not order["trigger"]
+            and self.crosses(order["side"], order["limit"])
+        ):
+            self.end(order, "rejected", "post only", time, known)
+        else:
+            if order["post_only"] or order["reduce_only"]:
+                self.tell("accepted", order["number"], time, known, order["answer"])
+            self.stand(order, time, known)
+
+    def stand(self, order: dict[str, Any], time: int, known: int) -> None:
+        if order["trigger"]:
+            order["state"] = "armed"
         elif order["post_only"]:
-            if self.crosses(order["side"], order["limit"]):
-                self.end(order, "rejected", "post only", time, known)
-            else:
-                self.rest(order)
+            self.rest(order)
         else:
             order["state"] = "wants"
             if self.whole and not self.is_crossed():
@@ -117,17 +139,19 @@ class NaiveBookMatching:
     ) -> None:
         lots, limit, stop = terms["lots"], terms["limit"], terms["stop"]
         resting = order["state"] == "resting"
-        wrong = (
-            (lots is not None and lots <= order["filled"])
-            or (limit is not None and order["limit"] is None)
-            or (stop is not None and order["state"] != "armed")
+        wrong = (limit is not None and order["limit"] is None) or (
+            stop is not None and order["state"] != "armed"
         )
         moved = limit is not None and limit != order["limit"]
         if wrong:
-            self.tell("amend refused", order["number"], time, known, answer, early=True)
+            self.tell("amend refused", order["number"], time, known, answer, early="invalid")
             return
         if moved and resting and order["post_only"] and self.crosses(order["side"], limit):
             self.tell("amend refused", order["number"], time, known, answer, early=None)
+            return
+        if lots is not None and lots <= order["filled"]:
+            order["answer"] = answer
+            self.end(order, "expired", "amended", time, known)
             return
         larger = lots is not None and lots > order["lots"]
         order.update({name: value for name, value in terms.items() if value is not None})
@@ -231,7 +255,7 @@ class NaiveBookMatching:
             self.end(order, "expired", "reduce only", time, known)
             return
         if order["post_only"] and self.crosses(side, order["limit"]):
-            self.end(order, "expired", "post only", time, known)
+            self.end(order, "rejected", "post only", time, known)
             return
         self.look(order)
         self.take(order, time, known)
@@ -277,11 +301,18 @@ class NaiveBookMatching:
     # -- rows ---------------------------------------------------------------------------------
 
     def row(self, number: int, arrival: int, row: Row) -> None:
-        time, kind, side, price, lots, last = row
+        time = row[0]
         clock = max(self.clock, time)
         self.obey(clock, arrival)
         self.clock = clock
         self.fund(time, arrival)
+        held = self.position
+        self.meet_row(number, arrival, row)
+        if self.position != held:
+            self.end_useless(time, arrival)
+
+    def meet_row(self, number: int, arrival: int, row: Row) -> None:
+        time, kind, side, price, lots, last = row
         newest = self.book.newest
         if kind == TRADE:
             self.trigger(price, time, arrival)

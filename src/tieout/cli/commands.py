@@ -16,7 +16,7 @@ import typer
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
-    from tieout.adapters.storage.runs import Runs
+    from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
@@ -46,6 +46,9 @@ Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
 
+Asked = Annotated[str | None, typer.Argument(help="file.py or file.py:Class")]
+Resume = Annotated[str | None, typer.Option(help="Go on with a run that stopped.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="With --resume: forget what it knew.")]
 Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
 
 HERE = Path()
@@ -105,12 +108,28 @@ def new(folder: Path, *, quiet: bool) -> list[str]:
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a sample's name.")],
+    source: Annotated[
+        str, typer.Argument(help="A CSV or Parquet file, a recording, or a sample's name.")
+    ],
     name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
-    kind: Annotated[str, typer.Option(help="trades or bars")] = "trades",
+    kind: Annotated[
+        str | None, typer.Option(help="trades or bars; of a recording book, quotes, orders, trades")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="table, binance, bybit, kraken, okx or mbo")
+    ] = "table",
     symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
     tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
     lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
+    venue_symbol: Annotated[
+        str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
+    ] = None,
+    clock_offset: Annotated[
+        str, typer.Option(help="Recordings: venue's clock minus the recorder's in ns, or measure.")
+    ] = "0",
+    instrument_id: Annotated[
+        int | None, typer.Option(help="mbo: the vendor's number, where there are several.")
+    ] = None,
     interval: Annotated[str | None, typer.Option(help="Bars only: 1m, 1h, …")] = None,
     column: Annotated[list[str], typer.Option(help="Mapping field=header; repeatable.")] = [],  # noqa: B006
     stamp: Annotated[str, typer.Option(help="Bars only: stamped at open or close.")] = "open",
@@ -134,13 +153,25 @@ def import_(
             made = history.import_sample(
                 store, source, name=name, accept_licence=accept_licence, progress=progress
             )
+        elif form != "table":
+            made = history.import_recording(
+                store,
+                Path(source),
+                name=name or Path(source).name.partition(".")[0],
+                form=form,
+                kind=kind,
+                instrument=_instrument(symbol, tick, lot, venue_symbol),
+                clock_offset_ns=_offset(clock_offset),
+                instrument_id=instrument_id,
+                progress=progress,
+            )
         else:
             made = history.import_file(
                 store,
                 Path(source),
                 name=name or Path(source).stem,
-                kind=kind,
-                instrument=_instrument(symbol, tick, lot),
+                kind=kind or "trades",
+                instrument=_instrument(symbol, tick, lot, venue_symbol),
                 interval=interval,
                 mapping=dict(_pair(each, "--column") for each in column),
                 stamp=stamp,
@@ -234,15 +265,13 @@ def practice(
 
 
 def live(
-    strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
+    strategy: Asked = None,
     venue: Venue = "practice",
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with a run that stopped.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="With --resume: forget the strategy's state.")
-    ] = False,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -254,10 +283,10 @@ def live(
     access = _access(venue, settings)
     with _progress("live", quiet=as_json) as progress:
         if resume is not None:
-            result = wiring.resume(runs.find(resume), access=access, fresh=fresh, progress=progress)
-        elif strategy is None:
-            raise InputError("live: give a strategy and --data, or --resume RUN")
+            run = _stopped(runs, resume, "live")
+            result = wiring.resume(run, access=access, fresh=fresh, progress=progress)
         else:
+            strategy = _asked_for("live", strategy, data)
             result = wiring.live(
                 _load(strategy, parameter, project),
                 access=access,
@@ -274,12 +303,14 @@ def live(
 
 
 def paper(
-    strategy: Strategy,
-    data: Data,
+    strategy: Asked = None,
     venue: Venue = "practice",
+    data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -287,30 +318,38 @@ def paper(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
+    runs, store = _runs(project, settings), project / settings.data
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
     with _progress("paper", quiet=as_json) as progress:
-        result = wiring.paper(
-            _load(strategy, parameter, project),
-            access=public,
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            cash=_amount(cash, settings.cash),
-            limits=settings.risk,
-            seed=settings.seed,
-            slice_ns=settings.slice_ms * 1_000_000,
-            runs=_runs(project, settings),
-            progress=progress,
-        )
+        if resume is not None:
+            run = _stopped(runs, resume, "paper")
+            result = wiring.resume(run, access=public, store=store, fresh=fresh, progress=progress)
+        else:
+            strategy = _asked_for("paper", strategy, data)
+            result = wiring.paper(
+                _load(strategy, parameter, project),
+                access=public,
+                store=store,
+                data=data,
+                profile=profile or settings.profile,
+                cash=_amount(cash, settings.cash),
+                limits=settings.risk,
+                seed=settings.seed,
+                slice_ns=settings.slice_ms * 1_000_000,
+                runs=runs,
+                progress=progress,
+            )
     _show_result(result, as_json=as_json)
 
 
 def shadow(
-    strategy: Strategy,
-    data: Data,
+    strategy: Asked = None,
     venue: Venue = "practice",
+    data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -318,19 +357,26 @@ def shadow(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
+    runs, store = _runs(project, settings), project / settings.data
+    access = _access(venue, settings)
     with _progress("shadow", quiet=as_json) as progress:
-        result = wiring.shadow(
-            _load(strategy, parameter, project),
-            access=_access(venue, settings),
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            limits=settings.risk,
-            seed=settings.seed,
-            slice_ns=settings.slice_ms * 1_000_000,
-            runs=_runs(project, settings),
-            progress=progress,
-        )
+        if resume is not None:
+            run = _stopped(runs, resume, "shadow")
+            result = wiring.resume(run, access=access, store=store, fresh=fresh, progress=progress)
+        else:
+            strategy = _asked_for("shadow", strategy, data)
+            result = wiring.shadow(
+                _load(strategy, parameter, project),
+                access=access,
+                store=store,
+                data=data,
+                profile=profile or settings.profile,
+                limits=settings.risk,
+                seed=settings.seed,
+                slice_ns=settings.slice_ms * 1_000_000,
+                runs=runs,
+                progress=progress,
+            )
     _show_result(result, as_json=as_json)
 
 
@@ -448,6 +494,22 @@ def show(
 # -- shared by the commands ---------------------------------------------------------------------
 
 
+def _asked_for(command: str, strategy: str | None, data: list[str]) -> str:
+    """Return the strategy of a run that begins; it and its data must be named."""
+    if strategy is None or not data:
+        raise InputError(f"{command}: give a strategy and --data, or --resume RUN")
+    return strategy
+
+
+def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:
+    """Return a run to go on with, of the command's own kind."""
+    run = runs.find(named)
+    found = run.manifest().kind
+    if found != kind:
+        raise InputError(f"run {run.run_id} is of kind {found}, not {kind}; see `tieout show`")
+    return run
+
+
 def _settings(project: Path) -> ProjectSettings:
     from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
 
@@ -497,7 +559,16 @@ def _secret(value: str) -> str:
     return found
 
 
-def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa: ANN401
+def _offset(text: str) -> int | None:
+    if text == "measure":
+        return None
+    value = _decimal(text, "--clock-offset")
+    if value != int(value):
+        raise InputError(f"--clock-offset {text!r}: whole nanoseconds, or measure")
+    return int(value)
+
+
+def _instrument(symbol: str | None, tick: str | None, lot: str, venue_symbol: str | None) -> Any:  # noqa: ANN401
     from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
 
     if symbol is None or tick is None:
@@ -506,7 +577,7 @@ def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa:
     currency = rest.partition(":")[0] or "USD"
     return Instrument(
         symbol=symbol,
-        venue_symbol=base + currency,
+        venue_symbol=venue_symbol or base + currency,
         tick_size=_decimal(tick, "--tick"),
         lot_size=_decimal(lot, "--lot"),
         currency=currency,

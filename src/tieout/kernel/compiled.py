@@ -248,7 +248,8 @@ class CompiledLane:
         if kernel.timers.next_due_ns is not None:
             return False
         asked = kernel.subscriptions
-        if len(asked.bars) + len(asked.trades) + len(asked.made) != 1:
+        streams = (asked.bars, asked.trades, asked.made, asked.quotes, asked.books)
+        if sum(map(len, streams)) != 1:
             return False
         if type(columns) is TradeColumns:
             return columns.instrument in asked.trades

@@ -18,7 +18,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tieout.errors import InvariantViolated
+from tieout.errors import DataError, InvariantViolated
+from tieout.kernel.books import Books, handler_of, middle_of
 from tieout.kernel.compiled import lane_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
@@ -29,7 +30,7 @@ from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -45,6 +46,7 @@ from tieout.model.events import (
     GapSeen,
     OperatorCommand,
     OrderAmended,
+    Quote,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -58,12 +60,14 @@ from tieout.strategy import Strategy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tieout.kernel.books import BookCursor, QuoteCursor
+    from tieout.kernel.compiled import CompiledLane
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
-    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
     from tieout.model.venues import VenueProfile
@@ -79,7 +83,13 @@ _TRIED_ROWS = 1024
 
 _NEVER = 1 << 62
 _REPEATED = (AmendRejected, CancelRejected, OrderAmended)
-_BEFORE_REPORTS = (OperatorCommand, ConnectionLost, ConnectionRestored, ClockOffsetMeasured)
+_BEFORE_REPORTS = (
+    OperatorCommand,
+    ConnectionLost,
+    ConnectionRestored,
+    ClockOffsetMeasured,
+    RunResumed,
+)
 
 
 class Kernel:
@@ -113,6 +123,7 @@ class Kernel:
         self.venue_profile = venue_profile
         self.desk = Desk(self, venue_profile)
         self.seen = DataChain()
+        self.books = Books({symbol: each.tick_float for symbol, each in instruments.items()})
         self.ended: RunEnded | None = None
         self.failure: Exception | None = None
         self.denied = 0
@@ -123,9 +134,10 @@ class Kernel:
         self._woke_at_ns = 0
         self._clock_ns = -1
         self._origin: Callable[[], str] = _no_origin
-        self._cursor: Cursor | None = None
-        self._under_way: Cursor | None = None
-        self._single: Trade | Bar | None = None
+        self._cursor: Cursor | BookCursor | QuoteCursor | None = None
+        self._under_way: Cursor | BookCursor | QuoteCursor | None = None
+        self._single: Trade | Bar | Quote | None = None
+        self._single_origin = ""
         self._last_prices: dict[str, int] = {}
         self._started = False
         self._settling = False
@@ -138,7 +150,10 @@ class Kernel:
         self._venue = venue
         while (given := source.next(self.timers.next_due_ns)) is not None:
             if type(given) is MarketBatch:
-                self._batch(given.columns)
+                if given.past:
+                    self.books.before(given.columns)  # type: ignore[arg-type]
+                else:
+                    self._batch(given.columns)
             else:
                 for event in given.events:  # type: ignore[union-attr]
                     self._input(event)
@@ -191,24 +206,33 @@ class Kernel:
 
     # -- market events ------------------------------------------------------------------------
 
-    def _batch(self, columns: MarketColumns) -> None:
+    def _batch(self, columns: MarketColumns | RecordedColumns) -> None:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
-        rows_at_once = _CHUNK_ROWS if self._lane is None else _TRIED_ROWS
+        if self._lane is not None and isinstance(columns, TradeColumns | BarColumns):
+            self._compiled_batch(self._lane, columns)
+            return
+        for cursor in self._cursors(columns):
+            self._rows(cursor)
+
+    def _rows(self, cursor: Cursor | BookCursor | QuoteCursor) -> None:
+        self._under_way = cursor
+        self._chunk(cursor)
+        self._under_way = None
+        part = cursor.columns
+        self.seen.extend(part, 0, len(part))
+        self._remember(part)
+
+    def _compiled_batch(self, lane: CompiledLane, columns: MarketColumns) -> None:
+        """Give rows to compiled code as far as it takes them, and the next few to the loop."""
         start = 0
         while start < len(columns):
-            if self._lane is not None:
-                self._check_arrival(int(columns.arrival_time_ns[start]))
-                compiled = self._lane.take(columns.rows(start, len(columns)), self._venue)
-                if compiled:
-                    start += compiled
-                    continue
-            part = columns.rows(start, start + rows_at_once)
-            self._under_way = Cursor(part, self.instruments[part.instrument].tick_float)
-            self._chunk(self._under_way)
-            self._under_way = None
-            self.seen.extend(part, 0, len(part))
-            self._remember(part)
-            start += rows_at_once
+            self._check_arrival(int(columns.arrival_time_ns[start]))
+            compiled = lane.take(columns.rows(start, len(columns)), self._venue)
+            start += compiled
+            if not compiled:
+                part = columns.rows(start, start + _TRIED_ROWS)
+                self._rows(Cursor(part, self.instruments[part.instrument].tick_float))
+                start += len(part)
 
     def _check_arrival(self, arrival_ns: int) -> None:
         if arrival_ns < self._now_ns:
@@ -217,7 +241,17 @@ class Kernel:
                 "a source must give inputs in the order of their arrival"
             )
 
-    def _chunk(self, cursor: Cursor) -> None:
+    def _cursors(
+        self, columns: MarketColumns | RecordedColumns
+    ) -> Iterator[Cursor | BookCursor | QuoteCursor]:
+        if not isinstance(columns, TradeColumns | BarColumns):
+            yield from self.books.cursors(columns)
+            return
+        for start in range(0, len(columns), _CHUNK_ROWS):
+            part = columns.rows(start, start + _CHUNK_ROWS)
+            yield Cursor(part, self.instruments[part.instrument].tick_float)
+
+    def _chunk(self, cursor: Cursor | BookCursor | QuoteCursor) -> None:
         arrivals = cursor.arrivals
         self._check_arrival(arrivals[0])
         rows, last = len(arrivals), arrivals[-1]
@@ -241,7 +275,7 @@ class Kernel:
             else:
                 try:
                     if watched:
-                        self._watched_rows(islice(cursor.events, stop - row), handler)
+                        self._watched_rows(cursor, stop - row, handler)
                     else:
                         for event in islice(cursor.events, stop - row):
                             handler(context, event)  # type: ignore[misc]
@@ -254,29 +288,43 @@ class Kernel:
                     self._settle()
             row = cursor.row + 1
             self._now_ns = arrivals[row - 1]
-            self._last_prices[cursor.columns.instrument] = cursor.prices[row - 1]
+            price = cursor.prices[row - 1]
+            if price is not None:
+                self._last_prices[cursor.columns.instrument] = price
             self._cursor = None
 
     def _watched_rows(
-        self, events: Iterator[Trade | Bar], handler: Callable[[Any, Any], None] | None
+        self,
+        cursor: Cursor | BookCursor | QuoteCursor,
+        rows: int,
+        handler: Callable[[Any, Any], None] | None,
     ) -> None:
         """Show rows to the compositions first, then to the strategy, until somebody acts."""
         desk, context = self.desk, self._context
-        for event in events:
-            desk.seen(event)
+        for event in islice(cursor.events, rows):
+            if type(event) is Trade or type(event) is Bar:
+                desk.seen(event)
+            else:
+                # Of a book they look at what printed; a quote shows them nothing.
+                for each in cursor.prints():  # type: ignore[union-attr]
+                    desk.seen(each)
             if handler is not None:
                 handler(context, event)
             if context.wishes or desk.outbox or desk.told:
                 return
 
-    def _market_handler(self, columns: MarketColumns) -> Callable[[Any, Any], None] | None:
+    def _market_handler(
+        self, columns: MarketColumns | RecordedColumns
+    ) -> Callable[[Any, Any], None] | None:
         """Return what a row of this stream must be given to, or None when nobody asked."""
         if self.failure is not None:
             return None
         if type(columns) is TradeColumns:
             asked = columns.instrument in self.subscriptions.trades
             return self._strategy.on_trade if asked else None
-        return self._bar_handler(columns)  # type: ignore[arg-type]
+        if type(columns) is BarColumns:
+            return self._bar_handler(columns)
+        return handler_of(self._strategy, self.subscriptions, columns)  # type: ignore[arg-type]
 
     def _bar_handler(self, bars: BarColumns | Bar) -> Callable[[Any, Any], None] | None:
         wanted = self.subscriptions.of(bars)
@@ -320,6 +368,18 @@ class Kernel:
             self._call(handler, event)
         if desk.outbox or desk.told:
             self._settle()
+        self._single = None
+
+    def _quote(self, quote: Quote) -> None:
+        """Give a quote that came alone to the strategy."""
+        self._single, self._single_origin = quote, self.books.quote_origin(quote)
+        self._unchained.append(quote)
+        middle = middle_of(quote)
+        if middle is not None:
+            self._last_prices[quote.instrument] = middle
+        handler = handler_of(self._strategy, self.subscriptions, quote)
+        if handler is not None:
+            self._call(handler, quote)
         self._single = None
 
     def _only_feeds(self, event: Trade | Bar) -> bool:
@@ -372,6 +432,8 @@ class Kernel:
         match event:
             case Trade() | Bar():
                 self._market_event(event)
+            case Quote():
+                self._quote(event)
             case ClockReached() | ClockOffsetMeasured() | DataOpened():
                 pass
             case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
@@ -535,7 +597,8 @@ class Kernel:
         self._origin, self._cursor, self._single = outer
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, InvariantViolated):
+        if isinstance(error, InvariantViolated | DataError):
+            # We are wrong, or rows of a book that it looked at cannot be: not the strategy.
             raise error
         self.failure = error
         self._context.wishes.clear()
@@ -591,7 +654,9 @@ class Kernel:
         """Return the logical origin of the callback that is running."""
         if self._cursor is not None:
             return self._cursor.origin(self._cursor.row)
-        return origin_of(self._single) if self._single is not None else self._origin()
+        if self._single is None:
+            return self._origin()
+        return self._single_origin if type(self._single) is Quote else origin_of(self._single)  # type: ignore[arg-type]
 
     def moment(self, instrument: str) -> tuple[str, int, int | None]:
         """Return what a decision is made on: its origin, our time, and the last price seen.
@@ -600,18 +665,26 @@ class Kernel:
         """
         cursor = self._cursor
         if cursor is None:
-            return self.origin(), self._now_ns, self._last_prices.get(instrument)
+            return self.origin(), self._now_ns, self._mark(instrument)
         row = cursor.row
         same = cursor.columns.instrument == instrument
         price = cursor.prices[row] if same else self._last_prices.get(instrument)
+        if price is None:
+            price = self._mark(instrument)
         return cursor.origin(row), cursor.arrivals[row], price
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""
         cursor = self._cursor
+        price = None
         if cursor is not None and cursor.columns.instrument == instrument:
-            return cursor.prices[cursor.row]
-        return self._last_prices.get(instrument)
+            price = cursor.prices[cursor.row]
+        return self._mark(instrument) if price is None else price
+
+    def _mark(self, instrument: str) -> int | None:
+        """Return the last price before the row being handled, else what its book says."""
+        price = self._last_prices.get(instrument)
+        return self.books.mark_ticks(instrument) if price is None else price
 
     def write(self, record: Any) -> None:  # noqa: ANN401 - any decision record
         """Journal a decision; it is durable before anything of it leaves."""
@@ -625,7 +698,7 @@ class Kernel:
 
     def last_prices(self) -> dict[str, int]:
         """Return the last price seen of each instrument, in ticks; the final marks at the end."""
-        return dict(self._last_prices)
+        return self._marks()
 
     def position_lots(self, instrument: str) -> int:
         """Return the signed lots our ledger holds."""
@@ -633,10 +706,29 @@ class Kernel:
 
     def equity(self) -> int:
         """Return cash plus open profit at the last prices seen, in internal money units."""
-        marks = dict(self._last_prices)
-        if self._cursor is not None:
-            marks[self._cursor.columns.instrument] = self._cursor.prices[self._cursor.row]
+        marks = self._marks()
+        cursor = self._cursor
+        price = None if cursor is None else cursor.prices[cursor.row]
+        if cursor is not None and price is not None:
+            marks[cursor.columns.instrument] = price
         return self.ledger.equity(marks)
+
+    def _marks(self) -> dict[str, int]:
+        marks = dict(self._last_prices)
+        for symbol in self.subscriptions.books:
+            mark = None if symbol in marks else self.books.mark_ticks(symbol)
+            if mark is not None:
+                marks[symbol] = mark
+        return marks
+
+    def sees_prices(self, instrument: str) -> bool:
+        """Whether the strategy's streams tell at what price an instrument trades."""
+        asked = self.subscriptions
+        return (
+            instrument in asked.trades
+            or instrument in asked.books
+            or any(symbol == instrument for symbol, _ in (*asked.bars, *asked.made))
+        )
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
@@ -696,7 +788,7 @@ class Kernel:
         self._strategy = self._make_strategy()
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
-        self._unchained: list[Trade | Bar] = []
+        self._unchained: list[Trade | Bar | Quote] = []
         self._single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
@@ -722,13 +814,13 @@ class Kernel:
             return event.arrival_time_ns - event.close_time_ns, event.warm_up
         return event.arrival_time_ns - event.venue_time_ns, False  # type: ignore[union-attr]
 
-    def _remember(self, seen: MarketColumns | Bar) -> None:
-        if type(seen) is TradeColumns or seen.running:  # type: ignore[union-attr]
+    def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
+        if not isinstance(seen, BarColumns | Bar) or seen.running:
             return
-        wanted = self.subscriptions.of(seen)  # type: ignore[arg-type]
+        wanted = self.subscriptions.of(seen)
         if wanted is None:
             return
-        wanted.remember(seen)  # type: ignore[arg-type]
+        wanted.remember(seen)
 
 
 def _origin_of_report(report: Report, order: Order) -> Callable[[], str]:

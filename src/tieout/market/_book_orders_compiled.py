@@ -22,15 +22,10 @@ from tieout.market._book_matching_layout import (
     AHEAD,
     ALL_OR_NOTHING,
     AMEND_COMMAND,
-    AMEND_REFUSAL,
-    AMEND_REPORT,
     ANSWER,
     ARMED,
-    ARRIVAL_RANK,
     AT_ONCE,
     CANCEL_COMMAND,
-    CANCEL_REFUSAL,
-    CANCEL_REPORT,
     CLOCK,
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -43,30 +38,22 @@ from tieout.market._book_matching_layout import (
     COMMAND_WIDTH,
     COMMANDS_START,
     DONE,
-    EVENT_RANK,
-    EXPIRED_REASON,
-    EXPIRES,
-    EXPIRY_REPORT,
     FALLS,
-    FILL_REPORT,
     FILLED,
-    FINAL_REASON,
     FUNDING_ANSWER,
     FUNDING_INTERVAL,
-    FUNDING_RANK,
-    FUNDING_REPORT,
     HALF_SPREAD,
     HUNGRY,
     HUNGRY_COUNT,
-    IN_FORCE_REASON,
     KIND,
     LAG,
     LAST_PRINT,
     LIMIT,
     LIMIT_KIND,
     LOTS,
-    MAKER,
     MODEL,
+    MODEL_BROKE,
+    MODEL_PARAMETER,
     NEXT_DUE,
     NEXT_FUNDING,
     NEXT_TIME,
@@ -76,22 +63,9 @@ from tieout.market._book_matching_layout import (
     ORDER_WIDTH,
     ORDERS_START,
     OUT_AHEAD,
-    OUT_ARRIVAL,
     OUT_COUNT,
-    OUT_HALF_SPREAD,
-    OUT_KIND,
-    OUT_LIQUIDITY,
-    OUT_LOTS,
     OUT_MID,
-    OUT_MOMENT,
-    OUT_ORDER,
-    OUT_PRICE,
-    OUT_RANK,
-    OUT_REASON,
-    OUT_REFERENCE,
-    OUT_SEQUENCE,
     OUT_START,
-    OUT_VENUE_TIME,
     OUT_WIDTH,
     OWN_BEST,
     OWN_LOW,
@@ -99,11 +73,8 @@ from tieout.market._book_matching_layout import (
     PLACE_COMMAND,
     POSITION,
     POST_ONLY,
-    POST_ONLY_REASON,
     REDUCE_ONLY,
-    REDUCE_ONLY_REASON,
     REFERENCE,
-    REJECT_REPORT,
     RESTING,
     RISES,
     SEQUENCE,
@@ -117,19 +88,53 @@ from tieout.market._book_matching_layout import (
     TAKEN_ROW,
     TAKEN_START,
     TAKEN_WIDTH,
-    TAKER,
     TAKING,
     TO_LIMIT_KIND,
     TOUCHING,
     TRADED,
     TRIGGER,
-    TRIGGER_REPORT,
-    TWICE_POWER,
-    UNKNOWN_REASON,
     WAITING,
     WHOLE,
 )
 from tieout.market._compile import compiled_inner
+from tieout.market._layout import (
+    ACCEPTANCE,
+    AMEND_REFUSAL,
+    AMEND_REPORT,
+    AMENDED_REASON,
+    ARRIVAL_RANK,
+    CANCEL_REFUSAL,
+    CANCEL_REPORT,
+    EVENT_RANK,
+    EXPIRED_REASON,
+    EXPIRY_REPORT,
+    FILL_REPORT,
+    FINAL_REASON,
+    FUNDING_RANK,
+    FUNDING_REPORT,
+    IN_FORCE_REASON,
+    INVALID_REASON,
+    MAKER,
+    OUT_ARRIVAL,
+    OUT_HALF_SPREAD,
+    OUT_KIND,
+    OUT_LIQUIDITY,
+    OUT_LOTS,
+    OUT_MOMENT,
+    OUT_ORDER,
+    OUT_PRICE,
+    OUT_RANK,
+    OUT_REASON,
+    OUT_REFERENCE,
+    OUT_SEQUENCE,
+    OUT_VENUE_TIME,
+    POST_ONLY_REASON,
+    REDUCE_ONLY_REASON,
+    REJECTION,
+    TAKER,
+    TRIGGER_REPORT,
+    UNKNOWN_REASON,
+)
 from tieout.market._queues_compiled import MICRO, ahead_after_change
 
 if TYPE_CHECKING:
@@ -295,6 +300,21 @@ def funding_count(desk: Array, until: int) -> int:
     return max(0, (until - desk[NEXT_FUNDING]) // desk[FUNDING_INTERVAL] + 1)
 
 
+@compiled_inner
+def end_useless(desk: Array, time: int, known: int, rank: int) -> None:
+    """Take away orders that only reduce when there is nothing left to reduce."""
+    for order in range(desk[ORDER_COUNT]):
+        base = desk[ORDERS_START] + order * ORDER_WIDTH
+        phase = desk[base + PHASE]
+        if (
+            desk[base + REDUCE_ONLY] == 1
+            and phase != DONE
+            and phase != WAITING
+            and desk[base + SIDE] * desk[POSITION] >= 0
+        ):
+            end_order(desk, base, EXPIRY_REPORT, REDUCE_ONLY_REASON, time, known, rank)
+
+
 # -- taking -----------------------------------------------------------------------------------
 
 
@@ -408,8 +428,8 @@ def meet_book(desk: Array, book: Array, base: int, time: int, known: int, rank: 
     side = desk[base + SIDE]
     limit = desk[base + LIMIT]
     if desk[base + POST_ONLY] == 1 and would_take(book, side, limit):
-        # A triggered one: at its arrival it would have been rejected.
-        end_order(desk, base, EXPIRY_REPORT, POST_ONLY_REASON, time, known, rank)
+        # A triggered one: at its arrival it could not be judged.
+        end_order(desk, base, REJECTION, POST_ONLY_REASON, time, known, rank)
         return
     set_reference(desk, book, base)
     at_once = desk[base + AT_ONCE]
@@ -571,12 +591,16 @@ def move_queues(desk: Array, row: int, key: int, before: int, after: int, kind: 
         else:
             ahead = ahead_after_change(
                 desk[MODEL],
-                desk[TWICE_POWER],
+                desk[MODEL_PARAMETER],
                 desk[base + AHEAD],
                 desk[base + TRADED],
                 before,
                 after,
             )
+            if ahead < 0 or ahead > min(desk[base + AHEAD], after * MICRO):
+                # The user's own model may not answer this; the step then fails.
+                desk[MODEL_BROKE] = 1
+                ahead = min(desk[base + AHEAD], after * MICRO)
         # Who came later has at least as many ahead.
         oldest = max(oldest, ahead)
         desk[base + AHEAD] = oldest
@@ -652,20 +676,23 @@ def arrive(desk: Array, book: Array, number: int, time: int, known: int) -> None
         return
     base = move_to_back(desk, base)
     side = desk[base + SIDE]
-    if desk[base + EXPIRES] <= time:
-        end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time, known, ARRIVAL_RANK)
+    if desk[base + REDUCE_ONLY] == 1 and wanted_lots(desk, base) == 0:
+        end_order(desk, base, REJECTION, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
         return
-    if desk[base + TRIGGER] != NO_TRIGGER:
+    is_armed = desk[base + TRIGGER] != NO_TRIGGER
+    if desk[base + POST_ONLY] == 1 and not is_armed:
+        if would_take(book, side, desk[base + LIMIT]):
+            end_order(desk, base, REJECTION, POST_ONLY_REASON, time, known, ARRIVAL_RANK)
+            return
+        rest(desk, book, base)
+    if desk[base + POST_ONLY] == 1 or desk[base + REDUCE_ONLY] == 1:
+        # Of every other order acceptance is certain, and told by whoever sent it.
+        answer = desk[base + ANSWER]
+        report(desk, ACCEPTANCE, number, answer, time, known, ARRIVAL_RANK)
+    if is_armed:
         desk[base + PHASE] = ARMED
         return
-    if desk[base + REDUCE_ONLY] == 1 and wanted_lots(desk, base) == 0:
-        end_order(desk, base, REJECT_REPORT, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
-        return
-    if desk[base + POST_ONLY] == 1:
-        if would_take(book, side, desk[base + LIMIT]):
-            end_order(desk, base, REJECT_REPORT, POST_ONLY_REASON, time, known, ARRIVAL_RANK)
-        else:
-            rest(desk, book, base)
+    if desk[base + PHASE] == RESTING:
         return
     desk[base + PHASE] = TAKING if desk[base + KIND] == LIMIT_KIND else HUNGRY
     if is_open_to_takers(desk, book):
@@ -701,12 +728,8 @@ def amend(
         return
     side = desk[base + SIDE]
     phase = desk[base + PHASE]
-    if (
-        (lots != 0 and lots <= desk[base + FILLED])
-        or (limit != 0 and desk[base + LIMIT] == 0)
-        or (stop != 0 and phase != ARMED)
-    ):
-        refuse(desk, AMEND_REFUSAL, number, UNKNOWN_REASON, answer, time, known)
+    if (limit != 0 and desk[base + LIMIT] == 0) or (stop != 0 and phase != ARMED):
+        refuse(desk, AMEND_REFUSAL, number, INVALID_REASON, answer, time, known)
         return
     is_moved = limit != 0 and limit != desk[base + LIMIT]
     if (
@@ -716,6 +739,11 @@ def amend(
         and would_take(book, side, limit)
     ):
         refuse(desk, AMEND_REFUSAL, number, POST_ONLY_REASON, answer, time, known)
+        return
+    if lots != 0 and lots <= desk[base + FILLED]:
+        # All that is wanted has filled; the answer to the amend says so.
+        desk[base + ANSWER] = answer
+        end_order(desk, base, EXPIRY_REPORT, AMENDED_REASON, time, known, ARRIVAL_RANK)
         return
     is_larger = lots > desk[base + LOTS]
     if lots != 0:
@@ -750,6 +778,7 @@ def obey_first(desk: Array, book: Array, known: int) -> None:
     number = desk[desk[COMMANDS_START] + COMMAND_ORDER]
     answer = desk[desk[COMMANDS_START] + COMMAND_ANSWER]
     charge_funding(desk, time, known)
+    held = desk[POSITION]
     if kind == PLACE_COMMAND:
         arrive(desk, book, number, time, known)
     elif kind == AMEND_COMMAND:
@@ -775,6 +804,8 @@ def obey_first(desk: Array, book: Array, known: int) -> None:
             desk[base + PHASE] = DONE
         elif base >= 0 and desk[base + PHASE] != WAITING:
             end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time + 1, known, EVENT_RANK)
+    if desk[POSITION] != held:
+        end_useless(desk, time, known, ARRIVAL_RANK)
     desk[COMMAND_COUNT] -= 1
     first = desk[COMMANDS_START]
     for place in range(first, first + desk[COMMAND_COUNT] * COMMAND_WIDTH):

@@ -10,6 +10,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._compile import uncounted_inner
+from tieout.market._layout import (
+    ACCEPTANCE,
+    AMEND_REFUSAL,
+    AMEND_REPORT,
+    AMENDED_REASON,
+    ARRIVAL_RANK,
+    CANCEL_REFUSAL,
+    CANCEL_REPORT,
+    EVENT_RANK,
+    EXPIRED_REASON,
+    EXPIRY_REPORT,
+    FILL_REPORT,
+    FINAL_REASON,
+    FUNDING_RANK,
+    FUNDING_REPORT,
+    IN_FORCE_REASON,
+    INVALID_REASON,
+    MAKER,
+    OUT_ARRIVAL,
+    OUT_HALF_SPREAD,
+    OUT_KIND,
+    OUT_LIQUIDITY,
+    OUT_LOTS,
+    OUT_MOMENT,
+    OUT_ORDER,
+    OUT_PRICE,
+    OUT_RANK,
+    OUT_REASON,
+    OUT_REFERENCE,
+    OUT_SEQUENCE,
+    OUT_VENUE_TIME,
+    POST_ONLY_REASON,
+    REDUCE_ONLY_REASON,
+    REJECTION,
+    TAKER,
+    UNKNOWN_REASON,
+)
 from tieout.market._order_book_compiled import best_key, lots_at
 from tieout.market._order_book_layout import (
     HEAD,
@@ -28,14 +65,10 @@ from tieout.market._order_matching_layout import (
     AHEAD,
     ALL_OR_NOTHING,
     AMEND_COMMAND,
-    AMEND_REFUSAL,
-    AMEND_REPORT,
+    ANSWER,
     ARMED,
-    ARRIVAL_RANK,
     BACK,
     CANCEL_COMMAND,
-    CANCEL_REFUSAL,
-    CANCEL_REPORT,
     CLEARED,
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -50,30 +83,20 @@ from tieout.market._order_matching_layout import (
     COMMAND_WIDTH,
     DONE,
     ENTER_COMMAND,
-    EVENT_RANK,
     EXPIRE_COMMAND,
-    EXPIRED_REASON,
-    EXPIRES,
-    EXPIRY_REPORT,
     FALLS,
-    FILL_REPORT,
     FILLED,
-    FINAL_REASON,
     FUNDING_ANSWER,
     FUNDING_INTERVAL,
-    FUNDING_RANK,
-    FUNDING_REPORT,
     HALF_SPREAD,
     HUNGRY,
     IN_FORCE,
-    IN_FORCE_REASON,
     KIND,
     LAG,
     LAST_PRINT,
     LATEST,
     LIMIT,
     LIMIT_KIND,
-    MAKER,
     MID,
     NEXT_DUE,
     NEXT_FUNDING,
@@ -82,21 +105,8 @@ from tieout.market._order_matching_layout import (
     NUMBER,
     OBEYED,
     OUT_AHEAD,
-    OUT_ARRIVAL,
     OUT_COUNT,
-    OUT_HALF_SPREAD,
-    OUT_KIND,
-    OUT_LIQUIDITY,
-    OUT_LOTS,
     OUT_MID,
-    OUT_MOMENT,
-    OUT_ORDER,
-    OUT_PRICE,
-    OUT_RANK,
-    OUT_REASON,
-    OUT_REFERENCE,
-    OUT_SEQUENCE,
-    OUT_VENUE_TIME,
     OUT_WIDTH,
     OWN_BEST,
     OWN_COUNT,
@@ -109,10 +119,7 @@ from tieout.market._order_matching_layout import (
     PLACE_COMMAND,
     POSITION,
     POST_ONLY,
-    POST_ONLY_REASON,
     REDUCE_ONLY,
-    REDUCE_ONLY_REASON,
-    REJECT_REPORT,
     RESTING,
     RISES,
     SEQUENCE,
@@ -120,11 +127,9 @@ from tieout.market._order_matching_layout import (
     STAYS,
     STOP,
     STOP_TRIGGER,
-    TAKER,
     TO_LIMIT_KIND,
     TRIGGER,
     TRIGGERED,
-    UNKNOWN_REASON,
     WAITING,
 )
 
@@ -337,6 +342,8 @@ def rest(desk: Desk, shelf: Shelf, base: int) -> None:
     own[base + AHEAD] = lots_at(book, levels, ladder, (1 - side) // 2, side * own[base + LIMIT])
     own[base + BACK] = state[CLEARED]
     if state[CLEARED] == 1:
+        # Where it stands is not known before the book is whole.
+        own[base + AHEAD] = 0
         state[PENDING] = 1
 
 
@@ -363,8 +370,8 @@ def enter(
 ) -> None:
     """Let an order take what it may at once, and do with the rest what its terms say.
 
-    `ends` is the kind of report of an order that may not stand: a refusal when it has just come,
-    an expiry when a trigger had let it wait.
+    `ends` is the kind of report of an order that has nothing to reduce: a refusal when it has just
+    come, an expiry when a trigger had let it wait.
     """
     state, own, _, _ = desk
     side = own[base + SIDE]
@@ -378,14 +385,24 @@ def enter(
         return
     is_open = not is_crossed(shelf)
     if own[base + POST_ONLY] == 1 and is_open and lots_within(shelf, row, bound, 1) > 0:
-        end_order(desk, base, ends, POST_ONLY_REASON, venue_time, known, rank)
+        end_order(desk, base, REJECTION, POST_ONLY_REASON, venue_time, known, rank)
         return
+    if ends == REJECTION:
+        accept(desk, base, venue_time, known)
     in_force = own[base + IN_FORCE]
     if is_open and (in_force != ALL_OR_NOTHING or lots_within(shelf, row, bound, most) == most):
         take(desk, shelf, base, bound, venue_time, known, rank)
     if not is_open:
         state[PENDING] = 1
     settle_rest(desk, shelf, base, venue_time, known, rank)
+
+
+@uncounted_inner
+def accept(desk: Desk, base: int, time: int, known: int) -> None:
+    """Report that an order is accepted that might not have been; of any other it is certain."""
+    _, own, _, _ = desk
+    if own[base + POST_ONLY] == 1 or own[base + REDUCE_ONLY] == 1:
+        report(desk, ACCEPTANCE, own[base + NUMBER], time, known, ARRIVAL_RANK, 0)
 
 
 @uncounted_inner
@@ -411,12 +428,13 @@ def settle_rest(
 def arrive(desk: Desk, shelf: Shelf, base: int, time: int, known: int) -> None:
     """Let an order reach the venue."""
     _, own, _, _ = desk
-    if own[base + EXPIRES] <= time:
-        end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time, known, ARRIVAL_RANK)
+    if own[base + TRIGGER] != NO_TRIGGER and fillable(desk, base) == 0:
+        end_order(desk, base, REJECTION, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
     elif own[base + TRIGGER] != NO_TRIGGER:
         own[base + PHASE] = ARMED
+        accept(desk, base, time, known)
     else:
-        enter(desk, shelf, base, REJECT_REPORT, time, known, ARRIVAL_RANK)
+        enter(desk, shelf, base, REJECTION, time, known, ARRIVAL_RANK)
 
 
 @uncounted_inner
@@ -435,12 +453,8 @@ def amend(
     number = own[base + NUMBER]
     side = own[base + SIDE]
     phase = own[base + PHASE]
-    if (
-        (lots != 0 and lots <= own[base + FILLED])
-        or (limit != 0 and own[base + LIMIT] == 0)
-        or (stop != 0 and phase != ARMED)
-    ):
-        report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, UNKNOWN_REASON)
+    if (limit != 0 and own[base + LIMIT] == 0) or (stop != 0 and phase != ARMED):
+        report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, INVALID_REASON)
         return
     is_moved = limit != 0 and limit != own[base + LIMIT]
     if (
@@ -451,6 +465,10 @@ def amend(
         and lots_within(shelf, (1 + side) // 2, -side * limit, 1) > 0
     ):
         report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, POST_ONLY_REASON)
+        return
+    if lots != 0 and lots <= own[base + FILLED]:
+        # All that is wanted has filled.
+        end_order(desk, base, EXPIRY_REPORT, AMENDED_REASON, time, known, ARRIVAL_RANK)
         return
     is_larger = lots > own[base + OWN_LOTS]
     if lots != 0:
@@ -542,6 +560,7 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
     charge_funding(desk, time, seen)
     base = own_base(desk, number)
     waits = base >= 0 and own[base + PHASE] == WAITING
+    held = state[POSITION]
     if kind == PLACE_COMMAND:
         if waits:
             arrive(desk, shelf, base, time, known)
@@ -562,6 +581,8 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
     elif kind == AMEND_COMMAND:
         lots, limit = commands[COMMAND_LOTS], commands[COMMAND_LIMIT]
         amend(desk, shelf, base, lots, limit, commands[COMMAND_STOP], time, known)
+    if state[POSITION] != held:
+        end_useless(desk, time, seen, ARRIVAL_RANK)
     state[COMMAND_COUNT] -= 1
     for cell in range(state[COMMAND_COUNT] * COMMAND_WIDTH):
         commands[cell] = commands[cell + COMMAND_WIDTH]
@@ -569,8 +590,25 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
 
 
 @uncounted_inner
+def end_useless(desk: Desk, time: int, known: int, rank: int) -> None:
+    """Take away orders that only reduce when there is nothing left to reduce."""
+    state, own, _, _ = desk
+    for order in range(state[OWN_COUNT]):
+        base = order * OWN_WIDTH
+        phase = own[base + PHASE]
+        if (
+            own[base + REDUCE_ONLY] == 1
+            and phase != DONE
+            and phase != WAITING
+            and own[base + SIDE] * state[POSITION] >= 0
+        ):
+            known_then = max(time + own[base + ANSWER], known)
+            end_order(desk, base, EXPIRY_REPORT, REDUCE_ONLY_REASON, time, known_then, rank)
+
+
+@uncounted_inner
 def tidy(desk: Desk) -> None:
-    """Let finished orders go, end those that have nothing left to reduce, and set the bounds."""
+    """Let finished orders go, and set the bounds."""
     state, own, commands, _ = desk
     kept = 0
     best_bid, best_ask, low_bid, low_ask = -NEVER, -NEVER, NEVER, NEVER

@@ -9,6 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._compile import inlined, uncounted, uncounted_inner
+from tieout.market._layout import (
+    EVENT_RANK,
+    EXPIRY_REPORT,
+    MAKER,
+    REDUCE_ONLY_REASON,
+    TRIGGER_REPORT,
+)
 from tieout.market._order_book_compiled import apply_event, best_key, shortage, slot_of
 from tieout.market._order_book_layout import (
     APPLIED,
@@ -33,6 +40,7 @@ from tieout.market._order_book_layout import (
 from tieout.market._order_desk_compiled import (
     charge_funding,
     end_order,
+    end_useless,
     fill_own,
     fillable,
     funding_count,
@@ -61,8 +69,6 @@ from tieout.market._order_matching_layout import (
     COMMITTED,
     CURSOR,
     ENTER_COMMAND,
-    EVENT_RANK,
-    EXPIRY_REPORT,
     FALLS,
     FUNDING_INTERVAL,
     HUNGRY,
@@ -76,7 +82,6 @@ from tieout.market._order_matching_layout import (
     LEFT_TIME,
     LIMIT,
     LIMIT_KIND,
-    MAKER,
     NEEDED,
     NEXT_DUE,
     NEXT_TIME,
@@ -91,7 +96,7 @@ from tieout.market._order_matching_layout import (
     OWN_WIDTH,
     PENDING,
     PHASE,
-    REDUCE_ONLY_REASON,
+    POSITION,
     RESTING,
     RISES,
     SCANNED,
@@ -99,7 +104,6 @@ from tieout.market._order_matching_layout import (
     STOP,
     STOP_TRIGGER,
     TRIGGER,
-    TRIGGER_REPORT,
     TRIGGERED,
 )
 
@@ -407,6 +411,7 @@ def meet_row(
     if state[FUNDING_INTERVAL] > 0:
         # Those due by now are charged already; this is for a position that a fill opens.
         charge_funding(desk, time, arrival)
+    held = state[POSITION]
     if action == TRADE:
         explain_rest(desk, time, arrival)
         pull_triggers(desk, price, venue_time, time, arrival)
@@ -460,6 +465,8 @@ def meet_row(
         explain_rest(desk, time, arrival)
         if state[PENDING] == 1:
             meet_whole_book(desk, shelf, venue_time, time, arrival)
+    if state[POSITION] != held:
+        end_useless(desk, time, arrival, EVENT_RANK)
     tidy(desk)
 
 

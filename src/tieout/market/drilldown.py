@@ -20,8 +20,8 @@ from tieout.errors import SettingsError
 from tieout.market import _layout as at
 from tieout.market.bounds import bar_bounds
 from tieout.market.finer import UNKNOWN_VOLUME, Children, Frame
-from tieout.market.matching import ReportKind
 from tieout.market.opened import OpenedCore
+from tieout.market.reports import ReportKind
 from tieout.market.resolution import ASSUMED, resolution_name
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.profiles import LimitRule
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tieout.market.bounds import BarSeen
     from tieout.market.finer import DataBreak, FinerMarket
-    from tieout.market.matching import CoreReport
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
@@ -67,6 +67,7 @@ class DrillingCore:
         instrument: Symbol.
         finer: Resolutions below the coarsest, coarse to fine, each within the one before.
         position_lots: Signed lots at the start.
+        start_ns: Since when that position is held: funding due later is paid on it; 0: since ever.
         sessions: Pairs [open, close) of venue times; empty: always open.
         models: The user's own models by kind.
 
@@ -85,6 +86,7 @@ class DrillingCore:
         instrument: str,
         finer: Sequence[FinerMarket],
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         models: Mapping[str, object] | None = None,
     ) -> None:
@@ -99,6 +101,7 @@ class DrillingCore:
         self._core = OpenedCore(
             profile,
             position_lots=position_lots,
+            start_ns=start_ns,
             sessions=sessions,
             models=models or {},
             by_prints=self._by_prints,

@@ -5,27 +5,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
-from tieout.market import MatchingCore
 from tieout.model.money import MONEY_DIGITS
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from tieout.market import DrillingCore
-    from tieout.model.instruments import Instrument
+    from tieout.market import MatchingCore
     from tieout.model.orders import PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
 __all__ = ["Lent"]
-
-
-class _Market(Protocol):
-    instrument: Instrument
-    core: MatchingCore | DrillingCore
-
-    def feed(self, until_ns: int) -> bool:
-        """Give the core its next rows."""
 
 
 class _TakeBack(Protocol):
@@ -44,7 +34,9 @@ class Lent:
     """Implements `tieout.kernel.ports.LentMarket`.
 
     Args:
-        market: Instrument, core and record.
+        instrument: Symbol.
+        core: What matches.
+        feed: Gives the core its next rows by a time; False when none are there.
         profile: Every assumption.
         ways: To the matching engine and back, of an order and of a cancel.
         numbers: Next order number, and how many reports there ever were.
@@ -53,17 +45,18 @@ class Lent:
 
     def __init__(
         self,
-        market: _Market,
+        instrument: str,
+        core: MatchingCore,
+        feed: Callable[[int], bool],
         profile: SimulationProfile,
         ways: tuple[tuple[int, int], tuple[int, int]],
         numbers: tuple[int, int],
         take_back: _TakeBack,
     ) -> None:
-        assert isinstance(market.core, MatchingCore), market
-        self._market = market
+        self._feed = feed
         self._take_back = take_back
-        self.instrument = market.instrument.symbol
-        self.core: MatchingCore = market.core
+        self.instrument = instrument
+        self.core = core
         self.maker_rate = Fraction(profile.maker_fee_rate)
         self.taker_rate = Fraction(profile.taker_fee_rate)
         self.funding_rate = profile.funding_rate
@@ -79,7 +72,7 @@ class Lent:
 
     def more(self, until_ns: int) -> bool:
         """Give the core its next rows; False when none are there by then."""
-        return self._market.feed(until_ns)
+        return self._feed(until_ns)
 
     def take_back(
         self,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.feeds.stacked import StackedMarket
 from tieout.adapters.venues.simulated.assumed import Assumed
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
+from tieout.adapters.venues.simulated.cores import core_of
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, DrillingCore, MatchingCore, ReportKind
-from tieout.market.matching import REASONS, core_report
+from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
+from tieout.market.book_terms import book_amend_refusal, book_refusal
+from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
@@ -27,26 +28,35 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.orders import PlaceOrder
+from tieout.model.orders import OrderType, PlaceOrder
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
+    from tieout.adapters.venues.simulated.cores import Core
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
     from tieout.model.profiles import SimulationProfile
 
-__all__ = ["SimulatedVenue"]
+__all__ = ["SimulatedVenue", "Standing"]
 
 _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
 
+
+_ONCE_TRIGGERED = {
+    int(OrderType.STOP_MARKET): int(OrderType.MARKET),
+    int(OrderType.STOP_LIMIT): int(OrderType.LIMIT),
+    int(OrderType.MARKET_IF_TOUCHED): int(OrderType.MARKET),
+    int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
+    int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
+}
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -56,6 +66,22 @@ _DETAILS = {
     "expired": "it arrived when its time was over",
     "no_session": "no session is known that it could wait for",
 }
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that the venue took before the process stopped, as the journal has it.
+
+    Attributes:
+        place: The order as it stands, amends included.
+        filled_lots: What it has filled.
+        fills: In how many fills.
+        triggered: Whether its trigger was reached.
+    """
+
+    place: PlaceOrder
+    filled_lots: int = 0
+    fills: int = 0
+    triggered: bool = False
 
 
 class _Placed(msgspec.Struct, gc=False):
@@ -68,13 +94,11 @@ class _Placed(msgspec.Struct, gc=False):
 class _Market:
     """One instrument: its core, its record, and the chunk that comes next."""
 
-    def __init__(
-        self, instrument: Instrument, core: MatchingCore | DrillingCore, record: MarketRecord
-    ) -> None:
+    def __init__(self, instrument: Instrument, core: Core, record: MarketRecord) -> None:
         self.instrument = instrument
         self.core = core
         self._record = record
-        self._ahead: MarketColumns | None = None
+        self._ahead: MarketColumns | RecordedColumns | None = None
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -106,7 +130,7 @@ class _Market:
         found += core.answer(until_ns)
         return found
 
-    def _first_met_ns(self, ahead: MarketColumns) -> int:
+    def _first_met_ns(self, ahead: MarketColumns | RecordedColumns) -> int:
         """Return when the chunk that comes next may first cause a report."""
         first_ns = self.core.first_arrival_ns(ahead)
         last_ns = self.core.last_arrival_ns
@@ -125,7 +149,7 @@ class _Market:
         self.core.give(ahead)
         return True
 
-    def _peek(self, until_ns: int) -> MarketColumns | None:
+    def _peek(self, until_ns: int) -> MarketColumns | RecordedColumns | None:
         while self._ahead is None:
             self._ahead = self._record.fetch(until_ns)
             if self._ahead is None:
@@ -145,6 +169,7 @@ class SimulatedVenue:
         profile: Every assumption.
         records: The market of each instrument.
         positions: Signed lots at the start, by symbol.
+        start_ns: When that start is; funding due before is none of ours, 0: the record's.
         models: The user's own models by kind; those the profile names, held to their contracts.
         seed: Keys every drawn latency.
         sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
@@ -157,6 +182,7 @@ class SimulatedVenue:
         records: Mapping[str, MarketRecord],
         *,
         positions: Mapping[str, int] | None = None,
+        start_ns: int = 0,
         models: Mapping[str, object] | None = None,
         seed: int = 0,
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
@@ -172,11 +198,12 @@ class SimulatedVenue:
         self._markets = {
             symbol: _Market(
                 instrument,
-                _core(
+                core_of(
                     symbol,
                     profile,
                     records[symbol],
                     lots=held.get(symbol, 0),
+                    start_ns=start_ns and start_ns + profile.clock_offset_ns,
                     sessions=trading.get(symbol, ()),
                     models=models or {},
                 ),
@@ -191,6 +218,7 @@ class SimulatedVenue:
         self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
         self._reported = 0
         self._resolved: dict[str, int] = {}
+        self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._funding_rate = profile.funding_rate.as_integer_ratio()
         self._rounding = 10 ** (MONEY_DIGITS - profile.fee_digits)
@@ -199,7 +227,7 @@ class SimulatedVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after its latency."""
-        way = self._assumed.way("place", order.decision_id, order.decided_at_ns)
+        way = self._way("place", order)
         number = self._next_number
         arrival_ns, response_ns, busy = way
         detail = _BUSY_DETAIL if busy else self._refusal(order)
@@ -222,7 +250,7 @@ class SimulatedVenue:
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; it arrives after its latency."""
-        way = self._assumed.way("cancel", order.decision_id, order.decided_at_ns)
+        way = self._way("cancel", order)
         number = self._numbers.get(order.order_decision_id)
         if number is None or way.refused:
             self._wait(
@@ -240,9 +268,11 @@ class SimulatedVenue:
 
     def amend(self, order: AmendOrder) -> None:
         """Take an amend; it arrives after its latency."""
-        way = self._assumed.way("amend", order.decision_id, order.decided_at_ns)
+        way = self._way("amend", order)
         number = self._numbers.get(order.order_decision_id)
-        invalid = amend_refused(order) is not None
+        invalid = amend_refused(order) is not None or (
+            self._profile.matches_on_book and book_amend_refusal(order) is not None
+        )
         if number is None or invalid or way.refused:
             refused = "invalid" if invalid else "unknown_order"
             self._wait(
@@ -292,14 +322,15 @@ class SimulatedVenue:
         It is lent while no order, cancel or report is under way, and where all latencies and fees
         are constants of the profile.
         """
-        if len(self._each) != 1 or self._waiting:
+        if len(self._each) != 1 or self._waiting or self._back_ns:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
         if ways is None or type(market.core) is not MatchingCore or not market.core.can_be_lent:
             return None
         numbers = (self._next_number, self._reported)
-        return Lent(market, self._profile, ways, numbers, self._take_back)
+        symbol = market.instrument.symbol
+        return Lent(symbol, market.core, market.feed, self._profile, ways, numbers, self._take_back)
 
     def _take_back(
         self,
@@ -324,6 +355,57 @@ class SimulatedVenue:
         for row, is_assumed in waiting:
             self._take(market, core_report(row, ASSUMED if is_assumed else core.resolution))
 
+    def finish(self, until_ns: int) -> None:
+        """Go through what of a book nobody was waiting for, so that its breaks are all named.
+
+        The run is over: nothing that comes of it is told any more.
+        """
+        if self._profile.matches_on_book:
+            for market in self._each:
+                market.advance(until_ns)
+
+    # -- going on -----------------------------------------------------------------------------
+
+    def go_on(
+        self, orders: Iterable[Standing], fills: Iterable[Fill], *, down_ns: int, back_ns: int
+    ) -> None:
+        """Take over from a process that stopped: its orders stand as if nothing had happened.
+
+        They meet every row that is given from now on, those that were missed first. What is sent
+        from now on leaves when the process was back, whenever it was decided.
+
+        Args:
+            orders: That were accepted and may still trade, oldest first.
+            fills: All fills so far; they say how sure the result is.
+            down_ns: When the process stopped, by our clock.
+            back_ns: When it was back.
+        """
+        self._back_ns = back_ns
+        for fill in fills:
+            self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
+        for each in orders:
+            kind = _ONCE_TRIGGERED.get(each.place.order_type) if each.triggered else None
+            order = msgspec.structs.replace(
+                each.place,
+                lots=each.place.lots - each.filled_lots,
+                order_type=each.place.order_type if kind is None else kind,
+                stop_ticks=each.place.stop_ticks if kind is None else None,
+                # It was judged when it arrived.
+                post_only=False,
+            )
+            number = self._next_number
+            self._next_number += 1
+            self._placed[number] = _Placed(each.place, each.fills)
+            self._numbers[order.decision_id] = number
+            refused = self._markets[order.instrument].core.place(
+                number,
+                order,
+                arrival_ns=down_ns + self._profile.clock_offset_ns,
+                response_ns=self._way("place", order).response_ns,
+            )
+            if refused is not None:
+                self._reject(order, refused, _DETAILS[refused], self._way("place", order))
+
     # -- what the ladder asks -----------------------------------------------------------------
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
@@ -342,10 +424,18 @@ class SimulatedVenue:
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
+        """Return a command's way; what was decided before we were back leaves then."""
+        sent_ns = max(wish.decided_at_ns, self._back_ns)
+        return self._assumed.way(command, wish.decision_id, sent_ns)
+
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
-        return terms_refused(order)
+        refused = terms_refused(order)
+        if refused is None and self._profile.matches_on_book:
+            refused = book_refusal(order)
+        return refused
 
     def _reject(self, order: PlaceOrder, reason: str, detail: str, way: Way) -> None:
         self._wait(
@@ -486,25 +576,3 @@ class SimulatedVenue:
             venue_time_ns=row.venue_time_ns,
             arrival_time_ns=row.arrival_ns,
         )
-
-
-def _core(
-    symbol: str,
-    profile: SimulationProfile,
-    record: MarketRecord,
-    *,
-    lots: int,
-    sessions: Sequence[tuple[int, int]],
-    models: Mapping[str, object],
-) -> MatchingCore | DrillingCore:
-    """Return what matches on a record: only one in several resolutions is drilled into."""
-    if not isinstance(record, StackedMarket):
-        return MatchingCore(profile, position_lots=lots, sessions=sessions, models=models)
-    return DrillingCore(
-        profile,
-        instrument=symbol,
-        finer=record.finer,
-        position_lots=lots,
-        sessions=sessions,
-        models=models,
-    )
