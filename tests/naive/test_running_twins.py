@@ -78,7 +78,7 @@ def profiles(draw: st.DrawFn) -> SimulationProfile:
 LIMITS = st.builds(
     RiskLimits,
     order_notional_max=st.sampled_from([None, Decimal(405), Decimal(100_000)]),
-    position_notional_max=st.sampled_from([None, None, Decimal(1_200), Decimal(100_000)]),
+    position_notional_max=st.sampled_from([None, None, Decimal(350), Decimal(1_200)]),
     open_orders_max=st.sampled_from([2, 5, 200]),
     orders_per_minute_max=st.sampled_from([2, 40, 100_000]),
     input_age_ns_max=st.sampled_from([SECOND, 60 * SECOND]),
