@@ -17,7 +17,6 @@ from tieout.market.stepping import StepEntry
 from tieout.model import blocks
 
 SOURCE = """
-from helper import STEP
 from tieout.compiled import target
 
 def step_bar(bar, given, memory, account, wishes):
