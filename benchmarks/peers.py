@@ -338,7 +338,9 @@ WORKS = {
     ("nautilus_trader", "trades_python"): nautilus_trades,
     ("backtesting", "bars_python"): backtesting_bars,
     ("vectorbt", "bars_python"): vectorbt_bars,
+    ("vectorbt", "bars_compiled"): vectorbt_bars,
     ("hftbacktest", "trades_python"): hftbacktest_trades,
+    ("hftbacktest", "trades_compiled"): hftbacktest_trades,
 }
 
 

@@ -26,9 +26,8 @@ from benchmarks import data, peers
 
 __all__ = ["main"]
 
-WORKS: Final = ("bars_python", "trades_python")
+WORKS: Final = ("bars_python", "bars_compiled", "trades_python", "trades_compiled")
 ROUNDS: Final = 3
-OURS: Final = ("tieout", "bare_loop", "limit")
 TIMEOUT_S: Final = 600
 REPOSITORY: Final = Path(__file__).parent.parent
 FOLDERS: Final = {"nautilus_trader": ("nautilus_trader", "nautilus")}
@@ -53,7 +52,7 @@ def _compare(work: str) -> bool:
     definition = importlib.import_module(f"benchmarks.work_{work}")
     rows = int(os.environ.get("TIEOUT_BENCH_ROWS", definition.ROWS))
     folder = data.folder(definition.DATA, rows)
-    commands = _commands(work, folder)
+    commands = _commands(work, folder, tuple(definition.ENGINES))
     outcomes: dict[str, list[dict[str, Any]]] = {engine: [] for engine in commands}
     failed: set[str] = set()
     for _ in range(ROUNDS):
@@ -82,10 +81,10 @@ def _compare(work: str) -> bool:
     return not failed and not any(disagree)
 
 
-def _commands(work: str, folder: Path) -> dict[str, list[str]]:
+def _commands(work: str, folder: Path, engines: tuple[str, ...]) -> dict[str, list[str]]:
     commands = {
         engine: [sys.executable, "-m", "benchmarks.run", "--one", work, engine, str(folder)]
-        for engine in OURS
+        for engine in engines
     }
     home = os.environ.get("TIEOUT_PEERS")
     for engine, of_work in peers.WORKS if home else ():
