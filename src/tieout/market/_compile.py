@@ -118,7 +118,7 @@ def sources_digest() -> str:
 
 
 class _Teller(event.Listener):
-    """Counts what is compiled for one entry point; a user's functions are not of the core."""
+    """Counts what is compiled for one entry point; what is a user's, or numba's, is not ours."""
 
     def __init__(self, tell: Callable[[str, int, int], None]) -> None:
         self._tell = tell
@@ -131,10 +131,11 @@ class _Teller(event.Listener):
         if not self._within:
             self._needed, self._begun = _needed_by(function), set()
         self._within.append(function)
+        if not function.py_func.__module__.startswith(f"{__package__}."):
+            return
         self._begun.add(function)
-        entry = self._within[0].py_func
-        if entry.__module__.startswith(__package__):
-            self._tell(entry.__name__, len(self._begun), len(self._needed | self._begun))
+        name = self._within[0].py_func.__name__
+        self._tell(name, len(self._begun), len(self._needed | self._begun))
 
     def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
         self._within.pop()
