@@ -122,6 +122,8 @@ def next_touch(
     from_time = time_bound(state, orders, commands, 1)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
+    if from_time == NEVER and low == -NEVER and high == NEVER:
+        return stop
     row = start
     # Whole blocks without an early exit, so that the loop becomes vector code.
     while row + BLOCK <= stop:
