@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.test_made_bars_arriving import on_made
 from tests.support.live_world import (
     LIMITS,
     PROFILE,
@@ -81,12 +82,19 @@ def facts_of(folder: Path, run: RunFolder) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "strategy", ["moving_average_cross.py", "hourly_rebalance.py", "trade_follower.py"]
+    ("strategy", "after"),
+    [
+        ("moving_average_cross.py", 60),
+        ("hourly_rebalance.py", 60),
+        ("trade_follower.py", 60),
+        ("guarded_pullback.py", 95),
+        ("guarded_pullback.py", 150),
+    ],
 )
-def test_time_away_costs_logic_and_nothing_else(tmp_path: Path, strategy: str) -> None:
+def test_time_away_costs_logic_and_nothing_else(tmp_path: Path, strategy: str, after: int) -> None:
     loaded = load_strategy(str(EXAMPLES / strategy), {})
 
-    run = an_interrupted_run(tmp_path, loaded, after=60, down_ns=25 * MINUTE)
+    run = an_interrupted_run(tmp_path, loaded, after=after, down_ns=25 * MINUTE)
 
     facts = facts_of(tmp_path, run)
     steps = facts["steps"]
@@ -97,6 +105,28 @@ def test_time_away_costs_logic_and_nothing_else(tmp_path: Path, strategy: str) -
         "downtime",
         "model_error",
     }
+
+
+@pytest.mark.parametrize(
+    ("after", "parameters"),
+    [
+        (40, {}),
+        (95, {"size": "1m", "running": "trade"}),
+        (150, {"size": "200 trades", "running": "1s"}),
+        (95, {"size": "5m", "made_of": "1m"}),
+    ],
+)
+def test_time_away_from_bars_that_we_make_is_no_fault_of_the_data(
+    tmp_path: Path, after: int, parameters: dict[str, str]
+) -> None:
+    loaded = on_made(tmp_path, **parameters)
+
+    run = an_interrupted_run(tmp_path, loaded, after=after, down_ns=25 * MINUTE)
+
+    facts = facts_of(tmp_path, run)
+    assert Decimal(facts["difference"]) != 0
+    assert facts["steps"]["logic"] == facts["difference"]
+    assert set(facts["logic_parts"]) >= {"downtime"}
 
 
 def test_a_short_absence_in_which_nothing_happened_costs_nothing(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "hourly_rebalance.py",
         "breakout_with_stop.py",
         "buy_the_dip.py",
+        "guarded_pullback.py",
     ],
 )
 def test_without_faults_live_and_twin_are_the_same_to_the_cent(world: Path, strategy: str) -> None:

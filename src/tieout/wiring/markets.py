@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tieout.adapters.feeds.history import HistoryMarket, Stream, as_rows, at_slice_end
+from tieout.adapters.feeds.making import BarMakingSource
 from tieout.adapters.feeds.stacked import FinerColumns, SlicedRows, StackedMarket, check_nesting
 from tieout.errors import InputError
 from tieout.history import StoredRanges, bars_from_trades, made_bars
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.context import BarSubscription, Subscriptions
-    from tieout.kernel.ports import MarketRecord
+    from tieout.kernel.ports import MarketRecord, Source
     from tieout.model.columns import MarketColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -43,10 +44,12 @@ __all__ = [
     "joined",
     "made_of_columns",
     "maker_of",
+    "making_of",
     "market_records",
     "only_feeds",
     "sliced",
     "stored_market",
+    "stored_rows",
     "stream_name",
     "streams_of",
     "taken",
@@ -98,6 +101,25 @@ def streams_of(
         for _, asked in sorted(subscriptions.made.items())
     ]
     return streams
+
+
+def stored_rows(
+    subscriptions: Subscriptions,
+    datasets: Sequence[Dataset],
+    profile: SimulationProfile,
+    from_ns: int,
+    to_ns: int,
+) -> Iterator[MarketColumns]:
+    """Yield what would have arrived in [from, to]: what was asked for, and what feeds our bars."""
+    trades = subscriptions.trades | {
+        symbol for symbol, length in subscriptions.feeding() if not length
+    }
+    for symbol in sorted(trades):
+        dataset = _trades_of(symbol, datasets)
+        yield from dataset.batches(delay_ns=profile.trade_delay_ns, start_ns=from_ns, end_ns=to_ns)
+    feeding = {key for key in subscriptions.feeding() if key[1]}
+    for symbol, interval in sorted(subscriptions.bars.keys() | feeding):
+        yield from _bar_source(symbol, interval, datasets, profile)[1](from_ns, to_ns)
 
 
 def made_of_columns(
@@ -159,6 +181,22 @@ def maker_of(
         grace_ns=grace_ns,
         running_ns=asked.running_ns if running else 0,
         whole_from_ns=start_ns,
+    )
+
+
+def making_of(
+    source: Source,
+    asked: Mapping[tuple[str, str], BarSubscription],
+    profile: SimulationProfile,
+    instruments: Mapping[str, Instrument],
+    *,
+    started_ns: int,
+) -> BarMakingSource:
+    """Return a source of single inputs with the bars that a strategy wants made of them."""
+    return BarMakingSource(
+        source,
+        [maker_of(each, profile, started_ns) for _, each in sorted(asked.items())],
+        ticks={symbol: each.tick_float for symbol, each in instruments.items()},
     )
 
 

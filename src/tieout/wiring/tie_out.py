@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.feeds.history import GapRows, HistorySource
+from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.feeds.rows import events_of
 from tieout.adapters.feeds.unbroken import unbroken
@@ -32,6 +32,7 @@ from tieout.model.events import (
     OrderRejected,
     OrderTriggered,
     RunEnded,
+    RunResumed,
     RunStarted,
     Trade,
 )
@@ -43,7 +44,7 @@ from tieout.reconcile.records import RungRecord
 from tieout.wiring.assumptions import simulated_venue
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strategy
-from tieout.wiring.markets import market_records, streams_of
+from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
 from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source, Venue
-    from tieout.model.events import Report
+    from tieout.model.events import Input, Report
     from tieout.strategy import LoadedStrategy
 
 
@@ -84,10 +85,17 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     started, ended = period_of(run)
     kept = _Rungs(manifest, loaded, datasets, started, ended)
     whole = unbroken(
-        [each.record for each in recorded], profile=manifest.profile, missed=kept.stored_rows
+        [each.record for each in recorded],
+        profile=manifest.profile,
+        missed=kept.stored_rows,
+        slice_ns=manifest.slice_ns,
     )
-    seen = whole.market
-    answers = _live_answers(whole.answers)
+    seen = kept.with_bars(whole.market)
+    down = [each.record for each in recorded if isinstance(each.record, RunResumed)]
+    answers = msgspec.structs.replace(
+        _live_answers(whole.answers),
+        down=tuple((each.down_since_ns, each.arrival_time_ns) for each in down),
+    )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
 
@@ -189,11 +197,12 @@ class _Rungs:
         self._datasets = datasets
         self._started = started
         self._ended = ended
+        self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
 
     def history(self, progress: Progress | None) -> Source:
         """Return the provider's history over the period."""
         streams = streams_of(
-            self._kernel(RecordsInMemory()).subscriptions,
+            self.subscriptions,
             self._datasets,
             self._manifest.profile,
             self._started.arrival_time_ns,
@@ -210,15 +219,23 @@ class _Rungs:
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
         """Yield what the strategy asked for, of the provider's history, by arrival in a window."""
-        kernel = self._kernel(RecordsInMemory())
-        for stream in streams_of(
-            kernel.subscriptions, self._datasets, self._manifest.profile, after_ns + 1, until_ns
+        for columns in stored_rows(
+            self.subscriptions, self._datasets, self._manifest.profile, after_ns + 1, until_ns
         ):
-            for columns in stream.columns:
-                if isinstance(columns, GapRows):
-                    continue
-                tick = self.instruments[columns.instrument].tick_float
-                yield from events_of(columns, tick=tick)
+            yield from events_of(columns, tick=self.instruments[columns.instrument].tick_float)
+
+    def with_bars(self, market: list[Input]) -> list[Input]:
+        """Return recorded rows with the bars that we make of them."""
+        asked = self.subscriptions.made
+        if not asked:
+            return market
+        return making_of(
+            RecordedSource(()),
+            asked,
+            self._manifest.profile,
+            self.instruments,
+            started_ns=self._started.arrival_time_ns,
+        ).over(market)
 
     def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
         """Return the simulated venue on the venue's market."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
-from tieout.adapters.feeds.making import BarMakingSource
 from tieout.adapters.feeds.recorded import FirstSource, RecordedSource
 from tieout.adapters.feeds.slicing import SlicedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -37,7 +36,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of, same_strategy
-from tieout.wiring.markets import maker_of
+from tieout.wiring.markets import making_of
 from tieout.wiring.results import Result, result_of
 from tieout.wiring.telling import Progress, told
 
@@ -360,11 +359,7 @@ def delivered(
             )
     if not asked:
         return source
-    making = BarMakingSource(
-        source,
-        [maker_of(each, manifest.profile, started_ns) for _, each in sorted(asked.items())],
-        ticks={symbol: each.tick_float for symbol, each in kernel.instruments.items()},
-    )
+    making = making_of(source, asked, manifest.profile, kernel.instruments, started_ns=started_ns)
     making.fold(recorded)
     return making
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tieout.adapters.feeds.unbroken import Unbroken, unbroken
 from tieout.model.events import (
     Bar,
@@ -129,10 +131,14 @@ def test_reports_and_charges_are_known_when_they_would_have_been() -> None:
     assert [each.arrival_time_ns for each in whole.answers[1:]] == [known, known]  # type: ignore[attr-defined]
 
 
-def test_an_order_decided_on_what_came_afterwards_takes_no_answer() -> None:
-    whole = healed(RESUMED, a_trade(DOWN + 1, UP), an_order("late", UP), an_order("new", UP + 1))
+def test_bars_that_we_make_are_left_to_be_made_again() -> None:
+    made = msgspec.structs.replace(a_bar(UP, UP), rule="5m of trades")
 
-    assert [each.decision_id for each in whole.answers] == ["new"]  # type: ignore[attr-defined]
+    whole = healed(
+        a_bar(DOWN - 1, DOWN - 1), made, RESUMED, msgspec.structs.replace(made, revision=1)
+    )
+
+    assert [each.rule for each in whole.market if isinstance(each, Bar)] == [""]
 
 
 def test_an_order_that_died_with_the_process_takes_no_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from tests.support.worlds import SECOND, SYMBOL, T0, ScriptedVenue, a_fill
 from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
@@ -80,7 +81,10 @@ def amended(lots: int, *, after_s: int) -> OrderAmended:
 
 
 def answered(
-    live: PlaceOrder, *reports: Report, amends: tuple[AmendOrder, ...] = ()
+    live: PlaceOrder,
+    *reports: Report,
+    amends: tuple[AmendOrder, ...] = (),
+    down: tuple[tuple[int, int], ...] = (),
 ) -> tuple[AnsweredVenue, Simulated]:
     """Return the ladder's venue after a live run that made one order."""
     simulated = Simulated(price_ticks=SIMULATED_TICKS)
@@ -89,6 +93,7 @@ def answered(
         reports={live.decision_id: list(reports)},
         funding=[],
         amends=amends,
+        down=down,
     )
     costs = ChargedCosts([], Holdings({}), ModelledCosts(PRACTICE, {}, simulated))
     venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
@@ -115,6 +120,30 @@ def test_the_same_order_gets_lives_fills() -> None:
     assert not simulated.placed
     assert venue.next_wake_ns(T0 + 100 * SECOND) == T0 + 5 * SECOND
     assert fills_of(venue) == [("d1", 1, LIVE_TICKS), ("d1", 2, LIVE_TICKS)]
+
+
+@pytest.mark.parametrize(
+    ("live_s", "wanted_s", "price_ticks"),
+    [
+        (15, 15, SIMULATED_TICKS),
+        (20, 20, SIMULATED_TICKS),
+        (25, 15, SIMULATED_TICKS),
+        (25, 5, SIMULATED_TICKS),
+        (25, 25, LIVE_TICKS),
+        (10, 10, LIVE_TICKS),
+        (5, 6, LIVE_TICKS),
+    ],
+)
+def test_what_live_decided_later_because_it_was_down_answers_nothing(
+    live_s: int, wanted_s: int, price_ticks: int
+) -> None:
+    down = (T0 + 10 * SECOND, T0 + 20 * SECOND)
+    live = msgspec.structs.replace(an_order(3), decided_at_ns=T0 + live_s * SECOND)
+    venue, _ = answered(live, a_live_fill(live, 3, after_s=live_s + 1), down=(down,))
+
+    venue.place(msgspec.structs.replace(live, decided_at_ns=T0 + wanted_s * SECOND))
+
+    assert fills_of(venue) == [("d1", 3, price_ticks)]
 
 
 def test_an_order_live_did_not_make_is_simulated() -> None:

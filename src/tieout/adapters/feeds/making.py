@@ -62,6 +62,10 @@ class BarMakingSource:
         """
         self._with_bars([each for each in recorded if not _is_made(each)])
 
+    def over(self, recorded: Iterable[Input]) -> list[Input]:
+        """Return a whole record with the bars that are made of it; it holds none."""
+        return self._with_bars(list(recorded))
+
     def _deadline_ns(self, deadline_ns: int | None) -> int | None:
         dues = [each.next_due_ns for each in self._makers]
         return min((each for each in (deadline_ns, *dues) if each is not None), default=None)

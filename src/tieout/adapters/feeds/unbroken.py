@@ -64,20 +64,25 @@ class Unbroken:
     answers: list[object]
 
 
-def unbroken(records: Sequence[object], *, profile: SimulationProfile, missed: Missed) -> Unbroken:
+def unbroken(
+    records: Sequence[object], *, profile: SimulationProfile, missed: Missed, slice_ns: int = 0
+) -> Unbroken:
     """Return a journal's market and answers as they would be had the process never been down.
 
     Rows and reports that were fetched afterwards arrive when the profile says they would have.
     A stream of which nothing was fetched comes from `missed`. Warm-up of a strategy that was
-    started anew is left out. So are orders that were decided after the event, and orders that
-    died with the process: no answer to them says what the venue would have answered.
+    started anew is left out. So are orders that died with the process: no answer to them says what
+    the venue would have answered. And so are bars that we make: they are made again, of all rows.
 
     Args:
         records: Inputs and decisions, in journal order.
         profile: Delays of market data and reports.
         missed: Gives the stored market rows with arrival in (from, to].
+        slice_ns: How wide the slices are in which rows were delivered; 0: one by one.
     """
-    healer = _Healer(profile, [each for each in records if isinstance(each, RunResumed)])
+    healer = _Healer(
+        profile, slice_ns or 1, [each for each in records if isinstance(each, RunResumed)]
+    )
     kept = [healed for each in records if (healed := healer.heal(each)) is not None]
     market = [each for each in kept if isinstance(each, _MARKET)]
     rows = sorted(
@@ -103,7 +108,6 @@ _MARKET = (
     ClockOffsetMeasured,
     ConnectionLost,
     ConnectionRestored,
-    GapSeen,
     RunEnded,
 )
 """Inputs that are the market as the run saw it; the venue's answers are none."""
@@ -125,8 +129,11 @@ class _Gone:
 class _Healer:
     """Walks over the records once and tells what each becomes."""
 
-    def __init__(self, profile: SimulationProfile, windows: Sequence[RunResumed]) -> None:
+    def __init__(
+        self, profile: SimulationProfile, slice_ns: int, windows: Sequence[RunResumed]
+    ) -> None:
         self._profile = profile
+        self._slice_ns = slice_ns
         self._windows = windows
         self._gone: _Gone | None = None
         self._placed: set[str] = set()
@@ -140,9 +147,11 @@ class _Healer:
         if isinstance(record, RunResumed):
             self._gone = _Gone(record, frozenset(self._placed - self._reported))
             return None
+        if isinstance(record, GapSeen) or (isinstance(record, Bar) and record.rule):
+            return None
         if isinstance(record, PlaceOrder):
             self._placed.add(record.decision_id)
-            return None if self._is_late(record) else record
+            return record
         if isinstance(record, _REPORTS):
             return self._report(record)
         if isinstance(record, Trade | Bar) and self._gone is not None:
@@ -157,13 +166,8 @@ class _Healer:
             fetched = self._streams.get(window.arrival_time_ns, set())
             for row in missed(window.down_since_ns, window.arrival_time_ns):
                 if _stream(row) not in fetched:
-                    yield row
-
-    def _is_late(self, order: PlaceOrder) -> bool:
-        return any(
-            window.down_since_ns < order.decided_at_ns <= window.arrival_time_ns
-            for window in self._windows
-        )
+                    known_ns = self._slice_end(row.arrival_time_ns)
+                    yield msgspec.structs.replace(row, arrival_time_ns=known_ns)
 
     def _row(self, row: Trade | Bar, window: RunResumed) -> Trade | Bar | None:
         if isinstance(row, Bar) and row.warm_up:
@@ -178,9 +182,13 @@ class _Healer:
 
     def _due_ns(self, row: Trade | Bar) -> int:
         if isinstance(row, Bar):
-            profile = self._profile
-            return row.close_time_ns + (profile.bar_grace_ns if row.rule else profile.bar_delay_ns)
-        return row.venue_time_ns + self._profile.trade_delay_ns
+            known_ns = row.close_time_ns + self._profile.bar_delay_ns
+        else:
+            known_ns = row.venue_time_ns + self._profile.trade_delay_ns
+        return self._slice_end(known_ns)
+
+    def _slice_end(self, time_ns: int) -> int:
+        return -(-time_ns // self._slice_ns) * self._slice_ns
 
     def _report(self, report: _Report) -> _Report | None:
         gone, decision = self._gone, report.decision_id

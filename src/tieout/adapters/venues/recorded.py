@@ -89,12 +89,29 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         reports: Reports by decision id, in journal order.
         funding: Funding charges, in journal order.
         amends: Amends that live sent, in journal order.
+        down: (since, until) of each time that the process was down.
     """
 
     orders: dict[str, PlaceOrder]
     reports: dict[str, list[Report]]
     funding: list[FundingCharged]
     amends: tuple[AmendOrder, ...] = ()
+    down: tuple[tuple[int, int], ...] = ()
+
+    def order(self, wanted: PlaceOrder) -> PlaceOrder | None:
+        """Return the order that live made of the same decision, at the same time; None: none.
+
+        What would have been decided while the process was down, live decided when it was back, if
+        at all: no answer to that says what the venue would have answered then.
+        """
+        live = self.orders.get(wanted.decision_id)
+        if live is None or not _same(wanted, live):
+            return None
+        late = any(
+            since < live.decided_at_ns <= until or wanted.decided_at_ns < until < live.decided_at_ns
+            for since, until in self.down
+        )
+        return None if late else live
 
     def fills(self) -> Iterable[Fill]:
         """Yield every recorded fill, order by order."""
@@ -137,8 +154,8 @@ class AnsweredVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order: answered from the record where live made it, else simulated."""
-        live = self._answers.orders.get(order.decision_id)
-        if live is None or not _same(order, live):
+        live = self._answers.order(order)
+        if live is None:
             self._simulated.place(order)
             return
         self._answered.add(order.decision_id)
