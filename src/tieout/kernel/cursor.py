@@ -9,12 +9,12 @@ from tieout.model.columns import TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.strategy import BarStream
 
-__all__ = ["Cursor", "origin_of"]
+__all__ = ["Cursor", "are_closed_bars_of", "origin_in", "origin_of"]
 
 
 class Cursor:
@@ -24,6 +24,7 @@ class Cursor:
     step, so what is left of the first tells where we are, at no cost per event.
 
     Attributes:
+        instrument: Whose row was last taken.
         arrivals: Arrival of each row.
         true_at: When each row was true: the trade's time, or the bar's close.
         prices: Price of each row in ticks: the trade's, or the bar's close.
@@ -38,12 +39,14 @@ class Cursor:
         "arrivals",
         "columns",
         "events",
+        "instrument",
         "prices",
         "true_at",
     )
 
     def __init__(self, columns: MarketColumns, tick: float) -> None:
         self.columns = columns
+        self.instrument = columns.instrument
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
         self._rows = len(self.arrivals)
         # None where no row has one.
@@ -111,27 +114,54 @@ class Cursor:
 
     def origin(self, row: int) -> str:
         """Logical origin of a row."""
-        columns = self.columns
-        if type(columns) is TradeColumns:
-            return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
-        bars: BarColumns = columns  # type: ignore[assignment]
-        return _bar_origin(
-            bars,
-            self.true_at[row],
-            None if bars.trades is None else int(bars.trades[row]),
-            0 if self._revisions is None else self._revisions[row],
-        )
+        return origin_in(self.columns, row)
 
-    def is_bars_of(self, stream: BarStream) -> bool:
-        """Whether these rows are closed bars of a stream."""
-        columns = self.columns
-        return (
-            type(columns) is not TradeColumns
-            and columns.instrument == stream.instrument
-            and columns.interval_ns == stream.interval_ns  # type: ignore[union-attr]
-            and columns.rule == stream.rule  # type: ignore[union-attr]
-            and not columns.running  # type: ignore[union-attr]
-        )
+    @property
+    def parts(self) -> Sequence[MarketColumns]:
+        """The rows stream by stream."""
+        return (self.columns,)
+
+    def watched_in(self, watchers: Mapping[str, Any]) -> bool:
+        """Whether somebody watches what these rows are of."""
+        return bool(watchers.get(self.instrument))
+
+    def price_of(self, instrument: str) -> int | None:
+        """Return the last price of an instrument among the rows taken, or None."""
+        return self.prices[self.row] if instrument == self.instrument else None
+
+    def prices_into(self, marks: dict[str, int], start: int) -> None:  # noqa: ARG002
+        """Write the last price of each instrument among the rows taken, from row `start` on."""
+        marks[self.instrument] = self.prices[self.row]
+
+    def seen_of(self, stream: BarStream) -> BarColumns | None:
+        """Return the closed bars of a stream among the rows taken, or None."""
+        if not are_closed_bars_of(self.columns, stream):
+            return None
+        return self.columns.rows(0, self.row + 1)  # type: ignore[return-value]
+
+
+def are_closed_bars_of(columns: MarketColumns, stream: BarStream) -> bool:
+    """Whether rows are closed bars of a stream."""
+    return (
+        type(columns) is not TradeColumns
+        and columns.instrument == stream.instrument
+        and columns.interval_ns == stream.interval_ns  # type: ignore[union-attr]
+        and columns.rule == stream.rule  # type: ignore[union-attr]
+        and not columns.running  # type: ignore[union-attr]
+    )
+
+
+def origin_in(columns: MarketColumns, row: int) -> str:
+    """Return the logical origin of a row: what a decision on it is named after."""
+    if type(columns) is TradeColumns:
+        return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
+    bars: BarColumns = columns  # type: ignore[assignment]
+    return _bar_origin(
+        bars,
+        int(bars.close_time_ns[row]),
+        None if bars.trades is None else int(bars.trades[row]),
+        int(bars.revision[row]),
+    )
 
 
 def origin_of(event: Trade | Bar) -> str:

@@ -10,9 +10,19 @@ if TYPE_CHECKING:
 
     from tieout.model.columns import MarketColumns
     from tieout.model.events import Input, Report
+    from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
-__all__ = ["Clock", "Inputs", "JournalPort", "MarketBatch", "MarketRecord", "Source", "Venue"]
+__all__ = [
+    "Clock",
+    "Inputs",
+    "JournalPort",
+    "MarketBatch",
+    "MarketRecord",
+    "MergedBatch",
+    "Source",
+    "Venue",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,17 @@ class MarketBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class MergedBatch:
+    """Market rows of several streams for the strategy, in arrival order, all of them stored.
+
+    Attributes:
+        columns: The rows. No other input of the source lies between the first and the last.
+    """
+
+    columns: MergedColumns
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """Single inputs (reports, connection state, market events one by one), in arrival order."""
 
@@ -39,7 +60,7 @@ class Inputs:
 class Source(Protocol):
     """The one ordered way in. Arrival times never decrease from one answer to the next."""
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next, or None for ever after a `RunEnded` was given.
 
         Args:

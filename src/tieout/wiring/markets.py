@@ -14,6 +14,7 @@ from tieout.adapters.feeds.stacked import FinerColumns, SlicedRows, StackedMarke
 from tieout.errors import InputError
 from tieout.history import StoredRanges, bars_from_trades, made_bars
 from tieout.market import BarMaker, resolution_name
+from tieout.model.bars import GapRule
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import (
     DataOpened,
@@ -151,7 +152,8 @@ def made_of_columns(
                 f"{symbol}: bars {name} are made of {asked.made.made_of}; give columns of these"
             )
         made = made_bars(sliced(source, chunk_rows), maker_of(asked, profile, start), until_ns=end)
-        streams.append(Stream(f"made:{name}:{symbol}", as_rows(made), made=True))
+        halts = asked.made.gaps is GapRule.HALT
+        streams.append(Stream(f"made:{name}:{symbol}", as_rows(made), made=True, may_halt=halts))
     return streams
 
 
@@ -231,6 +233,7 @@ def _made_stream(
         _made_warm_up(asked, profile, start_ns, rows),
         _opened(name, dataset, start_ns),
         made=True,
+        may_halt=asked.made.gaps is GapRule.HALT,
     )
 
 

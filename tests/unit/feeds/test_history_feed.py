@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.history.builders import MINUTE, SECOND, T0, bar_columns, trade_columns
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.errors import DataError, InputError
-from tieout.kernel.ports import Inputs, MarketBatch
+from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import DataOpened, RunEnded, RunStarted
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tieout.model.columns import MarketColumns
+    from tieout.model.merged import MergedColumns
 
 Row = tuple[int, str, int, int]
 
@@ -44,7 +45,7 @@ def stream(columns: MarketColumns, *, chunk: int = 1000, name: str = "s", **more
     return Stream(name, iter(pieces), **more)
 
 
-def everything(given_source: HistorySource) -> list[MarketBatch | Inputs]:
+def everything(given_source: HistorySource) -> list[MarketBatch | MergedBatch | Inputs]:
     """Return all that a source gives."""
     found = []
     while (each := given_source.next(None)) is not None:
@@ -54,7 +55,23 @@ def everything(given_source: HistorySource) -> list[MarketBatch | Inputs]:
 
 def batches(given_source: HistorySource) -> list[MarketBatch]:
     """Return the market batches that a source gives."""
-    return [each for each in everything(given_source) if isinstance(each, MarketBatch)]
+    found: list[MarketBatch] = []
+    for each in everything(given_source):
+        if isinstance(each, MarketBatch):
+            found.append(each)
+        elif isinstance(each, MergedBatch):
+            found += unmerged(each.columns)
+    return found
+
+
+def unmerged(merged: MergedColumns) -> list[MarketBatch]:
+    """Return merged rows as the batches they stand for: each as long as one stream goes on."""
+    cuts = [0, *(np.flatnonzero(np.diff(merged.part)) + 1).tolist(), len(merged)]
+    return [
+        MarketBatch(part, stored=True)
+        for start, stop in pairwise(cuts)
+        for part in merged.rows(start, stop).parts
+    ]
 
 
 def plain(found: Sequence[MarketBatch]) -> list[Row]:
