@@ -16,7 +16,7 @@ import typer
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
-    from tieout.adapters.storage.runs import Runs
+    from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
@@ -46,6 +46,9 @@ Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
 
+Asked = Annotated[str | None, typer.Argument(help="file.py or file.py:Class")]
+Resume = Annotated[str | None, typer.Option(help="Go on with a run that stopped.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="With --resume: forget what it knew.")]
 Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
 
 HERE = Path()
@@ -234,15 +237,13 @@ def practice(
 
 
 def live(
-    strategy: Annotated[str | None, typer.Argument(help="file.py or file.py:Class")] = None,
+    strategy: Asked = None,
     venue: Venue = "practice",
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with a run that stopped.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="With --resume: forget the strategy's state.")
-    ] = False,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -254,10 +255,10 @@ def live(
     access = _access(venue, settings)
     with _progress("live", quiet=as_json) as progress:
         if resume is not None:
-            result = wiring.resume(runs.find(resume), access=access, fresh=fresh, progress=progress)
-        elif strategy is None:
-            raise InputError("live: give a strategy and --data, or --resume RUN")
+            run = _stopped(runs, resume, "live")
+            result = wiring.resume(run, access=access, fresh=fresh, progress=progress)
         else:
+            strategy = _asked_for("live", strategy, data)
             result = wiring.live(
                 _load(strategy, parameter, project),
                 access=access,
@@ -274,12 +275,14 @@ def live(
 
 
 def paper(
-    strategy: Strategy,
-    data: Data,
+    strategy: Asked = None,
     venue: Venue = "practice",
+    data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -287,30 +290,38 @@ def paper(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
+    runs, store = _runs(project, settings), project / settings.data
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
     with _progress("paper", quiet=as_json) as progress:
-        result = wiring.paper(
-            _load(strategy, parameter, project),
-            access=public,
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            cash=_amount(cash, settings.cash),
-            limits=settings.risk,
-            seed=settings.seed,
-            slice_ns=settings.slice_ms * 1_000_000,
-            runs=_runs(project, settings),
-            progress=progress,
-        )
+        if resume is not None:
+            run = _stopped(runs, resume, "paper")
+            result = wiring.resume(run, access=public, store=store, fresh=fresh, progress=progress)
+        else:
+            strategy = _asked_for("paper", strategy, data)
+            result = wiring.paper(
+                _load(strategy, parameter, project),
+                access=public,
+                store=store,
+                data=data,
+                profile=profile or settings.profile,
+                cash=_amount(cash, settings.cash),
+                limits=settings.risk,
+                seed=settings.seed,
+                slice_ns=settings.slice_ms * 1_000_000,
+                runs=runs,
+                progress=progress,
+            )
     _show_result(result, as_json=as_json)
 
 
 def shadow(
-    strategy: Strategy,
-    data: Data,
+    strategy: Asked = None,
     venue: Venue = "practice",
+    data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    resume: Resume = None,
+    fresh: Fresh = False,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -318,19 +329,26 @@ def shadow(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = _settings(project)
+    runs, store = _runs(project, settings), project / settings.data
+    access = _access(venue, settings)
     with _progress("shadow", quiet=as_json) as progress:
-        result = wiring.shadow(
-            _load(strategy, parameter, project),
-            access=_access(venue, settings),
-            store=project / settings.data,
-            data=data,
-            profile=profile or settings.profile,
-            limits=settings.risk,
-            seed=settings.seed,
-            slice_ns=settings.slice_ms * 1_000_000,
-            runs=_runs(project, settings),
-            progress=progress,
-        )
+        if resume is not None:
+            run = _stopped(runs, resume, "shadow")
+            result = wiring.resume(run, access=access, store=store, fresh=fresh, progress=progress)
+        else:
+            strategy = _asked_for("shadow", strategy, data)
+            result = wiring.shadow(
+                _load(strategy, parameter, project),
+                access=access,
+                store=store,
+                data=data,
+                profile=profile or settings.profile,
+                limits=settings.risk,
+                seed=settings.seed,
+                slice_ns=settings.slice_ms * 1_000_000,
+                runs=runs,
+                progress=progress,
+            )
     _show_result(result, as_json=as_json)
 
 
@@ -446,6 +464,22 @@ def show(
 
 
 # -- shared by the commands ---------------------------------------------------------------------
+
+
+def _asked_for(command: str, strategy: str | None, data: list[str]) -> str:
+    """Return the strategy of a run that begins; it and its data must be named."""
+    if strategy is None or not data:
+        raise InputError(f"{command}: give a strategy and --data, or --resume RUN")
+    return strategy
+
+
+def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:
+    """Return a run to go on with, of the command's own kind."""
+    run = runs.find(named)
+    found = run.manifest().kind
+    if found != kind:
+        raise InputError(f"run {run.run_id} is of kind {found}, not {kind}; see `tieout show`")
+    return run
 
 
 def _settings(project: Path) -> ProjectSettings:

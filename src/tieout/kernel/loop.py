@@ -77,7 +77,13 @@ _CHUNK_ROWS = 4096
 
 _NEVER = 1 << 62
 _REPEATED = (AmendRejected, CancelRejected, OrderAmended)
-_BEFORE_REPORTS = (OperatorCommand, ConnectionLost, ConnectionRestored, ClockOffsetMeasured)
+_BEFORE_REPORTS = (
+    OperatorCommand,
+    ConnectionLost,
+    ConnectionRestored,
+    ClockOffsetMeasured,
+    RunResumed,
+)
 
 
 class Kernel:

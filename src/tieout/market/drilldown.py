@@ -67,6 +67,7 @@ class DrillingCore:
         instrument: Symbol.
         finer: Resolutions below the coarsest, coarse to fine, each within the one before.
         position_lots: Signed lots at the start.
+        start_ns: Since when that position is held: funding due later is paid on it; 0: since ever.
         sessions: Pairs [open, close) of venue times; empty: always open.
         models: The user's own models by kind.
 
@@ -85,6 +86,7 @@ class DrillingCore:
         instrument: str,
         finer: Sequence[FinerMarket],
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         models: Mapping[str, object] | None = None,
     ) -> None:
@@ -99,6 +101,7 @@ class DrillingCore:
         self._core = OpenedCore(
             profile,
             position_lots=position_lots,
+            start_ns=start_ns,
             sessions=sessions,
             models=models or {},
             by_prints=self._by_prints,

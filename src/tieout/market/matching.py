@@ -125,6 +125,7 @@ class MatchingCore:
     Args:
         profile: Every assumption.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: Since when they are held, in venue time; 0: since ever.
         sessions: Pairs [open, close) of venue times, ascending; empty: always open.
         models: The user's own models by kind; `slippage` and `fill` are asked here.
 
@@ -137,17 +138,21 @@ class MatchingCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         models: Mapping[str, object] | None = None,
     ) -> None:
         self._sessions = Sessions(sessions)
         self._state = np.zeros(at.STATE_WIDTH, np.int64)
         self._state[at.POSITION] = position_lots
-        self._state[at.NEXT_FUNDING] = -1
         self._state[at.NEXT_DUE] = at.NEVER
         self._state[at.LAST_TIME] = -at.NEVER
         self._state[at.TRADED_TIME] = -at.NEVER
         self._set_profile(profile)
+        interval = self._state[at.FUNDING_INTERVAL]
+        # Unset until the first event, but never before the position was held.
+        paid = start_ns and interval
+        self._state[at.NEXT_FUNDING] = (start_ns // interval + 1) * interval if paid else -1
         self._models = self._set_models(models or {})
         self._impact_y = float(profile.impact_y)
         self._orders = np.zeros(_FIRST_ORDERS * at.ORDER_WIDTH, np.int64)

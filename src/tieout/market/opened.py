@@ -49,6 +49,7 @@ class OpenedCore(MatchingCore):
     Args:
         profile: Every assumption.
         position_lots: Signed lots at the start.
+        start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times; empty: always open.
         models: The user's own models by kind.
         by_prints: Whether the finest rows are prints: then cancels are answered without waiting
@@ -65,11 +66,18 @@ class OpenedCore(MatchingCore):
         profile: SimulationProfile,
         *,
         position_lots: int,
+        start_ns: int,
         sessions: Sequence[tuple[int, int]],
         models: Mapping[str, object],
         by_prints: bool,
     ) -> None:
-        super().__init__(profile, position_lots=position_lots, sessions=sessions, models=models)
+        super().__init__(
+            profile,
+            position_lots=position_lots,
+            start_ns=start_ns,
+            sessions=sessions,
+            models=models,
+        )
         self._by_prints = by_prints
         self._scan_state = np.zeros_like(self._state)
         asks = self._impact_y > 0 or "slippage" in models

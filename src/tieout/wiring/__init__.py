@@ -16,9 +16,10 @@ from tieout.wiring.rehearsal import practice
 from tieout.wiring.replays import replay
 from tieout.wiring.reports import report, report_on, summary_of
 from tieout.wiring.results import Replayed, Result
+from tieout.wiring.resuming import resume
 from tieout.wiring.runs import run_facts, run_summary
 from tieout.wiring.tie_out import ladder, reconcile
-from tieout.wiring.trading import VenueAccess, live, resume
+from tieout.wiring.trading import VenueAccess, live
 from tieout.wiring.watching import paper, shadow
 
 __all__ = [

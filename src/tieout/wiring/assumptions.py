@@ -113,6 +113,7 @@ def simulated_venue(
     *,
     profile: SimulationProfile | None = None,
     positions: Iterable[tuple[str, int, int]] = (),
+    start_ns: int = 0,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
 
@@ -122,12 +123,14 @@ def simulated_venue(
         records: The market of each.
         profile: Another profile than the manifest's (a rung of the ladder).
         positions: Triples (symbol, signed lots, cost) held at the start.
+        start_ns: When the run starts, by our clock.
     """
     return SimulatedVenue(
         instruments,
         profile or manifest.profile,
         records,
         positions={symbol: lots for symbol, lots, _ in positions},
+        start_ns=start_ns,
         models=checked_models(manifest.models, list(instruments.values())),
         seed=manifest.seed,
         sessions=dict.fromkeys(instruments, manifest.venue_profile.sessions),

@@ -252,6 +252,7 @@ def run_on_history(
             instruments,
             market_records(instruments, datasets, manifest.profile, slice_ns=manifest.slice_ns),
             positions=begun.positions,
+            start_ns=begun.arrival_time_ns,
         )
         kernel.run(source, venue)
         journal.close()

@@ -1,4 +1,4 @@
-"""Journals that keep nothing on disk: for replays, rungs, and runs in memory."""
+"""Journals of runs in memory, and how the journal of one that waits for the world is written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from tieout.journal.records import encode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tieout.journal import JournalWriter
+    from tieout.kernel.ports import Inputs, MarketBatch, Source
     from tieout.model.events import Input
 
 
-__all__ = ["DecisionsInMemory", "Nowhere", "RecordsInMemory"]
+__all__ = ["DecisionsInMemory", "Nowhere", "RecordsInMemory", "WrittenSource"]
 
 
 class DecisionsInMemory:
@@ -33,6 +35,26 @@ class DecisionsInMemory:
 
     def commit(self) -> None:
         """Nothing leaves a replay."""
+
+
+class WrittenSource:
+    """A live source that is asked for more once all that came of the last answer is written down.
+
+    What a process that is killed takes with it is then what it had not seen.
+
+    Args:
+        source: Inputs as they arrive.
+        journal: Of the run.
+    """
+
+    def __init__(self, source: Source, journal: JournalWriter) -> None:
+        self._source = source
+        self._journal = journal
+
+    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+        """Return what comes next."""
+        self._journal.flush()
+        return self._source.next(deadline_ns)
 
 
 class Nowhere:

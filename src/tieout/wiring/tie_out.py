@@ -247,6 +247,7 @@ class _Rungs:
             ),
             profile=profile,
             positions=self._started.positions,
+            start_ns=self._started.arrival_time_ns,
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

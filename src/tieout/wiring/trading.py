@@ -9,34 +9,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
-from tieout.adapters.feeds.recorded import FirstSource, RecordedSource
+from tieout.adapters.feeds.recorded import FirstSource
 from tieout.adapters.feeds.slicing import SlicedSource
 from tieout.adapters.storage.disk import RealDisk
-from tieout.adapters.venues.recorded import (
-    RecordedVenue,
-)
-from tieout.errors import InputError, JournalDamaged
+from tieout.errors import InputError
 from tieout.history import Store
 from tieout.journal import (
-    JournalReader,
     JournalWriter,
-    first_difference,
 )
-from tieout.journal.records import decode
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import (
-    Bar,
-    FundingCharged,
-    RunEnded,
-    Trade,
-)
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of
-from tieout.wiring.journals import DecisionsInMemory
-from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of, same_strategy
+from tieout.wiring.journals import WrittenSource
+from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of
 from tieout.wiring.markets import making_of
+from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import Result, result_of
 from tieout.wiring.telling import Progress, told
 
@@ -46,7 +35,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
-    from tieout.adapters.venues.exchange import ExchangeGateway, ResumePoint, Subscription
+    from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import Source
     from tieout.model.events import Input
@@ -59,8 +48,8 @@ __all__ = [
     "check_rules",
     "delivered",
     "gateway_of",
+    "go_on_live",
     "live",
-    "resume",
     "streams_asked",
     "subscriptions_to",
     "warm_up_of",
@@ -142,40 +131,6 @@ def live(
         run.unlock()
 
 
-def resume(
-    run: RunFolder,
-    *,
-    access: VenueAccess,
-    fresh: bool = False,
-    progress: Progress | None = None,
-) -> Result:
-    """Go on with a live run whose process stopped.
-
-    The durable journal is folded to the state it leads to; the venue is asked what became of every
-    order under way and what was missed; only then the run goes on.
-
-    Args:
-        run: A live run.
-        access: The same venue.
-        fresh: Forget what the strategy knew. The log says so, and the tie-out shows its price.
-        progress: Told how much of the market was seen.
-
-    Raises:
-        InputError: The run ended, never started, or its strategy has changed.
-        JournalDamaged: The durable part of the journal does not verify.
-        VenueError: The venue cannot be reached or was lost.
-    """
-    manifest = run.manifest()
-    if manifest.kind != "live" or not run.has("snapshot.json"):
-        raise InputError(f"run {run.run_id} is no live run that was started; start a new one")
-    loaded = same_strategy(manifest)
-    run.lock()
-    try:
-        return _resume_live(run, loaded, access, fresh=fresh, progress=progress)
-    finally:
-        run.unlock()
-
-
 def _trade_live(
     run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, progress: Progress | None
 ) -> Result:
@@ -211,7 +166,7 @@ def _trade_live(
         return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
-def _resume_live(
+def go_on_live(
     run: RunFolder,
     loaded: LoadedStrategy,
     access: VenueAccess,
@@ -219,45 +174,19 @@ def _resume_live(
     fresh: bool,
     progress: Progress | None,
 ) -> Result:
+    """Go on with a live run; see `resume`."""
     from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
 
     manifest = run.manifest()
-    reader = JournalReader(RealDisk(), str(run.journal))
-    recorded = list(reader.inputs())
-    if not recorded:
-        raise InputError(f"run {run.run_id}: nothing is in its journal yet; start a new run")
-    if isinstance(recorded[-1], RunEnded):
-        raise InputError(f"run {run.run_id} has ended ({recorded[-1].reason}); start a new run")
-    made = list(reader.decisions())
-    journal = reader.recover()
-    folded = DecisionsInMemory()
-    kernel = Kernel(
-        loaded,
-        instruments=by_symbol(manifest.instruments),
-        journal=folded,
-        limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
-        seed=manifest.seed,
-        venue_profile=manifest.venue_profile,
-    )
-    kernel.run(RecordedSource(recorded), RecordedVenue())
-    if first_difference(made, folded.decisions[: len(made)]) is not None:
-        raise JournalDamaged(
-            f"run {run.run_id}: its inputs lead to other decisions than it made; see "
-            "`tieout replay --verify`"
-        )
-    # Two things can be due at one moment, each made durable by itself: what the process was killed
-    # before is decided now, and the venue is asked about it like about all that is unanswered.
-    for late in folded.decisions[len(made) :]:
-        journal.decision(decode(late))
-    journal.commit()
-    kernel.go_on(journal)
+    folded = refolded(run, loaded)
+    kernel, recorded = folded.kernel, folded.recorded
     with gateway_of(run, manifest, access) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
         gateway.start(
             subscriptions_to(streams_asked(kernel)),
             warmup_bars=warm_up_of(kernel),
             bar_delay_ns=manifest.profile.bar_delay_ns,
-            resume=_resume_point(kernel, recorded, state="fresh" if fresh else "kept"),
+            resume=resume_point(folded, fresh=fresh),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
         )
         source = delivered(
@@ -267,44 +196,12 @@ def _resume_live(
             started_ns=recorded[0].arrival_time_ns,
             recorded=recorded,
         )
-        return _to_the_end(run, kernel, journal, gateway, source, progress)
+        return _to_the_end(run, kernel, folded.journal, gateway, source, progress)
 
 
 def warm_up_of(kernel: Kernel) -> int:
     """Return how many bars of the past the strategy's indicators want at most."""
     return max((each.warm_up for each in kernel.subscriptions.bars.values()), default=0)
-
-
-def _resume_point(kernel: Kernel, recorded: Sequence[Input], *, state: str) -> ResumePoint:
-    """Return how far the journal came, for the gateway to ask for the rest."""
-    from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
-
-    bars: dict[tuple[str, int], int] = {}
-    trades: dict[str, int] = {}
-    for each in recorded:
-        if isinstance(each, Bar) and each.rule:
-            continue
-        if isinstance(each, Bar):
-            bars[each.instrument, each.interval_ns] = each.open_time_ns
-        elif isinstance(each, Trade):
-            trades[each.instrument] = each.trade_id
-    return exchange.ResumePoint(
-        down_since_ns=recorded[-1].arrival_time_ns,
-        state=state,
-        orders=tuple(
-            exchange.KnownOrder(
-                place=each.place,
-                state=each.state,
-                filled_lots=each.filled_lots,
-                venue_order_id=each.venue_order_id,
-                trade_ids=tuple(sorted(each.fills)),
-            )
-            for each in kernel.orders.by_id.values()
-        ),
-        charge_ids=tuple(each.charge_id for each in recorded if isinstance(each, FundingCharged)),
-        last_bar_ns=bars,
-        last_trade_id=trades,
-    )
 
 
 def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> ExchangeGateway:
@@ -381,7 +278,7 @@ def _to_the_end(
     progress: Progress | None,
 ) -> Result:
     """Run until the venue or the operator ends it, and keep the venue's statement."""
-    kernel.run(told(source, progress), gateway)
+    kernel.run(WrittenSource(told(source, progress), journal), gateway)
     journal.close()
     started, ended = period_of(run)
     statement = gateway.statement(started.arrival_time_ns, ended.arrival_time_ns)

@@ -9,20 +9,23 @@ import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
 from tieout.adapters.feeds.recorded import FirstSource
-from tieout.adapters.feeds.watched import WatchedSource
+from tieout.adapters.feeds.watched import StreamKey, WatchedSource, is_matched, stream_key
 from tieout.adapters.storage.disk import RealDisk
-from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue
+from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue, Standing
 from tieout.history import Store
 from tieout.journal import JournalWriter
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import RunStarted
+from tieout.model.events import Bar, Fill, RunStarted, Trade
 from tieout.model.money import money
+from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
-from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of
+from tieout.wiring.journals import WrittenSource
+from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
+from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import result_of
 from tieout.wiring.telling import Progress, told
 from tieout.wiring.trading import (
@@ -36,17 +39,19 @@ from tieout.wiring.trading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.ports import Source
     from tieout.model.profiles import SimulationProfile
+    from tieout.wiring.refolding import Refolded
     from tieout.wiring.results import Result
 
-__all__ = ["paper", "shadow"]
+__all__ = ["go_on_watching", "paper", "shadow"]
 
 
 def paper(
@@ -198,8 +203,38 @@ def _watch(
             venue_profile=manifest.venue_profile,
         )
         source, venue = _beside(gateway, kernel, manifest, datasets, started)
-        kernel.run(told(source, progress), venue)
-        journal.close()
+        return _to_the_end(run, kernel, journal, source, venue, progress)
+
+
+def go_on_watching(
+    run: RunFolder,
+    loaded: LoadedStrategy,
+    access: VenueAccess,
+    store: Path,
+    *,
+    fresh: bool,
+    progress: Progress | None,
+) -> Result:
+    """Go on with a paper or shadow run; see `resume`."""
+    manifest = run.manifest()
+    datasets = same_data(Store(store), manifest)
+    folded = refolded(run, loaded)
+    with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
+        gateway.instruments([each.symbol for each in manifest.instruments])
+        source, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
+
+
+def _to_the_end(
+    run: RunFolder,
+    kernel: Kernel,
+    journal: JournalWriter,
+    source: Source,
+    venue: SimulatedVenue,
+    progress: Progress | None,
+) -> Result:
+    kernel.run(WrittenSource(told(source, progress), journal), venue)
+    journal.close()
     result = result_of(
         run.run_id, kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
     )
@@ -215,12 +250,10 @@ def _beside(
     started: RunStarted,
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
-    asked = streams_asked(kernel)
     check_resolutions(kernel.instruments, datasets, manifest.profile)
-    finest = {symbol: finest_dataset(datasets, symbol) for symbol in kernel.instruments}
-    matched = {symbol: (symbol, each.meta.interval_ns) for symbol, each in finest.items()}
+    matched = _matched(kernel, datasets)
     gateway.start(
-        subscriptions_to({*asked, *matched.values()}),
+        subscriptions_to({*streams_asked(kernel), *matched.values()}),
         warmup_bars=warm_up_of(kernel),
         bar_delay_ns=manifest.profile.bar_delay_ns,
         started=started,
@@ -229,19 +262,97 @@ def _beside(
     assert first is not None, "a run begins with its start"
     begun = first.events[0]
     assert isinstance(begun, RunStarted), begun
-    markets = {
-        matched[symbol]: LiveMarket(
-            stored_market(each, manifest.profile, until_ns=begun.arrival_time_ns)
-        )
-        for symbol, each in finest.items()
-    }
+    markets = _markets(matched, datasets, manifest.profile, begun.arrival_time_ns)
     venue = simulated_venue(
         manifest,
         kernel.instruments,
         {symbol: markets[key] for symbol, key in matched.items()},
         positions=begun.positions,
+        start_ns=begun.arrival_time_ns,
     )
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns
     )
-    return WatchedSource(source, venue, markets, asked=asked), venue
+    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+
+
+def _beside_again(
+    gateway: ExchangeGateway,
+    folded: Refolded,
+    manifest: Manifest,
+    datasets: Sequence[Dataset],
+    *,
+    fresh: bool,
+) -> tuple[WatchedSource, SimulatedVenue]:
+    """Start the gateway behind the journal, beside a simulated venue that holds its orders."""
+    kernel, recorded = folded.kernel, folded.recorded
+    matched = _matched(kernel, datasets)
+    point = resume_point(folded, fresh=fresh)
+    gateway.start(
+        subscriptions_to({*streams_asked(kernel), *matched.values()}),
+        warmup_bars=warm_up_of(kernel),
+        bar_delay_ns=manifest.profile.bar_delay_ns,
+        resume=point,
+    )
+    first = gateway.next(None)
+    assert first is not None, "a run goes on with word that it does"
+    back_ns = first.events[0].arrival_time_ns
+    started_ns = recorded[0].arrival_time_ns
+    markets = _markets(matched, datasets, manifest.profile, started_ns)
+    for row in recorded:
+        if isinstance(row, Trade | Bar) and is_matched(row) and stream_key(row) in markets:
+            markets[stream_key(row)].append(row)
+    venue = simulated_venue(
+        manifest,
+        kernel.instruments,
+        {symbol: markets[key] for symbol, key in matched.items()},
+        positions=((symbol, kernel.position_lots(symbol), 0) for symbol in kernel.instruments),
+        start_ns=point.down_since_ns,
+    )
+    under_way = kernel.orders.open.values()
+    unsent = (OrderState.INTENDED, OrderState.SENT)
+    venue.go_on(
+        (
+            Standing(
+                place=each.place,
+                filled_lots=each.filled_lots,
+                fills=len(each.fills),
+                triggered=each.triggered,
+            )
+            for each in under_way
+            if each.state not in unsent
+        ),
+        (each for each in recorded if isinstance(each, Fill)),
+        down_ns=point.down_since_ns,
+        back_ns=back_ns,
+    )
+    for each in under_way:
+        if each.state in unsent:
+            # It is in the journal, and the venue that it was for is gone with the process.
+            venue.place(each.place)
+    source = delivered(
+        FirstSource(first, gateway), kernel, manifest, started_ns=started_ns, recorded=recorded
+    )
+    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+
+
+def _matched(kernel: Kernel, datasets: Sequence[Dataset]) -> dict[str, StreamKey]:
+    """Return the stream that each instrument's orders are matched on."""
+    return {
+        symbol: (symbol, finest_dataset(datasets, symbol).meta.interval_ns)
+        for symbol in kernel.instruments
+    }
+
+
+def _markets(
+    matched: Mapping[str, StreamKey],
+    datasets: Sequence[Dataset],
+    profile: SimulationProfile,
+    started_ns: int,
+) -> dict[StreamKey, LiveMarket]:
+    return {
+        key: LiveMarket(
+            stored_market(finest_dataset(datasets, symbol), profile, until_ns=started_ns)
+        )
+        for symbol, key in matched.items()
+    }

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tieout.adapters.clocks import LockStepClock, Turns
+from tieout.adapters.venues.exchange.client import current_request
 from tieout.adapters.venues.exchange.inbox import Inbox, Outlet
 from tieout.adapters.venues.exchange.orders import OrderDesk
 from tieout.adapters.venues.exchange.outcomes import RequestFailed, RequestRecord
@@ -274,3 +275,15 @@ class Bench:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def fails(bench: Bench, *, status: int | None, code: int | None = None, text: str = "") -> None:
+    """Make the next creates fail after they were sent."""
+
+    def create() -> Exception:
+        record = current_request.get()
+        assert record is not None
+        record.sent, record.status, record.code, record.text = True, status, code, text
+        return RuntimeError("the library raised something")
+
+    bench.client.create = create

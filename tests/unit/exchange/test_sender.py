@@ -20,9 +20,9 @@ from tests.unit.exchange.bench import (
     an_order,
     an_order_row,
     client_id,
+    fails,
     refusal,
 )
-from tieout.adapters.venues.exchange.client import current_request
 from tieout.adapters.venues.exchange.orders import OrderPhase
 from tieout.adapters.venues.exchange.settings import KnownOrder
 from tieout.model.events import (
@@ -43,18 +43,6 @@ if TYPE_CHECKING:
 
 def names(events: list[Any]) -> list[str]:
     return [type(event).__name__ for event in events]
-
-
-def fails(bench: Bench, *, status: int | None, code: int | None = None, text: str = "") -> None:
-    """Make the next creates fail after they were sent."""
-
-    def create() -> Exception:
-        record = current_request.get()
-        assert record is not None
-        record.sent, record.status, record.code, record.text = True, status, code, text
-        return RuntimeError("the library raised something")
-
-    bench.client.create = create
 
 
 # -- what leaves ------------------------------------------------------------------------------

@@ -71,8 +71,9 @@ def unbroken(
 
     Rows and reports that were fetched afterwards arrive when the profile says they would have.
     A stream of which nothing was fetched comes from `missed`. Warm-up of a strategy that was
-    started anew is left out. So are orders that died with the process: no answer to them says what
-    the venue would have answered. And so are bars that we make: they are made again, of all rows.
+    started anew is left out. So are orders that died with the process, or left when it was back: no
+    answer to them says what the venue would have answered. And so are bars that we make: they are
+    made again, of all rows.
 
     Args:
         records: Inputs and decisions, in journal order.
@@ -198,6 +199,9 @@ class _Healer:
                 return None
             if isinstance(report, OrderOutcomeUnknown):
                 return None
+            if report.venue_time_ns >= gone.window.arrival_time_ns:
+                # It left only when the process was back, as on paper.
+                self.died.add(decision)
         self._reported.add(decision)
         if gone is None or isinstance(report, OrderOutcomeUnknown):
             return report

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import MarketBatch, Source, Venue
     from tieout.model.events import Input
 
-__all__ = ["StreamKey", "WatchedSource", "stream_key"]
+__all__ = ["StreamKey", "WatchedSource", "is_matched", "stream_key"]
 
 StreamKey = tuple[str, int]
 """An instrument with the length of its bars; 0 for its trades."""
@@ -82,9 +82,7 @@ class WatchedSource:
             return True
         key = stream_key(event)
         market = self._markets.get(key)
-        if market is not None and not (
-            isinstance(event, Bar) and (event.warm_up or event.revision)
-        ):
+        if market is not None and is_matched(event):
             market.append(event)
         return key in self._asked
 
@@ -94,6 +92,11 @@ class WatchedSource:
             # Nothing is under way, so there is nothing to report; orders come after this time.
             reports = self._venue.advance(self._given_until_ns)
             assert not reports, reports
+
+
+def is_matched(event: Trade | Bar) -> bool:
+    """Whether a venue may match on a row: it is news, and no word on what was before."""
+    return isinstance(event, Trade) or not (event.rule or event.warm_up or event.revision)
 
 
 def stream_key(event: Trade | Bar) -> StreamKey:

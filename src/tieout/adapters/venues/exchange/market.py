@@ -81,6 +81,8 @@ class _TradeStream:
     # The newest there was at the start: what lies between it and the first message was missed. It
     # is no `last_id`, since the stream may still bring trades that the history has already.
     start_id: int | None = None
+    # Where no id is known: everything from this time on was missed.
+    since_ns: int | None = None
     asked_until_id: int = 0
     fruitless: int = 0
 
@@ -331,6 +333,7 @@ class MarketData:
             stream.last_open_ns = last_ns
         for trades in self._trades.values():
             trades.last_id = point.last_trade_id.get(trades.instrument.symbol)
+            trades.since_ns = point.down_since_ns
 
     async def catch_up(self) -> None:
         """Give everything that happened since the last row of each stream."""
@@ -341,9 +344,25 @@ class MarketData:
         for bar in _by_close(missed):
             self._outlet.put(bar)
         for trades in self._trades.values():
+            if trades.known_id is None and trades.since_ns is not None:
+                await self._find_first(trades, trades.since_ns)
             if trades.known_id is not None:
                 async for trade in self._agg_trades(trades):
                     self._give_trade(trades, trade)
+
+    async def _find_first(self, stream: _TradeStream, since_ns: int) -> None:
+        """Set a stream behind the last trade before a time, of which no id is known."""
+        answer = await self._client.call(
+            "fapiPublic",
+            "GET",
+            "aggTrades",
+            symbol=stream.instrument.venue_symbol,
+            startTime=-(-since_ns // MILLISECOND),
+            limit=1,
+        )
+        rows = _list(answer, "aggTrades")
+        if rows:
+            stream.start_id = rest_trade(stream.instrument, rows[0], 0).trade_id - 1
 
     async def _bars_since(self, stream: _BarStream) -> list[Bar]:
         """Return new bars; the last one seen is asked for again, it may have been revised."""

@@ -26,11 +26,11 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.orders import PlaceOrder
+from tieout.model.orders import OrderType, PlaceOrder
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.kernel.ports import MarketRecord
@@ -41,11 +41,19 @@ if TYPE_CHECKING:
     from tieout.model.orders import AmendOrder, CancelOrder
     from tieout.model.profiles import SimulationProfile
 
-__all__ = ["SimulatedVenue"]
+__all__ = ["SimulatedVenue", "Standing"]
 
 _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
 
+
+_ONCE_TRIGGERED = {
+    int(OrderType.STOP_MARKET): int(OrderType.MARKET),
+    int(OrderType.STOP_LIMIT): int(OrderType.LIMIT),
+    int(OrderType.MARKET_IF_TOUCHED): int(OrderType.MARKET),
+    int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
+    int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
+}
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -55,6 +63,22 @@ _DETAILS = {
     "expired": "it arrived when its time was over",
     "no_session": "no session is known that it could wait for",
 }
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that the venue took before the process stopped, as the journal has it.
+
+    Attributes:
+        place: The order as it stands, amends included.
+        filled_lots: What it has filled.
+        fills: In how many fills.
+        triggered: Whether its trigger was reached.
+    """
+
+    place: PlaceOrder
+    filled_lots: int = 0
+    fills: int = 0
+    triggered: bool = False
 
 
 class _Placed(msgspec.Struct, gc=False):
@@ -135,6 +159,7 @@ class SimulatedVenue:
         profile: Every assumption.
         records: The market of each instrument.
         positions: Signed lots at the start, by symbol.
+        start_ns: When that start is; funding due before is none of ours, 0: the record's.
         models: The user's own models by kind; those the profile names, held to their contracts.
         seed: Keys every drawn latency.
         sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
@@ -147,6 +172,7 @@ class SimulatedVenue:
         records: Mapping[str, MarketRecord],
         *,
         positions: Mapping[str, int] | None = None,
+        start_ns: int = 0,
         models: Mapping[str, object] | None = None,
         seed: int = 0,
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
@@ -167,6 +193,7 @@ class SimulatedVenue:
                     profile,
                     records[symbol],
                     lots=held.get(symbol, 0),
+                    start_ns=start_ns and start_ns + profile.clock_offset_ns,
                     sessions=trading.get(symbol, ()),
                     models=models or {},
                 ),
@@ -180,6 +207,7 @@ class SimulatedVenue:
         self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
         self._reported = 0
         self._resolved: dict[str, int] = {}
+        self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._funding_rate = profile.funding_rate.as_integer_ratio()
         self._rounding = 10 ** (MONEY_DIGITS - profile.fee_digits)
@@ -188,7 +216,7 @@ class SimulatedVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after its latency."""
-        way = self._assumed.way("place", order.decision_id, order.decided_at_ns)
+        way = self._way("place", order)
         number = len(self._placed)
         arrival_ns, response_ns, busy = way
         detail = _BUSY_DETAIL if busy else self._refusal(order)
@@ -210,7 +238,7 @@ class SimulatedVenue:
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; it arrives after its latency."""
-        way = self._assumed.way("cancel", order.decision_id, order.decided_at_ns)
+        way = self._way("cancel", order)
         number = self._numbers.get(order.order_decision_id)
         if number is None or way.refused:
             self._wait(
@@ -228,7 +256,7 @@ class SimulatedVenue:
 
     def amend(self, order: AmendOrder) -> None:
         """Take an amend; it arrives after its latency."""
-        way = self._assumed.way("amend", order.decision_id, order.decided_at_ns)
+        way = self._way("amend", order)
         number = self._numbers.get(order.order_decision_id)
         invalid = amend_refused(order) is not None
         if number is None or invalid or way.refused:
@@ -272,6 +300,47 @@ class SimulatedVenue:
             due.append(heappop(waiting)[1])
         return due
 
+    # -- going on -----------------------------------------------------------------------------
+
+    def go_on(
+        self, orders: Iterable[Standing], fills: Iterable[Fill], *, down_ns: int, back_ns: int
+    ) -> None:
+        """Take over from a process that stopped: its orders stand as if nothing had happened.
+
+        They meet every row that is given from now on, those that were missed first. What is sent
+        from now on leaves when the process was back, whenever it was decided.
+
+        Args:
+            orders: That were accepted and may still trade, oldest first.
+            fills: All fills so far; they say how sure the result is.
+            down_ns: When the process stopped, by our clock.
+            back_ns: When it was back.
+        """
+        self._back_ns = back_ns
+        for fill in fills:
+            self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
+        for each in orders:
+            kind = _ONCE_TRIGGERED.get(each.place.order_type) if each.triggered else None
+            order = msgspec.structs.replace(
+                each.place,
+                lots=each.place.lots - each.filled_lots,
+                order_type=each.place.order_type if kind is None else kind,
+                stop_ticks=each.place.stop_ticks if kind is None else None,
+                # It was judged when it arrived.
+                post_only=False,
+            )
+            number = len(self._placed)
+            self._placed.append(_Placed(each.place, each.fills))
+            self._numbers[order.decision_id] = number
+            refused = self._markets[order.instrument].core.place(
+                number,
+                order,
+                arrival_ns=down_ns + self._profile.clock_offset_ns,
+                response_ns=self._way("place", order).response_ns,
+            )
+            if refused is not None:
+                self._reject(order, refused, _DETAILS[refused], self._way("place", order))
+
     # -- what the ladder asks -----------------------------------------------------------------
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
@@ -289,6 +358,11 @@ class SimulatedVenue:
         return certainty_of(self._resolved, ((each.instrument, each.core) for each in self._each))
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
+        """Return a command's way; what was decided before we were back leaves then."""
+        sent_ns = max(wish.decided_at_ns, self._back_ns)
+        return self._assumed.way(command, wish.decision_id, sent_ns)
 
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
@@ -442,17 +516,21 @@ def _core(
     record: MarketRecord,
     *,
     lots: int,
+    start_ns: int,
     sessions: Sequence[tuple[int, int]],
     models: Mapping[str, object],
 ) -> MatchingCore | DrillingCore:
     """Return what matches on a record: only one in several resolutions is drilled into."""
     if not isinstance(record, StackedMarket):
-        return MatchingCore(profile, position_lots=lots, sessions=sessions, models=models)
+        return MatchingCore(
+            profile, position_lots=lots, start_ns=start_ns, sessions=sessions, models=models
+        )
     return DrillingCore(
         profile,
         instrument=symbol,
         finer=record.finer,
         position_lots=lots,
+        start_ns=start_ns,
         sessions=sessions,
         models=models,
     )
