@@ -297,7 +297,9 @@ class Dataset:
         last_ns = None if end_ns is None else end_ns - delay_ns
         for chunk, low, high in self._within(rows, first_ns, last_ns, wanted):
             when = chunk[TIME_COLUMN[self.meta.kind]]
-            yield self._columns(chunk, when + delay_ns).rows(low, high)
+            # The same array where nothing is added: what is compared with it is in the cache then.
+            arrival = when + delay_ns if delay_ns else when
+            yield self._columns(chunk, arrival).rows(low, high)
 
     def _within(
         self,
