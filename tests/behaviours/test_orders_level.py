@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.order_events import add, cancel, clear, events, fill, modify, print_of
 from tests.support.own_orders import NEVER, K, Stage, an_order
-from tieout.market.order_matching import OrderReportReason as Why
+from tieout.market.reports import ReportReason as Why
 
 BUY, SELL = 1, -1
 
@@ -48,7 +48,7 @@ def test_n19_a_post_only_order_that_would_take_is_rejected() -> None:
     taking = stage.place(5, an_order(BUY, 1, limit=101, post_only=True))
     resting = stage.place(5, an_order(BUY, 1, limit=100, post_only=True))
 
-    assert stage.ends() == [(taking, K.REJECT, Why.POST_ONLY)]
+    assert stage.ends() == [(taking, K.REJECTION, Why.POST_ONLY)]
     assert stage.core.queue_ahead(resting) == 8
 
 

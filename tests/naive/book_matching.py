@@ -37,6 +37,9 @@ class NaiveBookMatching:
     # -- what is on its way -------------------------------------------------------------------
 
     def send(self, sent: int, time: int, answer: int, kind: str, number: int, **terms: Any) -> None:
+        if kind == "place" and terms["expires"] is not None and terms["expires"] <= time:
+            # It is refused when it is sent: it could never fill.
+            return
         place = len(self.commands)
         self.commands.append(
             {"sent": sent, "time": time, "answer": answer, "kind": kind, "number": number}
@@ -96,17 +99,24 @@ class NaiveBookMatching:
             **command["terms"],
         }
         self.orders.append(order)
-        if order["expires"] is not None and order["expires"] <= time:
-            self.end(order, "expired", "date", time, known)
-        elif order["trigger"]:
-            order["state"] = "armed"
-        elif order["reduce_only"] and self.wanted(order) == 0:
+        if order["reduce_only"] and self.wanted(order) == 0:
             self.end(order, "rejected", "reduce only", time, known)
+        elif (
+            order["post_only"]
+            and not order["trigger"]
+            and self.crosses(order["side"], order["limit"])
+        ):
+            self.end(order, "rejected", "post only", time, known)
+        else:
+            if order["post_only"] or order["reduce_only"]:
+                self.tell("accepted", order["number"], time, known, order["answer"])
+            self.stand(order, time, known)
+
+    def stand(self, order: dict[str, Any], time: int, known: int) -> None:
+        if order["trigger"]:
+            order["state"] = "armed"
         elif order["post_only"]:
-            if self.crosses(order["side"], order["limit"]):
-                self.end(order, "rejected", "post only", time, known)
-            else:
-                self.rest(order)
+            self.rest(order)
         else:
             order["state"] = "wants"
             if self.whole and not self.is_crossed():
@@ -117,17 +127,19 @@ class NaiveBookMatching:
     ) -> None:
         lots, limit, stop = terms["lots"], terms["limit"], terms["stop"]
         resting = order["state"] == "resting"
-        wrong = (
-            (lots is not None and lots <= order["filled"])
-            or (limit is not None and order["limit"] is None)
-            or (stop is not None and order["state"] != "armed")
+        wrong = (limit is not None and order["limit"] is None) or (
+            stop is not None and order["state"] != "armed"
         )
         moved = limit is not None and limit != order["limit"]
         if wrong:
-            self.tell("amend refused", order["number"], time, known, answer, early=True)
+            self.tell("amend refused", order["number"], time, known, answer, early="invalid")
             return
         if moved and resting and order["post_only"] and self.crosses(order["side"], limit):
             self.tell("amend refused", order["number"], time, known, answer, early=None)
+            return
+        if lots is not None and lots <= order["filled"]:
+            order["answer"] = answer
+            self.end(order, "expired", "amended", time, known)
             return
         larger = lots is not None and lots > order["lots"]
         order.update({name: value for name, value in terms.items() if value is not None})

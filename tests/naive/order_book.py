@@ -34,12 +34,12 @@ class NaiveOrderBook:
     def lots_at(self, side: int, price: int) -> int:
         return sum(order.lots for order in self.queues.get((side, price), []))
 
-    def levels_on(self, side: int) -> list[tuple[int, int]]:
+    def levels(self, side: int) -> list[tuple[int, int]]:
         prices = sorted((price for s, price in self.queues if s == side), reverse=side == 1)
         return [(price, self.lots_at(side, price)) for price in prices]
 
     def best(self, side: int) -> int | None:
-        levels = self.levels_on(side)
+        levels = self.levels(side)
         return levels[0][0] if levels else None
 
     def queue_at(self, side: int, price: int) -> list[tuple[int, int]]:

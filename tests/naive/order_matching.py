@@ -37,7 +37,7 @@ class StampedBook(NaiveOrderBook):
 
     def offers(self, side: int, worst: int | None) -> list[tuple[int, list[NaiveOrder]]]:
         """What `side` shows at `worst` or better for who takes it, best price first."""
-        prices = [price for price, _ in self.levels_on(side)]
+        prices = [price for price, _ in self.levels(side)]
         if worst is not None:
             prices = [price for price in prices if side * price >= side * worst]
         return [(price, self.queues[side, price]) for price in prices]
@@ -78,6 +78,11 @@ class NaiveOrderMatching:
 
     def send(self, command: dict[str, Any]) -> None:
         """After all that arrive by then; a triggered order before all but others like it."""
+        if command["do"] == "place":
+            expires = command["order"]["expires"]
+            if expires is not None and expires <= command["time"]:
+                # It is refused when it is sent: it could never fill.
+                return
         place = len(
             [
                 each
@@ -212,12 +217,18 @@ class NaiveOrderMatching:
         if order["post_only"] and not auction and self.offered(order, limit):
             self.end(ends, order, "post_only", at, known)
             return
+        if ends == "rejected":
+            self.accept(order, at, known)
         whole = order["in_force"] != "fok" or self.offered(order, limit) >= self.can(order)
         if auction:
             self.look = True
         elif whole:
             self.take(order, at, known)
         self.settle(order, at, known)
+
+    def accept(self, order: dict[str, Any], at: int, known: int) -> None:
+        if order["post_only"] or order["reduce_only"]:
+            self.report("accepted", order, at, known)
 
     def settle(self, order: dict[str, Any], at: int, known: int) -> None:
         if order["state"] == "done":
@@ -278,28 +289,30 @@ class NaiveOrderMatching:
                     self.amend(order, command, at, known)
 
     def arrive(self, order: dict[str, Any], at: int, known: int) -> None:
-        if order["expires"] is not None and order["expires"] <= at:
-            self.end("expired", order, "expired", at, known)
+        if order["trigger"] is not None and not self.can(order):
+            self.end("rejected", order, "reduce_only", at, known)
         elif order["trigger"] is not None:
             order["state"] = "armed"
+            self.accept(order, at, known)
         else:
             self.enter(order, "rejected", at, known)
 
     def amend(self, order: dict[str, Any], terms: dict[str, Any], at: int, known: int) -> None:
         lots, limit, stop = terms["lots"], terms["limit"], terms["stop"]
-        bad = (
-            (lots is not None and lots <= order["filled"])
-            or (limit is not None and order["limit"] is None)
-            or (stop is not None and order["state"] != "armed")
+        bad = (limit is not None and order["limit"] is None) or (
+            stop is not None and order["state"] != "armed"
         )
         if bad:
-            self.report("amend refused", order, at, known, why="unknown")
+            self.report("amend refused", order, at, known, why="invalid")
             return
         moved = limit is not None and limit != order["limit"]
         stands = order["state"] == "resting"
         would_take = moved and not self.book.crosses() and self.offered(order, limit)
         if stands and order["post_only"] and would_take:
             self.report("amend refused", order, at, known, why="post_only")
+            return
+        if lots is not None and lots <= order["filled"]:
+            self.end("expired", order, "amended", at, known)
             return
         larger = lots is not None and lots > order["lots"]
         new = {"lots": lots, "limit": limit, "stop": stop}

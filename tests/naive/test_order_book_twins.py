@@ -54,7 +54,7 @@ def everything(book: Any) -> Any:
     return [
         (side, price, lots, book.queue_at(side, price))
         for side in (1, -1)
-        for price, lots in book.levels_on(side)
+        for price, lots in book.levels(side)
     ]
 
 
@@ -104,7 +104,7 @@ def check_levels(given_rows: list[dict[str, Any]], levels: Any) -> None:
             whole = bool(levels.last[place])
             assert levels.arrival_time_ns[place] <= number
             place += 1
-        assert held == {(s, p): lots for s in (1, -1) for p, lots in twin.levels_on(s)}
+        assert held == {(s, p): lots for s in (1, -1) for p, lots in twin.levels(s)}
     assert not levels.last[place:].any()
 
 

@@ -14,7 +14,7 @@ from tests.naive.order_book import ADD, CANCEL, CLEAR, FILL, MODIFY, TRADE
 from tests.naive.order_matching import NaiveOrderMatching
 from tests.support.order_events import events, row
 from tests.support.own_orders import NEVER, TYPES, K, a_core, an_order, terms_of
-from tieout.market.order_matching import OrderReport, OrderReportReason
+from tieout.market.reports import CoreReport, ReportReason
 from tieout.model.columns import OrderAction
 
 EXAMPLES = int(os.environ.get("TIEOUT_EXAMPLES", "400"))
@@ -58,12 +58,14 @@ settings_of = st.tuples(
     st.sampled_from([0, 3, 1000]), st.sampled_from([-4, 0, 3]), st.sampled_from([0, 0, 9])
 )
 WHY = {
-    OrderReportReason.IN_FORCE: "in_force",
-    OrderReportReason.EXPIRED: "expired",
-    OrderReportReason.POST_ONLY: "post_only",
-    OrderReportReason.REDUCE_ONLY: "reduce_only",
-    OrderReportReason.FINAL: "final",
-    OrderReportReason.UNKNOWN: "unknown",
+    ReportReason.IN_FORCE: "in_force",
+    ReportReason.EXPIRED: "expired",
+    ReportReason.POST_ONLY: "post_only",
+    ReportReason.REDUCE_ONLY: "reduce_only",
+    ReportReason.FINAL: "final",
+    ReportReason.UNKNOWN: "unknown",
+    ReportReason.INVALID: "invalid",
+    ReportReason.AMENDED: "amended",
 }
 
 
@@ -161,17 +163,17 @@ def give_command(core: Any, command: dict[str, Any]) -> None:
         )
 
 
-def driven(rows: Any, commands: list[dict[str, Any]], core: Any, cut: int) -> list[OrderReport]:
+def driven(rows: Any, commands: list[dict[str, Any]], core: Any, cut: int) -> list[CoreReport]:
     """Drive the core as the venue does: every wake answered, commands sent when they are made."""
     pieces = [rows.rows(start, start + cut) for start in range(0, len(rows), cut)]
-    found: list[OrderReport] = []
+    found: list[CoreReport] = []
 
     def advance(now: int) -> None:
         new = list(core.commit(now))
         while core.wants_rows and pieces and int(pieces[0].arrival_time_ns[0]) <= now:
             core.give(pieces.pop(0))
             new += core.commit(now)
-        new += core.answer_cancels(now)
+        new += core.answer(now)
         assert all(each.arrival_ns >= now for each in new), "a report was found too late"
         found.extend(new)
 
@@ -182,7 +184,7 @@ def driven(rows: Any, commands: list[dict[str, Any]], core: Any, cut: int) -> li
             if wake is None and pieces and (last is None or last <= limit):
                 start = int(pieces[0].arrival_time_ns[0])
                 wake = start if start <= limit else None
-            due = core.next_cancel_ns()
+            due = core.next_answer_ns()
             if due is not None and due <= limit and (wake is None or due < wake):
                 wake = due
             if wake is None:
@@ -199,7 +201,7 @@ def driven(rows: Any, commands: list[dict[str, Any]], core: Any, cut: int) -> li
     return found
 
 
-def words(report: OrderReport) -> dict[str, Any]:
+def words(report: CoreReport) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": report.order,
         "at": report.venue_time_ns,
@@ -218,9 +220,11 @@ def words(report: OrderReport) -> dict[str, Any]:
             }
         case K.TRIGGER:
             told |= {"kind": "triggered"}
-        case K.EXPIRY | K.REJECT:
+        case K.EXPIRY | K.REJECTION:
             kind = "expired" if report.kind == K.EXPIRY else "rejected"
             told |= {"kind": kind, "why": WHY[report.reason], "lots": report.lots}
+        case K.ACCEPTANCE:
+            told |= {"kind": "accepted"}
         case K.CANCEL:
             told |= {"kind": "cancelled", "lots": report.lots}
         case K.CANCEL_REFUSAL | K.AMEND_REFUSAL:
@@ -259,7 +263,7 @@ def compare(
     for command in commands:
         give_command(whole_core, command)
     whole_core.give(rows)
-    whole = [*whole_core.commit(NEVER), *whole_core.answer_cancels(NEVER)]
+    whole = [*whole_core.commit(NEVER), *whole_core.answer(NEVER)]
 
     told = [words(each) for each in found]
     assert told == twin.reports

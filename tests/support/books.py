@@ -62,7 +62,7 @@ def drive(
         if touch is None and ahead and (core.last_arrival_ns or -1) <= limit:
             first = int(ahead[0].arrival_time_ns[0])
             touch = first if first <= limit else None
-        due = core.next_cancel_ns()
+        due = core.next_answer_ns()
         if due is not None and due <= limit and (touch is None or due < touch):
             return int(due)
         return touch
@@ -74,7 +74,7 @@ def drive(
         while core.wants_rows and ahead and int(ahead[0].arrival_time_ns[0]) <= until:
             core.give(ahead.popleft())
             reports += core.commit(until)
-        reports += core.answer_cancels(until)
+        reports += core.answer(until)
         assert all(each.arrival_ns >= until for each in reports), (until, reports)
         found.extend(reports)
 
@@ -105,12 +105,13 @@ _KINDS = {
     4: "cancelled",
     5: "cancel refused",
     6: "funding",
-    7: "rejected",
-    8: "amended",
-    9: "amend refused",
+    7: "accepted",
+    8: "rejected",
+    9: "amended",
+    10: "amend refused",
 }
-_WHY = {1: "in force", 2: "date", 3: "post only", 4: "reduce only"}
-_EARLY = {5: False, 6: True, 3: None}
+_WHY = {1: "in force", 2: "date", 3: "post only", 4: "reduce only", 8: "amended"}
+_EARLY = {5: False, 6: True, 3: None, 7: "invalid"}
 
 
 def plain(report: Any) -> tuple[Any, ...]:
@@ -236,7 +237,7 @@ class Scene:
 
     def settle(self) -> Scene:
         """Let what has arrived act, as when the next row shows that its time is over."""
-        self.reports += self.core.answer_cancels(self.time + 2_000_000_000)
+        self.reports += self.core.answer(self.time + 2_000_000_000)
         return self
 
     def told(self, number: int = 0) -> list[tuple[Any, ...]]:
@@ -246,7 +247,7 @@ class Scene:
             name = plain(each)[0]
             if each.order == number and name == "fill":
                 found.append((each.price_ticks, each.lots, each.liquidity == 1))
-            elif each.order == number:
+            elif each.order == number and name != "accepted":
                 found.append((name, *(_WHY[each.reason] for _ in [0] if each.reason in _WHY)))
         return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.support.order_events import SYMBOL, events
-from tieout.market.order_matching import OrderCore, OrderReport, OrderReportKind
+from tieout.market.order_matching import OrderCore
+from tieout.market.reports import CoreReport, ReportKind
 from tieout.model.orders import AmendOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FillLevel, FundingRule, SimulationProfile
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NEVER = 1 << 61
-K = OrderReportKind
+K = ReportKind
 
 TYPES = {
     ("market", None): OrderType.MARKET,
@@ -92,7 +93,7 @@ class Stage:
 
     def __init__(self, *rows: dict[str, Any], **arguments: Any) -> None:
         self.core = a_core(**arguments)
-        self.reports: list[OrderReport] = []
+        self.reports: list[CoreReport] = []
         self._numbers = 0
         if rows:
             self.rows(*rows)
@@ -107,19 +108,19 @@ class Stage:
         """Let an order reach the venue; return its number."""
         self._numbers += 1
         self.core.place(self._numbers, order, arrival_ns=at, response_ns=response)
-        self.reports += self.core.answer_cancels(at + response)
+        self.reports += self.core.answer(at + response)
         return self._numbers
 
     def cancel(self, at: int, number: int) -> Stage:
         """Let a cancel reach the venue."""
         self.core.cancel(number, arrival_ns=at, response_ns=0)
-        self.reports += self.core.answer_cancels(at)
+        self.reports += self.core.answer(at)
         return self
 
     def amend(self, at: int, number: int, **terms: Any) -> Stage:
         """Let new terms reach the venue."""
         self.core.amend(number, terms_of(**terms), arrival_ns=at, response_ns=0)
-        self.reports += self.core.answer_cancels(at)
+        self.reports += self.core.answer(at)
         return self
 
     @property
@@ -128,18 +129,18 @@ class Stage:
         return [
             (each.order, each.lots, each.price_ticks)
             for each in self.reports
-            if each.kind == OrderReportKind.FILL
+            if each.kind == ReportKind.FILL
         ]
 
     def ends(self) -> list[tuple[int, int, int]]:
-        """(order, kind, reason) of each report that is no fill."""
+        """(order, kind, reason) of each report that is neither a fill nor an acceptance."""
         return [
             (each.order, each.kind, each.reason)
             for each in self.reports
-            if each.kind != OrderReportKind.FILL
+            if each.kind not in (ReportKind.FILL, ReportKind.ACCEPTANCE)
         ]
 
 
-def kinds(reports: Sequence[OrderReport]) -> list[int]:
+def kinds(reports: Sequence[CoreReport]) -> list[int]:
     """The kinds of reports."""
     return [each.kind for each in reports]

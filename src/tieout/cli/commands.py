@@ -108,12 +108,28 @@ def new(folder: Path, *, quiet: bool) -> list[str]:
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a sample's name.")],
+    source: Annotated[
+        str, typer.Argument(help="A CSV or Parquet file, a recording, or a sample's name.")
+    ],
     name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
-    kind: Annotated[str, typer.Option(help="trades or bars")] = "trades",
+    kind: Annotated[
+        str | None, typer.Option(help="trades or bars; of a recording book, quotes, orders, trades")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="table, binance, bybit, kraken, okx or mbo")
+    ] = "table",
     symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
     tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
     lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
+    venue_symbol: Annotated[
+        str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
+    ] = None,
+    clock_offset: Annotated[
+        str, typer.Option(help="Recordings: venue's clock minus the recorder's in ns, or measure.")
+    ] = "0",
+    instrument_id: Annotated[
+        int | None, typer.Option(help="mbo: the vendor's number, where there are several.")
+    ] = None,
     interval: Annotated[str | None, typer.Option(help="Bars only: 1m, 1h, …")] = None,
     column: Annotated[list[str], typer.Option(help="Mapping field=header; repeatable.")] = [],  # noqa: B006
     stamp: Annotated[str, typer.Option(help="Bars only: stamped at open or close.")] = "open",
@@ -137,13 +153,25 @@ def import_(
             made = history.import_sample(
                 store, source, name=name, accept_licence=accept_licence, progress=progress
             )
+        elif form != "table":
+            made = history.import_recording(
+                store,
+                Path(source),
+                name=name or Path(source).name.partition(".")[0],
+                form=form,
+                kind=kind,
+                instrument=_instrument(symbol, tick, lot, venue_symbol),
+                clock_offset_ns=_offset(clock_offset),
+                instrument_id=instrument_id,
+                progress=progress,
+            )
         else:
             made = history.import_file(
                 store,
                 Path(source),
                 name=name or Path(source).stem,
-                kind=kind,
-                instrument=_instrument(symbol, tick, lot),
+                kind=kind or "trades",
+                instrument=_instrument(symbol, tick, lot, venue_symbol),
                 interval=interval,
                 mapping=dict(_pair(each, "--column") for each in column),
                 stamp=stamp,
@@ -531,7 +559,16 @@ def _secret(value: str) -> str:
     return found
 
 
-def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa: ANN401
+def _offset(text: str) -> int | None:
+    if text == "measure":
+        return None
+    value = _decimal(text, "--clock-offset")
+    if value != int(value):
+        raise InputError(f"--clock-offset {text!r}: whole nanoseconds, or measure")
+    return int(value)
+
+
+def _instrument(symbol: str | None, tick: str | None, lot: str, venue_symbol: str | None) -> Any:  # noqa: ANN401
     from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
 
     if symbol is None or tick is None:
@@ -540,7 +577,7 @@ def _instrument(symbol: str | None, tick: str | None, lot: str) -> Any:  # noqa:
     currency = rest.partition(":")[0] or "USD"
     return Instrument(
         symbol=symbol,
-        venue_symbol=base + currency,
+        venue_symbol=venue_symbol or base + currency,
         tick_size=_decimal(tick, "--tick"),
         lot_size=_decimal(lot, "--lot"),
         currency=currency,

@@ -4,11 +4,13 @@ from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta
 from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.ranges import StoredRanges
+from tieout.history.recordings import RECORDINGS, import_recording
 from tieout.history.samples import SAMPLES, Sample, import_sample
 from tieout.history.store import Store
 
 __all__ = [
     "FIELDS",
+    "RECORDINGS",
     "SAMPLES",
     "Dataset",
     "DatasetMeta",
@@ -18,6 +20,7 @@ __all__ = [
     "StoredRanges",
     "bars_from_trades",
     "import_file",
+    "import_recording",
     "import_sample",
     "made_bars",
 ]

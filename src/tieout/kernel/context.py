@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from tieout.kernel.books import BookView
     from tieout.kernel.desk import Wish
     from tieout.kernel.loop import Kernel
     from tieout.model.bars import BarRule
@@ -128,6 +129,8 @@ class Subscriptions:
     bars: dict[tuple[str, int], BarSubscription] = field(default_factory=dict)
     trades: set[str] = field(default_factory=set)
     made: dict[tuple[str, str], BarSubscription] = field(default_factory=dict)
+    quotes: set[str] = field(default_factory=set)
+    books: set[str] = field(default_factory=set)
 
     def of(self, bars: BarStream) -> BarSubscription | None:
         """Return what bars, one or many, belong to; None when nobody asked for them."""
@@ -214,6 +217,28 @@ class KernelContext:
         self._only_declaring("trades")
         self._instrument(instrument)
         self.subscriptions.trades.add(instrument)
+
+    def quotes(self, instrument: str) -> None:
+        """Subscribe to best bids and asks; in `on_start` only."""
+        self._only_declaring("quotes")
+        self._instrument(instrument)
+        self.subscriptions.quotes.add(instrument)
+
+    def books(self, instrument: str) -> BookView:
+        """Subscribe to an instrument's book; in `on_start` only. Return its live view."""
+        self._only_declaring("books")
+        self._instrument(instrument)
+        self.subscriptions.books.add(instrument)
+        return self._kernel.books.view(instrument)
+
+    def book(self, instrument: str) -> BookView:
+        """Return the live view of a book that was subscribed to."""
+        if instrument not in self.subscriptions.books:
+            raise InputError(
+                f"{instrument}: its book is not subscribed to; call context.books({instrument!r}) "
+                "in on_start"
+            )
+        return self._kernel.books.view(instrument)
 
     def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
         """Make an indicator that is brought up to date before each `on_bar`."""

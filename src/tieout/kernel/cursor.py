@@ -5,26 +5,70 @@ from __future__ import annotations
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
-from tieout.model.columns import TradeColumns, interval_name
+from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.strategy import BarStream
 
-__all__ = ["Cursor", "are_closed_bars_of", "origin_in", "origin_of"]
+__all__ = ["Cursor", "OneStream", "are_closed_bars_of", "origin_in", "origin_of"]
 
 
-class Cursor:
+class OneStream:
+    """What all cursors over rows of one stream have in common; the merged one does it otherwise."""
+
+    __slots__ = ()
+
+    columns: Any
+    prices: Any
+
+    if TYPE_CHECKING:
+
+        @property
+        def row(self) -> int:
+            """Index of the row last taken."""
+
+    @property
+    def instrument(self) -> str:
+        """Whose row was last taken."""
+        return self.columns.instrument  # type: ignore[no-any-return]
+
+    @property
+    def parts(self) -> Sequence[MarketColumns | RecordedColumns]:
+        """The rows stream by stream."""
+        return (self.columns,)
+
+    def watched_in(self, watchers: Mapping[str, Any]) -> bool:
+        """Whether somebody watches what these rows are of."""
+        return bool(watchers.get(self.instrument))
+
+    def price_of(self, instrument: str) -> int | None:
+        """Return the last price of an instrument among the rows taken, or None."""
+        return self.prices[self.row] if instrument == self.instrument else None
+
+    def prices_into(self, marks: dict[str, int], start: int) -> None:  # noqa: ARG002
+        """Write the last price of each instrument among the rows taken, from row `start` on."""
+        price = self.prices[self.row]
+        if price is not None:
+            marks[self.instrument] = price
+
+    def seen_of(self, stream: BarStream) -> BarColumns | None:
+        """Return the closed bars of a stream among the rows taken, or None."""
+        if not are_closed_bars_of(self.columns, stream):
+            return None
+        return self.columns.rows(0, self.row + 1)  # type: ignore[no-any-return]
+
+
+class Cursor(OneStream):
     """A chunk of market rows being handled: makes the objects, knows the row.
 
     The row is read off the first column's iterator: the object maker takes from all columns in
     step, so what is left of the first tells where we are, at no cost per event.
 
     Attributes:
-        instrument: Whose row was last taken.
         arrivals: Arrival of each row.
         true_at: When each row was true: the trade's time, or the bar's close.
         prices: Price of each row in ticks: the trade's, or the bar's close.
@@ -39,14 +83,12 @@ class Cursor:
         "arrivals",
         "columns",
         "events",
-        "instrument",
         "prices",
         "true_at",
     )
 
     def __init__(self, columns: MarketColumns, tick: float) -> None:
-        self.columns = columns
-        self.instrument = columns.instrument
+        self.columns: MarketColumns = columns
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
         self._rows = len(self.arrivals)
         # None where no row has one.
@@ -116,38 +158,15 @@ class Cursor:
         """Logical origin of a row."""
         return origin_in(self.columns, row)
 
-    @property
-    def parts(self) -> Sequence[MarketColumns]:
-        """The rows stream by stream."""
-        return (self.columns,)
 
-    def watched_in(self, watchers: Mapping[str, Any]) -> bool:
-        """Whether somebody watches what these rows are of."""
-        return bool(watchers.get(self.instrument))
-
-    def price_of(self, instrument: str) -> int | None:
-        """Return the last price of an instrument among the rows taken, or None."""
-        return self.prices[self.row] if instrument == self.instrument else None
-
-    def prices_into(self, marks: dict[str, int], start: int) -> None:  # noqa: ARG002
-        """Write the last price of each instrument among the rows taken, from row `start` on."""
-        marks[self.instrument] = self.prices[self.row]
-
-    def seen_of(self, stream: BarStream) -> BarColumns | None:
-        """Return the closed bars of a stream among the rows taken, or None."""
-        if not are_closed_bars_of(self.columns, stream):
-            return None
-        return self.columns.rows(0, self.row + 1)  # type: ignore[return-value]
-
-
-def are_closed_bars_of(columns: MarketColumns, stream: BarStream) -> bool:
+def are_closed_bars_of(columns: MarketColumns | RecordedColumns, stream: BarStream) -> bool:
     """Whether rows are closed bars of a stream."""
     return (
-        type(columns) is not TradeColumns
+        type(columns) is BarColumns
         and columns.instrument == stream.instrument
-        and columns.interval_ns == stream.interval_ns  # type: ignore[union-attr]
-        and columns.rule == stream.rule  # type: ignore[union-attr]
-        and not columns.running  # type: ignore[union-attr]
+        and columns.interval_ns == stream.interval_ns
+        and columns.rule == stream.rule
+        and not columns.running
     )
 
 

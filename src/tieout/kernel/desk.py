@@ -174,6 +174,14 @@ class Desk:
             order = msgspec.structs.replace(order, time_in_force=forever, expires_at_ns=None)
         for feature, trigger in _TRIGGERED.items():
             if feature in lacks and order.order_type == OrderType[feature.name]:
+                if not self._kernel.sees_prices(order.instrument):
+                    self.deny(
+                        order,
+                        "venue_rules",
+                        f"{order.instrument}: {feature} is watched for here, on prices that no "
+                        "stream of the strategy brings; subscribe to its trades, bars or book",
+                    )
+                    return
                 self._hold(trigger(self, order))
                 return
         if Feature.MARKET_TO_LIMIT in lacks:

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import InvariantViolated
+from tieout.kernel.books import Books, handler_of, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
@@ -29,7 +30,7 @@ from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -45,6 +46,7 @@ from tieout.model.events import (
     GapSeen,
     OperatorCommand,
     OrderAmended,
+    Quote,
     RunEnded,
     RunResumed,
     RunStarted,
@@ -58,12 +60,14 @@ from tieout.strategy import Strategy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tieout.kernel.books import BookCursor, QuoteCursor
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
+    from tieout.kernel.cursor import OneStream
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
-    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
     from tieout.model.merged import MergedColumns
@@ -117,6 +121,7 @@ class Kernel:
         self.venue_profile = venue_profile
         self.desk = Desk(self, venue_profile)
         self.seen = DataChain()
+        self.books = Books({symbol: each.tick_float for symbol, each in instruments.items()})
         self.ended: RunEnded | None = None
         self.failure: Exception | None = None
         self.denied = 0
@@ -127,9 +132,10 @@ class Kernel:
         self._woke_at_ns = 0
         self._clock_ns = -1
         self._origin: Callable[[], str] = _no_origin
-        self._cursor: Cursor | None = None
-        self._under_way: Cursor | None = None
-        self._single: Trade | Bar | None = None
+        self._cursor: Cursor | BookCursor | QuoteCursor | None = None
+        self._under_way: Cursor | BookCursor | QuoteCursor | None = None
+        self._single: Trade | Bar | Quote | None = None
+        self._single_origin = ""
         self._last_prices: dict[str, int] = {}
         self._started = False
         self._settling = False
@@ -142,7 +148,10 @@ class Kernel:
         self._venue = venue
         while (given := source.next(self.timers.next_due_ns)) is not None:
             if type(given) is MarketBatch:
-                self._batch(given.columns)
+                if given.past:
+                    self.books.before(given.columns)  # type: ignore[arg-type]
+                else:
+                    self._batch(given.columns)
             elif type(given) is MergedBatch:
                 self._merged_batch(given.columns)
             else:
@@ -195,13 +204,13 @@ class Kernel:
 
     # -- market events ------------------------------------------------------------------------
 
-    def _batch(self, columns: MarketColumns) -> None:
+    def _batch(self, columns: MarketColumns | RecordedColumns) -> None:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
-        for start in range(0, len(columns), _CHUNK_ROWS):
-            part = columns.rows(start, start + _CHUNK_ROWS)
-            self._under_way = Cursor(part, self.instruments[part.instrument].tick_float)
-            self._chunk(self._under_way)
+        for cursor in self._cursors(columns):
+            self._under_way = cursor
+            self._chunk(cursor)
             self._under_way = None
+            part = cursor.columns
             self.seen.extend(part, 0, len(part))
             self._remember(part)
 
@@ -218,7 +227,17 @@ class Kernel:
             for each in part.parts:
                 self._remember(each)
 
-    def _chunk(self, cursor: Cursor) -> None:
+    def _cursors(
+        self, columns: MarketColumns | RecordedColumns
+    ) -> Iterator[Cursor | BookCursor | QuoteCursor]:
+        if not isinstance(columns, TradeColumns | BarColumns):
+            yield from self.books.cursors(columns)
+            return
+        for start in range(0, len(columns), _CHUNK_ROWS):
+            part = columns.rows(start, start + _CHUNK_ROWS)
+            yield Cursor(part, self.instruments[part.instrument].tick_float)
+
+    def _chunk(self, cursor: Cursor | BookCursor | QuoteCursor) -> None:
         arrivals = cursor.arrivals
         if arrivals[0] < self._now_ns:
             raise InvariantViolated(
@@ -247,7 +266,7 @@ class Kernel:
             else:
                 try:
                     if watched:
-                        self._watched_rows(islice(cursor.events, stop - row), handler)
+                        self._watched_rows(cursor, stop - row, handler)
                     else:
                         for event in islice(cursor.events, stop - row):
                             handler(context, event)  # type: ignore[misc]
@@ -264,18 +283,26 @@ class Kernel:
             self._cursor = None
 
     def _watched_rows(
-        self, events: Iterator[Trade | Bar], handler: Callable[[Any, Any], None] | None
+        self,
+        cursor: Cursor | BookCursor | QuoteCursor,
+        rows: int,
+        handler: Callable[[Any, Any], None] | None,
     ) -> None:
         """Show rows to the compositions first, then to the strategy, until somebody acts."""
         desk, context = self.desk, self._context
-        for event in events:
-            desk.seen(event)
+        for event in islice(cursor.events, rows):
+            if type(event) is Trade or type(event) is Bar:
+                desk.seen(event)
+            else:
+                # Of a book they look at what printed; a quote shows them nothing.
+                for each in cursor.prints():  # type: ignore[union-attr]
+                    desk.seen(each)
             if handler is not None:
                 handler(context, event)
             if context.wishes or desk.outbox or desk.told:
                 return
 
-    def _handler_of(self, cursor: Cursor) -> Callable[[Any, Any], None] | None:
+    def _handler_of(self, cursor: OneStream) -> Callable[[Any, Any], None] | None:
         """Return what rows under a cursor must be given to, or None when nobody asked."""
         handlers = [self._market_handler(each) for each in cursor.parts]
         if all(each == handlers[0] for each in handlers):
@@ -283,14 +310,18 @@ class Kernel:
         assert isinstance(cursor, MergedCursor), cursor
         return cursor.by_stream(handlers)
 
-    def _market_handler(self, columns: MarketColumns) -> Callable[[Any, Any], None] | None:
+    def _market_handler(
+        self, columns: MarketColumns | RecordedColumns
+    ) -> Callable[[Any, Any], None] | None:
         """Return what a row of this stream must be given to, or None when nobody asked."""
         if self.failure is not None:
             return None
         if type(columns) is TradeColumns:
             asked = columns.instrument in self.subscriptions.trades
             return self._strategy.on_trade if asked else None
-        return self._bar_handler(columns)  # type: ignore[arg-type]
+        if type(columns) is BarColumns:
+            return self._bar_handler(columns)
+        return handler_of(self._strategy, self.subscriptions, columns)  # type: ignore[arg-type]
 
     def _bar_handler(self, bars: BarColumns | Bar) -> Callable[[Any, Any], None] | None:
         wanted = self.subscriptions.of(bars)
@@ -336,6 +367,18 @@ class Kernel:
             self._settle()
         self._single = None
 
+    def _quote(self, quote: Quote) -> None:
+        """Give a quote that came alone to the strategy."""
+        self._single, self._single_origin = quote, self.books.quote_origin(quote)
+        self._unchained.append(quote)
+        middle = middle_of(quote)
+        if middle is not None:
+            self._last_prices[quote.instrument] = middle
+        handler = handler_of(self._strategy, self.subscriptions, quote)
+        if handler is not None:
+            self._call(handler, quote)
+        self._single = None
+
     def _only_feeds(self, event: Trade | Bar) -> bool:
         """Whether the strategy sees only the bars that are made of this event."""
         asked = self.subscriptions
@@ -354,6 +397,8 @@ class Kernel:
         match event:
             case Trade() | Bar():
                 self._market_event(event)
+            case Quote():
+                self._quote(event)
             case ClockReached() | ClockOffsetMeasured() | DataOpened():
                 pass
             case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
@@ -566,7 +611,9 @@ class Kernel:
         """Return the logical origin of the callback that is running."""
         if self._cursor is not None:
             return self._cursor.origin(self._cursor.row)
-        return origin_of(self._single) if self._single is not None else self._origin()
+        if self._single is None:
+            return self._origin()
+        return self._single_origin if type(self._single) is Quote else origin_of(self._single)  # type: ignore[arg-type]
 
     def moment(self, instrument: str) -> tuple[str, int, int | None]:
         """Return what a decision is made on: its origin, our time, and the last price seen.
@@ -575,14 +622,19 @@ class Kernel:
         """
         cursor = self._cursor
         if cursor is None:
-            return self.origin(), self._now_ns, self._last_prices.get(instrument)
+            return self.origin(), self._now_ns, self._mark(instrument)
         row = cursor.row
         return cursor.origin(row), cursor.arrivals[row], self.price_ticks(instrument)
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""
         price = None if self._cursor is None else self._cursor.price_of(instrument)
-        return self._last_prices.get(instrument) if price is None else price
+        return self._mark(instrument) if price is None else price
+
+    def _mark(self, instrument: str) -> int | None:
+        """Return the last price before the row being handled, else what its book says."""
+        price = self._last_prices.get(instrument)
+        return self.books.mark_ticks(instrument) if price is None else price
 
     def write(self, record: Any) -> None:  # noqa: ANN401 - any decision record
         """Journal a decision; it is durable before anything of it leaves."""
@@ -596,7 +648,7 @@ class Kernel:
 
     def last_prices(self) -> dict[str, int]:
         """Return the last price seen of each instrument, in ticks; the final marks at the end."""
-        return dict(self._last_prices)
+        return self._marks()
 
     def position_lots(self, instrument: str) -> int:
         """Return the signed lots our ledger holds."""
@@ -604,10 +656,27 @@ class Kernel:
 
     def equity(self) -> int:
         """Return cash plus open profit at the last prices seen, in internal money units."""
-        marks = dict(self._last_prices)
+        marks = self._marks()
         if self._cursor is not None:
             self._cursor.prices_into(marks, 0)
         return self.ledger.equity(marks)
+
+    def _marks(self) -> dict[str, int]:
+        marks = dict(self._last_prices)
+        for symbol in self.subscriptions.books - set(marks):
+            mark = self.books.mark_ticks(symbol)
+            if mark is not None:
+                marks[symbol] = mark
+        return marks
+
+    def sees_prices(self, instrument: str) -> bool:
+        """Whether the strategy's streams tell at what price an instrument trades."""
+        asked = self.subscriptions
+        return (
+            instrument in asked.trades
+            or instrument in asked.books
+            or any(symbol == instrument for symbol, _ in (*asked.bars, *asked.made))
+        )
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
@@ -667,7 +736,7 @@ class Kernel:
         self._strategy = self._make_strategy()
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
-        self._unchained: list[Trade | Bar] = []
+        self._unchained: list[Trade | Bar | Quote] = []
         self._single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
@@ -692,13 +761,13 @@ class Kernel:
             return event.arrival_time_ns - event.close_time_ns, event.warm_up
         return event.arrival_time_ns - event.venue_time_ns, False  # type: ignore[union-attr]
 
-    def _remember(self, seen: MarketColumns | Bar) -> None:
-        if type(seen) is TradeColumns or seen.running:  # type: ignore[union-attr]
+    def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
+        if not isinstance(seen, BarColumns | Bar) or seen.running:
             return
-        wanted = self.subscriptions.of(seen)  # type: ignore[arg-type]
+        wanted = self.subscriptions.of(seen)
         if wanted is None:
             return
-        wanted.remember(seen)  # type: ignore[arg-type]
+        wanted.remember(seen)
 
 
 def _origin_of_report(report: Report, order: Order) -> Callable[[], str]:

@@ -50,7 +50,7 @@ class MergedCursor(Cursor):
             self._begin_bars(self.columns, sizes)  # type: ignore[arg-type]
 
     @property
-    def instrument(self) -> str:  # type: ignore[override]
+    def instrument(self) -> str:
         """Whose row was last taken."""
         return self._instruments[self.row]
 

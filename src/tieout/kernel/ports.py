@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
@@ -33,10 +33,12 @@ class MarketBatch:
         columns: The rows. No other input of the source lies between the first and the last.
         stored: True when the rows are named by a fingerprint already in the journal; False when
             they are new to the world and the journal must keep them.
+        past: Rows of a book from before the start: it begins with them, and nobody is told.
     """
 
-    columns: MarketColumns
+    columns: MarketColumns | RecordedColumns
     stored: bool
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Venue(Protocol):
 class MarketRecord(Protocol):
     """The market that a simulated venue matches on, in arrival order."""
 
-    def fetch(self, until_ns: int) -> MarketColumns | None:
+    def fetch(self, until_ns: int) -> MarketColumns | RecordedColumns | None:
         """Return the next rows, or None when none with arrival ≤ until are there (yet).
 
         A record read from disk may return rows that reach beyond `until_ns`.

@@ -5,13 +5,15 @@ from tieout.market.bars import EACH_TRADE, BarMaker, MadeBars
 from tieout.market.chain import DataChain
 from tieout.market.drilldown import Band, DrillingCore
 from tieout.market.finer import DataBreak, FinerMarket, with_gaps
-from tieout.market.matching import CoreReport, MatchingCore, ReportKind
+from tieout.market.matching import MatchingCore
 from tieout.market.merging import Window, merged_windows
+from tieout.market.reports import REASONS, CoreReport, ReportKind
 from tieout.market.resolution import ASSUMED, resolution_name
 
 __all__ = [
     "ASSUMED",
     "EACH_TRADE",
+    "REASONS",
     "Band",
     "BarMaker",
     "CoreReport",

@@ -85,15 +85,14 @@ FILLED: Final = 10
 ANSWER: Final = 11
 POST_ONLY: Final = 12
 REDUCE_ONLY: Final = 13
-EXPIRES: Final = 14
-AHEAD: Final = 15
+AHEAD: Final = 14
 """Microlots of others ahead of it at its level."""
-TRADED: Final = 16
+TRADED: Final = 15
 """Microlots printed at its level since the level was last told."""
-REFERENCE: Final = 17
+REFERENCE: Final = 16
 """Mid when it first met the book, in microticks; 0: not met."""
-HALF_SPREAD: Final = 18
-ORDER_WIDTH: Final = 19
+HALF_SPREAD: Final = 17
+ORDER_WIDTH: Final = 18
 
 # phases of an order
 WAITING: Final = 1
@@ -138,51 +137,12 @@ TAKEN_KEY: Final = 1
 TAKEN_LOTS: Final = 2
 TAKEN_WIDTH: Final = 3
 
-# out
-OUT_KIND: Final = 0
-OUT_ORDER: Final = 1
-OUT_ARRIVAL: Final = 2
-OUT_MOMENT: Final = 3
-OUT_RANK: Final = 4
-OUT_SEQUENCE: Final = 5
-OUT_VENUE_TIME: Final = 6
-OUT_LOTS: Final = 7
-OUT_PRICE: Final = 8
-OUT_REFERENCE: Final = 9
-OUT_HALF_SPREAD: Final = 10
-OUT_LIQUIDITY: Final = 11
-OUT_REASON: Final = 12
+# out: the first columns, the kinds and the reasons are those of `_layout`
 OUT_MID: Final = 13
 """The reference in microticks; 0: none."""
 OUT_AHEAD: Final = 14
 """Microlots ahead of a maker just before the event that filled it."""
 OUT_WIDTH: Final = 15
-
-# out kinds, as of the core on prints and bars
-FILL_REPORT: Final = 1
-TRIGGER_REPORT: Final = 2
-EXPIRY_REPORT: Final = 3
-CANCEL_REPORT: Final = 4
-CANCEL_REFUSAL: Final = 5
-FUNDING_REPORT: Final = 6
-REJECT_REPORT: Final = 7
-AMEND_REPORT: Final = 8
-AMEND_REFUSAL: Final = 9
-
-NO_REASON: Final = 0
-IN_FORCE_REASON: Final = 1
-EXPIRED_REASON: Final = 2
-POST_ONLY_REASON: Final = 3
-REDUCE_ONLY_REASON: Final = 4
-FINAL_REASON: Final = 5
-UNKNOWN_REASON: Final = 6
-
-FUNDING_RANK: Final = 0
-EVENT_RANK: Final = 1
-ARRIVAL_RANK: Final = 2
-
-MAKER: Final = 1
-TAKER: Final = 2
 
 # why a commit stopped, beside the reasons of the book
 COMMITTED: Final = 0

@@ -22,15 +22,10 @@ from tieout.market._book_matching_layout import (
     AHEAD,
     ALL_OR_NOTHING,
     AMEND_COMMAND,
-    AMEND_REFUSAL,
-    AMEND_REPORT,
     ANSWER,
     ARMED,
-    ARRIVAL_RANK,
     AT_ONCE,
     CANCEL_COMMAND,
-    CANCEL_REFUSAL,
-    CANCEL_REPORT,
     CLOCK,
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -43,29 +38,19 @@ from tieout.market._book_matching_layout import (
     COMMAND_WIDTH,
     COMMANDS_START,
     DONE,
-    EVENT_RANK,
-    EXPIRED_REASON,
-    EXPIRES,
-    EXPIRY_REPORT,
     FALLS,
-    FILL_REPORT,
     FILLED,
-    FINAL_REASON,
     FUNDING_ANSWER,
     FUNDING_INTERVAL,
-    FUNDING_RANK,
-    FUNDING_REPORT,
     HALF_SPREAD,
     HUNGRY,
     HUNGRY_COUNT,
-    IN_FORCE_REASON,
     KIND,
     LAG,
     LAST_PRINT,
     LIMIT,
     LIMIT_KIND,
     LOTS,
-    MAKER,
     MODEL,
     NEXT_DUE,
     NEXT_FUNDING,
@@ -76,22 +61,9 @@ from tieout.market._book_matching_layout import (
     ORDER_WIDTH,
     ORDERS_START,
     OUT_AHEAD,
-    OUT_ARRIVAL,
     OUT_COUNT,
-    OUT_HALF_SPREAD,
-    OUT_KIND,
-    OUT_LIQUIDITY,
-    OUT_LOTS,
     OUT_MID,
-    OUT_MOMENT,
-    OUT_ORDER,
-    OUT_PRICE,
-    OUT_RANK,
-    OUT_REASON,
-    OUT_REFERENCE,
-    OUT_SEQUENCE,
     OUT_START,
-    OUT_VENUE_TIME,
     OUT_WIDTH,
     OWN_BEST,
     OWN_LOW,
@@ -99,11 +71,8 @@ from tieout.market._book_matching_layout import (
     PLACE_COMMAND,
     POSITION,
     POST_ONLY,
-    POST_ONLY_REASON,
     REDUCE_ONLY,
-    REDUCE_ONLY_REASON,
     REFERENCE,
-    REJECT_REPORT,
     RESTING,
     RISES,
     SEQUENCE,
@@ -117,19 +86,54 @@ from tieout.market._book_matching_layout import (
     TAKEN_ROW,
     TAKEN_START,
     TAKEN_WIDTH,
-    TAKER,
     TAKING,
     TO_LIMIT_KIND,
     TOUCHING,
     TRADED,
     TRIGGER,
-    TRIGGER_REPORT,
     TWICE_POWER,
-    UNKNOWN_REASON,
     WAITING,
     WHOLE,
 )
 from tieout.market._compile import compiled_inner
+from tieout.market._layout import (
+    ACCEPTANCE,
+    AMEND_REFUSAL,
+    AMEND_REPORT,
+    AMENDED_REASON,
+    ARRIVAL_RANK,
+    CANCEL_REFUSAL,
+    CANCEL_REPORT,
+    EVENT_RANK,
+    EXPIRED_REASON,
+    EXPIRY_REPORT,
+    FILL_REPORT,
+    FINAL_REASON,
+    FUNDING_RANK,
+    FUNDING_REPORT,
+    IN_FORCE_REASON,
+    INVALID_REASON,
+    MAKER,
+    OUT_ARRIVAL,
+    OUT_HALF_SPREAD,
+    OUT_KIND,
+    OUT_LIQUIDITY,
+    OUT_LOTS,
+    OUT_MOMENT,
+    OUT_ORDER,
+    OUT_PRICE,
+    OUT_RANK,
+    OUT_REASON,
+    OUT_REFERENCE,
+    OUT_SEQUENCE,
+    OUT_VENUE_TIME,
+    POST_ONLY_REASON,
+    REDUCE_ONLY_REASON,
+    REJECTION,
+    TAKER,
+    TRIGGER_REPORT,
+    UNKNOWN_REASON,
+)
 from tieout.market._queues_compiled import MICRO, ahead_after_change
 
 if TYPE_CHECKING:
@@ -652,20 +656,23 @@ def arrive(desk: Array, book: Array, number: int, time: int, known: int) -> None
         return
     base = move_to_back(desk, base)
     side = desk[base + SIDE]
-    if desk[base + EXPIRES] <= time:
-        end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time, known, ARRIVAL_RANK)
+    if desk[base + REDUCE_ONLY] == 1 and wanted_lots(desk, base) == 0:
+        end_order(desk, base, REJECTION, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
         return
-    if desk[base + TRIGGER] != NO_TRIGGER:
+    is_armed = desk[base + TRIGGER] != NO_TRIGGER
+    if desk[base + POST_ONLY] == 1 and not is_armed:
+        if would_take(book, side, desk[base + LIMIT]):
+            end_order(desk, base, REJECTION, POST_ONLY_REASON, time, known, ARRIVAL_RANK)
+            return
+        rest(desk, book, base)
+    if desk[base + POST_ONLY] == 1 or desk[base + REDUCE_ONLY] == 1:
+        # Of every other order acceptance is certain, and told by whoever sent it.
+        answer = desk[base + ANSWER]
+        report(desk, ACCEPTANCE, number, answer, time, known, ARRIVAL_RANK)
+    if is_armed:
         desk[base + PHASE] = ARMED
         return
-    if desk[base + REDUCE_ONLY] == 1 and wanted_lots(desk, base) == 0:
-        end_order(desk, base, REJECT_REPORT, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
-        return
-    if desk[base + POST_ONLY] == 1:
-        if would_take(book, side, desk[base + LIMIT]):
-            end_order(desk, base, REJECT_REPORT, POST_ONLY_REASON, time, known, ARRIVAL_RANK)
-        else:
-            rest(desk, book, base)
+    if desk[base + PHASE] == RESTING:
         return
     desk[base + PHASE] = TAKING if desk[base + KIND] == LIMIT_KIND else HUNGRY
     if is_open_to_takers(desk, book):
@@ -701,12 +708,8 @@ def amend(
         return
     side = desk[base + SIDE]
     phase = desk[base + PHASE]
-    if (
-        (lots != 0 and lots <= desk[base + FILLED])
-        or (limit != 0 and desk[base + LIMIT] == 0)
-        or (stop != 0 and phase != ARMED)
-    ):
-        refuse(desk, AMEND_REFUSAL, number, UNKNOWN_REASON, answer, time, known)
+    if (limit != 0 and desk[base + LIMIT] == 0) or (stop != 0 and phase != ARMED):
+        refuse(desk, AMEND_REFUSAL, number, INVALID_REASON, answer, time, known)
         return
     is_moved = limit != 0 and limit != desk[base + LIMIT]
     if (
@@ -716,6 +719,11 @@ def amend(
         and would_take(book, side, limit)
     ):
         refuse(desk, AMEND_REFUSAL, number, POST_ONLY_REASON, answer, time, known)
+        return
+    if lots != 0 and lots <= desk[base + FILLED]:
+        # All that is wanted has filled; the answer to the amend says so.
+        desk[base + ANSWER] = answer
+        end_order(desk, base, EXPIRY_REPORT, AMENDED_REASON, time, known, ARRIVAL_RANK)
         return
     is_larger = lots > desk[base + LOTS]
     if lots != 0:

@@ -10,6 +10,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._compile import uncounted_inner
+from tieout.market._layout import (
+    ACCEPTANCE,
+    AMEND_REFUSAL,
+    AMEND_REPORT,
+    AMENDED_REASON,
+    ARRIVAL_RANK,
+    CANCEL_REFUSAL,
+    CANCEL_REPORT,
+    EVENT_RANK,
+    EXPIRED_REASON,
+    EXPIRY_REPORT,
+    FILL_REPORT,
+    FINAL_REASON,
+    FUNDING_RANK,
+    FUNDING_REPORT,
+    IN_FORCE_REASON,
+    INVALID_REASON,
+    MAKER,
+    OUT_ARRIVAL,
+    OUT_HALF_SPREAD,
+    OUT_KIND,
+    OUT_LIQUIDITY,
+    OUT_LOTS,
+    OUT_MOMENT,
+    OUT_ORDER,
+    OUT_PRICE,
+    OUT_RANK,
+    OUT_REASON,
+    OUT_REFERENCE,
+    OUT_SEQUENCE,
+    OUT_VENUE_TIME,
+    POST_ONLY_REASON,
+    REDUCE_ONLY_REASON,
+    REJECTION,
+    TAKER,
+    UNKNOWN_REASON,
+)
 from tieout.market._order_book_compiled import best_key, lots_at
 from tieout.market._order_book_layout import (
     HEAD,
@@ -28,14 +65,9 @@ from tieout.market._order_matching_layout import (
     AHEAD,
     ALL_OR_NOTHING,
     AMEND_COMMAND,
-    AMEND_REFUSAL,
-    AMEND_REPORT,
     ARMED,
-    ARRIVAL_RANK,
     BACK,
     CANCEL_COMMAND,
-    CANCEL_REFUSAL,
-    CANCEL_REPORT,
     CLEARED,
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -50,30 +82,20 @@ from tieout.market._order_matching_layout import (
     COMMAND_WIDTH,
     DONE,
     ENTER_COMMAND,
-    EVENT_RANK,
     EXPIRE_COMMAND,
-    EXPIRED_REASON,
-    EXPIRES,
-    EXPIRY_REPORT,
     FALLS,
-    FILL_REPORT,
     FILLED,
-    FINAL_REASON,
     FUNDING_ANSWER,
     FUNDING_INTERVAL,
-    FUNDING_RANK,
-    FUNDING_REPORT,
     HALF_SPREAD,
     HUNGRY,
     IN_FORCE,
-    IN_FORCE_REASON,
     KIND,
     LAG,
     LAST_PRINT,
     LATEST,
     LIMIT,
     LIMIT_KIND,
-    MAKER,
     MID,
     NEXT_DUE,
     NEXT_FUNDING,
@@ -82,21 +104,8 @@ from tieout.market._order_matching_layout import (
     NUMBER,
     OBEYED,
     OUT_AHEAD,
-    OUT_ARRIVAL,
     OUT_COUNT,
-    OUT_HALF_SPREAD,
-    OUT_KIND,
-    OUT_LIQUIDITY,
-    OUT_LOTS,
     OUT_MID,
-    OUT_MOMENT,
-    OUT_ORDER,
-    OUT_PRICE,
-    OUT_RANK,
-    OUT_REASON,
-    OUT_REFERENCE,
-    OUT_SEQUENCE,
-    OUT_VENUE_TIME,
     OUT_WIDTH,
     OWN_BEST,
     OWN_COUNT,
@@ -109,10 +118,7 @@ from tieout.market._order_matching_layout import (
     PLACE_COMMAND,
     POSITION,
     POST_ONLY,
-    POST_ONLY_REASON,
     REDUCE_ONLY,
-    REDUCE_ONLY_REASON,
-    REJECT_REPORT,
     RESTING,
     RISES,
     SEQUENCE,
@@ -120,11 +126,9 @@ from tieout.market._order_matching_layout import (
     STAYS,
     STOP,
     STOP_TRIGGER,
-    TAKER,
     TO_LIMIT_KIND,
     TRIGGER,
     TRIGGERED,
-    UNKNOWN_REASON,
     WAITING,
 )
 
@@ -337,6 +341,8 @@ def rest(desk: Desk, shelf: Shelf, base: int) -> None:
     own[base + AHEAD] = lots_at(book, levels, ladder, (1 - side) // 2, side * own[base + LIMIT])
     own[base + BACK] = state[CLEARED]
     if state[CLEARED] == 1:
+        # Where it stands is not known before the book is whole.
+        own[base + AHEAD] = 0
         state[PENDING] = 1
 
 
@@ -380,12 +386,22 @@ def enter(
     if own[base + POST_ONLY] == 1 and is_open and lots_within(shelf, row, bound, 1) > 0:
         end_order(desk, base, ends, POST_ONLY_REASON, venue_time, known, rank)
         return
+    if ends == REJECTION:
+        accept(desk, base, venue_time, known)
     in_force = own[base + IN_FORCE]
     if is_open and (in_force != ALL_OR_NOTHING or lots_within(shelf, row, bound, most) == most):
         take(desk, shelf, base, bound, venue_time, known, rank)
     if not is_open:
         state[PENDING] = 1
     settle_rest(desk, shelf, base, venue_time, known, rank)
+
+
+@uncounted_inner
+def accept(desk: Desk, base: int, time: int, known: int) -> None:
+    """Report that an order is accepted that might not have been; of any other it is certain."""
+    _, own, _, _ = desk
+    if own[base + POST_ONLY] == 1 or own[base + REDUCE_ONLY] == 1:
+        report(desk, ACCEPTANCE, own[base + NUMBER], time, known, ARRIVAL_RANK, 0)
 
 
 @uncounted_inner
@@ -411,12 +427,13 @@ def settle_rest(
 def arrive(desk: Desk, shelf: Shelf, base: int, time: int, known: int) -> None:
     """Let an order reach the venue."""
     _, own, _, _ = desk
-    if own[base + EXPIRES] <= time:
-        end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time, known, ARRIVAL_RANK)
+    if own[base + TRIGGER] != NO_TRIGGER and fillable(desk, base) == 0:
+        end_order(desk, base, REJECTION, REDUCE_ONLY_REASON, time, known, ARRIVAL_RANK)
     elif own[base + TRIGGER] != NO_TRIGGER:
         own[base + PHASE] = ARMED
+        accept(desk, base, time, known)
     else:
-        enter(desk, shelf, base, REJECT_REPORT, time, known, ARRIVAL_RANK)
+        enter(desk, shelf, base, REJECTION, time, known, ARRIVAL_RANK)
 
 
 @uncounted_inner
@@ -435,12 +452,8 @@ def amend(
     number = own[base + NUMBER]
     side = own[base + SIDE]
     phase = own[base + PHASE]
-    if (
-        (lots != 0 and lots <= own[base + FILLED])
-        or (limit != 0 and own[base + LIMIT] == 0)
-        or (stop != 0 and phase != ARMED)
-    ):
-        report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, UNKNOWN_REASON)
+    if (limit != 0 and own[base + LIMIT] == 0) or (stop != 0 and phase != ARMED):
+        report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, INVALID_REASON)
         return
     is_moved = limit != 0 and limit != own[base + LIMIT]
     if (
@@ -451,6 +464,10 @@ def amend(
         and lots_within(shelf, (1 + side) // 2, -side * limit, 1) > 0
     ):
         report(desk, AMEND_REFUSAL, number, time, known, ARRIVAL_RANK, POST_ONLY_REASON)
+        return
+    if lots != 0 and lots <= own[base + FILLED]:
+        # All that is wanted has filled.
+        end_order(desk, base, EXPIRY_REPORT, AMENDED_REASON, time, known, ARRIVAL_RANK)
         return
     is_larger = lots > own[base + OWN_LOTS]
     if lots != 0:

@@ -9,6 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._compile import inlined, uncounted, uncounted_inner
+from tieout.market._layout import (
+    EVENT_RANK,
+    EXPIRY_REPORT,
+    MAKER,
+    REDUCE_ONLY_REASON,
+    TRIGGER_REPORT,
+)
 from tieout.market._order_book_compiled import apply_event, best_key, shortage, slot_of
 from tieout.market._order_book_layout import (
     APPLIED,
@@ -61,8 +68,6 @@ from tieout.market._order_matching_layout import (
     COMMITTED,
     CURSOR,
     ENTER_COMMAND,
-    EVENT_RANK,
-    EXPIRY_REPORT,
     FALLS,
     FUNDING_INTERVAL,
     HUNGRY,
@@ -76,7 +81,6 @@ from tieout.market._order_matching_layout import (
     LEFT_TIME,
     LIMIT,
     LIMIT_KIND,
-    MAKER,
     NEEDED,
     NEXT_DUE,
     NEXT_TIME,
@@ -91,7 +95,6 @@ from tieout.market._order_matching_layout import (
     OWN_WIDTH,
     PENDING,
     PHASE,
-    REDUCE_ONLY_REASON,
     RESTING,
     RISES,
     SCANNED,
@@ -99,7 +102,6 @@ from tieout.market._order_matching_layout import (
     STOP,
     STOP_TRIGGER,
     TRIGGER,
-    TRIGGER_REPORT,
     TRIGGERED,
 )
 

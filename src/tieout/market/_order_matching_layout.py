@@ -79,17 +79,16 @@ FILLED: Final = 10
 ANSWER: Final = 11
 POST_ONLY: Final = 12
 REDUCE_ONLY: Final = 13
-EXPIRES: Final = 14
-OWN_STAMP: Final = 15
+OWN_STAMP: Final = 14
 """Orders of its level with this stamp or an earlier one are ahead of it."""
-AHEAD: Final = 16
+AHEAD: Final = 15
 """Their lots."""
-BACK: Final = 17
+BACK: Final = 16
 """1: it is put at the back of its level when the book is whole again."""
-MID: Final = 18
+MID: Final = 17
 """Mid when it met the book, in microticks; 0: a side was empty."""
-HALF_SPREAD: Final = 19
-OWN_WIDTH: Final = 20
+HALF_SPREAD: Final = 18
+OWN_WIDTH: Final = 19
 
 # phases
 WAITING: Final = 1
@@ -134,50 +133,11 @@ EXPIRE_COMMAND: Final = 4
 ENTER_COMMAND: Final = 5
 """A triggered order enters the book."""
 
-# out
-OUT_KIND: Final = 0
-OUT_ORDER: Final = 1
-OUT_ARRIVAL: Final = 2
-OUT_MOMENT: Final = 3
-OUT_RANK: Final = 4
-OUT_SEQUENCE: Final = 5
-OUT_VENUE_TIME: Final = 6
-OUT_LOTS: Final = 7
-OUT_PRICE: Final = 8
-OUT_REFERENCE: Final = 9
-OUT_HALF_SPREAD: Final = 10
-OUT_LIQUIDITY: Final = 11
-OUT_REASON: Final = 12
+# out: the first columns, the kinds and the reasons are those of `_layout`
 OUT_MID: Final = 13
 OUT_AHEAD: Final = 14
 """Microlots ahead of a maker just before the row that filled it."""
 OUT_WIDTH: Final = 15
-
-# out kinds, reasons and ranks are those of the other cores
-FILL_REPORT: Final = 1
-TRIGGER_REPORT: Final = 2
-EXPIRY_REPORT: Final = 3
-CANCEL_REPORT: Final = 4
-CANCEL_REFUSAL: Final = 5
-FUNDING_REPORT: Final = 6
-REJECT_REPORT: Final = 7
-AMEND_REPORT: Final = 8
-AMEND_REFUSAL: Final = 9
-
-NO_REASON: Final = 0
-IN_FORCE_REASON: Final = 1
-EXPIRED_REASON: Final = 2
-POST_ONLY_REASON: Final = 3
-REDUCE_ONLY_REASON: Final = 4
-FINAL_REASON: Final = 5
-UNKNOWN_REASON: Final = 6
-
-FUNDING_RANK: Final = 0
-EVENT_RANK: Final = 1
-ARRIVAL_RANK: Final = 2
-
-MAKER: Final = 1
-TAKER: Final = 2
 
 # why a commit stopped, beside what the book lacks
 COMMITTED: Final = 0

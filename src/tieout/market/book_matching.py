@@ -6,12 +6,12 @@ instrument and does not care which.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 
-from tieout.errors import DataError, OrderRefused, SettingsError
+from tieout.errors import DataError, SettingsError
 from tieout.market import _book_layout as book_at
 from tieout.market import _book_matching_layout as at
 from tieout.market._book_matching_compiled import (
@@ -20,9 +20,13 @@ from tieout.market._book_matching_compiled import (
     scan_book,
     send,
 )
-from tieout.market.book import WINDOW_TICKS, BookArrays, book_columns
+from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
+from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
+from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
 from tieout.market.queues import QueueModel
-from tieout.model.orders import OrderType, TimeInForce
+from tieout.market.reports import book_reports
+from tieout.market.sessions import Sessions
+from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -31,15 +35,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.market.book import BookBreak
+    from tieout.market.finer import DataBreak
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import BookColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
     Array = NDArray[np.int64]
 
-__all__ = ["BookCore", "BookReport", "BookReportKind", "BookReportReason"]
-
-FEED_LATENCY_NS_MAX: Final = 1_000_000_000
+__all__ = ["BookCore"]
 
 _NEVER: Final = book_at.NEVER
 _PARTS: Final = (
@@ -55,91 +59,8 @@ _FIRST_ROOM: Final = {
     at.TAKEN_ROOM: 256,
 }
 _KEPT_CHUNKS = 4
+_RESOLUTION: Final = "book"
 _AHEAD_ROWS = 4096
-_TICKS_MAX: Final = 2**40
-"""Prices above this in ticks would not fit as microticks."""
-
-# How an order type meets the book: what it becomes, and what it waits for.
-_TYPES: Final = {
-    OrderType.MARKET: (at.MARKET_KIND, at.NO_TRIGGER),
-    OrderType.LIMIT: (at.LIMIT_KIND, at.NO_TRIGGER),
-    OrderType.STOP_MARKET: (at.MARKET_KIND, at.STOP_TRIGGER),
-    OrderType.STOP_LIMIT: (at.LIMIT_KIND, at.STOP_TRIGGER),
-    OrderType.MARKET_IF_TOUCHED: (at.MARKET_KIND, at.TOUCH_TRIGGER),
-    OrderType.LIMIT_IF_TOUCHED: (at.LIMIT_KIND, at.TOUCH_TRIGGER),
-    OrderType.MARKET_TO_LIMIT: (at.TO_LIMIT_KIND, at.NO_TRIGGER),
-}
-_TIMES: Final = {
-    TimeInForce.GOOD_TILL_CANCEL: at.STAYS,
-    TimeInForce.GOOD_TILL_DATE: at.STAYS,
-    TimeInForce.DAY: at.STAYS,
-    TimeInForce.IMMEDIATE_OR_CANCEL: at.ONE_EVENT,
-    TimeInForce.FILL_OR_KILL: at.ALL_OR_NOTHING,
-}
-
-
-class BookReportKind:
-    """Kinds of `BookReport`; the numbers are those of the other cores."""
-
-    FILL = at.FILL_REPORT
-    TRIGGER = at.TRIGGER_REPORT
-    EXPIRY = at.EXPIRY_REPORT
-    CANCEL = at.CANCEL_REPORT
-    CANCEL_REFUSAL = at.CANCEL_REFUSAL
-    FUNDING = at.FUNDING_REPORT
-    REJECT = at.REJECT_REPORT
-    AMEND = at.AMEND_REPORT
-    AMEND_REFUSAL = at.AMEND_REFUSAL
-
-
-class BookReportReason:
-    """Why an order ended, or a command was refused; the numbers are those of the other cores."""
-
-    NONE = at.NO_REASON
-    IN_FORCE = at.IN_FORCE_REASON
-    EXPIRED = at.EXPIRED_REASON
-    POST_ONLY = at.POST_ONLY_REASON
-    REDUCE_ONLY = at.REDUCE_ONLY_REASON
-    FINAL = at.FINAL_REASON
-    UNKNOWN = at.UNKNOWN_REASON
-
-
-class BookReport(msgspec.Struct, frozen=True, gc=False):
-    """A row of `out`, in the order of its fields.
-
-    Attributes:
-        kind: `BookReportKind` value.
-        order: The order's number; 0 of FUNDING.
-        arrival_ns: When we know it.
-        moment_ns, rank, sequence: What comes first among reports known at one time.
-        venue_time_ns: When it was true.
-        lots: Of FILL: of this fill; of AMEND: the new total; of what ends an order: filled before.
-        price_ticks: Of FILL; of AMEND the limit; of FUNDING the mark.
-        reference_ticks: Of FILL: the reference in whole ticks, rounded so that the shift from it is
-            not made smaller; of AMEND the trigger.
-        half_spread_microticks: Of a taker's FILL: the part of its shift that is half the spread.
-        liquidity: `Liquidity` value.
-        reason: `BookReportReason` value.
-        reference_microticks: Of FILL: exactly the mid when the order met the book, or a maker's
-            own price.
-        queue_ahead_microlots: Of a maker's FILL: what the model had ahead of it just before.
-    """
-
-    kind: int
-    order: int
-    arrival_ns: int
-    moment_ns: int
-    rank: int
-    sequence: int
-    venue_time_ns: int
-    lots: int
-    price_ticks: int
-    reference_ticks: int
-    half_spread_microticks: int
-    liquidity: int
-    reason: int
-    reference_microticks: int
-    queue_ahead_microlots: int
 
 
 class BookCore:
@@ -148,6 +69,8 @@ class BookCore:
     Args:
         profile: Latency of funding reports, and the funding rule; fill levels below do not matter.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: As in `MatchingCore`.
+        sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         queue: How the queue ahead of a resting order thins out.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
@@ -162,12 +85,16 @@ class BookCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
+        sessions: Sequence[tuple[int, int]] = (),
         queue: QueueModel | None = None,
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
         window_ticks: int = WINDOW_TICKS,
     ) -> None:
         if feed_latency_ns_max < 0:
             raise SettingsError(f"feed latency {feed_latency_ns_max} ns; allowed: 0 or more")
+        self._sessions = Sessions(sessions)
+        self._resets = Resets()
         model = queue or QueueModel()
         self._book = BookArrays(window_ticks)
         self._desk = np.zeros(at.DESK_WIDTH, np.int64)
@@ -175,13 +102,13 @@ class BookCore:
         self._make_room(_FIRST_ROOM)
         for place, value in (
             (at.POSITION, position_lots),
-            (at.NEXT_FUNDING, -1),
-            (at.FUNDING_ANSWER, profile.response_latency_ns),
+            (at.NEXT_FUNDING, first_funding_ns(profile, start_ns)),
+            (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.CLOCK, -_NEVER),
             (at.WHOLE, 1),
             (at.MODEL, int(model.kind)),
             (at.TWICE_POWER, model.twice_power),
-            (at.LAG, feed_latency_ns_max),
+            (at.LAG, feed_latency_ns_max - profile.clock_offset_ns),
             (at.OWN_BEST, -_NEVER),
             (at.OWN_BEST + 1, -_NEVER),
             (at.OWN_LOW, _NEVER),
@@ -209,47 +136,30 @@ class BookCore:
 
     # -- orders -------------------------------------------------------------------------------
 
-    @staticmethod
-    def refusal(order: PlaceOrder) -> str | None:
-        """Return why this core cannot hold an order, or None."""
-        if order.order_type not in _TYPES:
-            return f"order type {OrderType(order.order_type).name} does not meet a book as it is"
-        if order.time_in_force not in _TIMES:
-            return f"time in force {TimeInForce(order.time_in_force).name} needs an auction"
-        kind, trigger = _TYPES[OrderType(order.order_type)]
-        for name, needed, value in (
-            ("limit", kind == at.LIMIT_KIND, order.limit_ticks),
-            ("trigger", trigger != at.NO_TRIGGER, order.stop_ticks),
-        ):
-            if needed != (value is not None):
-                return f"{name} price {value}; the type has {'one' if needed else 'none'}"
-            if value is not None and not 0 < value <= _TICKS_MAX:
-                return f"{name} price {value} ticks; allowed: 1 … {_TICKS_MAX}"
-        if not 0 < order.lots <= book_at.LOTS_MAX:
-            return f"{order.lots} lots; allowed: 1 … {book_at.LOTS_MAX}"
-        at_once = _TIMES[TimeInForce(order.time_in_force)] != at.STAYS
-        if order.post_only and (kind != at.LIMIT_KIND or at_once):
-            return "post-only; allowed: a limit order that may rest"
-        if order.display_lots is not None:
-            return "display quantity; a part of an order is shown by sending parts"
-        return None
-
-    def place(self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int) -> None:
+    def place(
+        self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int
+    ) -> str | None:
         """Let an order travel to the venue.
 
         Args:
             number: Names it in reports.
             order: Its terms.
             arrival_ns: Venue time at the matching engine.
-            response_ns: From there to us.
+            response_ns: What is added to a venue time to know it by our clock.
+
+        Returns:
+            None, or why it is refused on arrival: `expired`, `no_session`. A post-only or
+            reduce-only order is accepted or rejected by a report of its own.
 
         Raises:
-            OrderRefused: This core cannot hold such an order; see `refusal`.
+            OrderRefused: A book cannot hold such an order; see `book_refusal`.
         """
-        refused = self.refusal(order)
-        if refused is not None:
-            raise OrderRefused(f"{order.instrument}: {refused}")
-        kind, trigger = _TYPES[OrderType(order.order_type)]
+        check_holds(order)
+        life = life_of(order, arrival_ns, self._sessions)
+        if isinstance(life, str):
+            return life
+        expires_ns = life[1]
+        kind, trigger = KINDS[int(order.order_type)]
         count = self._view[at.ORDER_COUNT]
         if count == self._view[at.ORDER_ROOM]:
             self._make_room({at.ORDER_ROOM: 2 * count})
@@ -263,21 +173,21 @@ class BookCore:
             (at.PHASE, at.WAITING),
             (at.KIND, kind),
             (at.TRIGGER, trigger),
-            (at.AT_ONCE, _TIMES[TimeInForce(order.time_in_force)]),
+            (at.AT_ONCE, AT_ONCE[int(order.time_in_force)]),
             (at.LOTS, order.lots),
             (at.LIMIT, order.limit_ticks or 0),
             (at.STOP, order.stop_ticks or 0),
             (at.ANSWER, response_ns),
             (at.POST_ONLY, order.post_only),
             (at.REDUCE_ONLY, order.reduce_only),
-            (at.EXPIRES, _NEVER if order.expires_at_ns is None else order.expires_at_ns),
         ):
             row[place] = value
         self._view[at.ORDER_COUNT] = count + 1
         self._send(at.PLACE_COMMAND, number, arrival_ns, response_ns)
-        if order.expires_at_ns is not None:
+        if expires_ns != _NEVER:
             # The last moment at which it may fill.
-            self._send(at.EXPIRE_COMMAND, number, order.expires_at_ns - 1, response_ns)
+            self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, response_ns)
+        return None
 
     def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
         """Let a cancel travel to the venue; it acts after every row true up to its arrival."""
@@ -289,15 +199,7 @@ class BookCore:
         Raises:
             OrderRefused: A term lies outside of what can be computed exactly.
         """
-        for name, value, most in (
-            ("lots", order.lots, book_at.LOTS_MAX),
-            ("limit", order.limit_ticks, _TICKS_MAX),
-            ("trigger", order.stop_ticks, _TICKS_MAX),
-        ):
-            if value is not None and not 0 < value <= most:
-                raise OrderRefused(f"amend: {name} {value}; allowed: 1 … {most}")
-        terms = (order.lots or 0, order.limit_ticks or 0, order.stop_ticks or 0)
-        self._send(at.AMEND_COMMAND, number, arrival_ns, response_ns, terms)
+        self._send(at.AMEND_COMMAND, number, arrival_ns, response_ns, amend_terms(order))
 
     def queue_ahead_microlots(self, number: int) -> int | None:
         """Return what the model has ahead of a resting order in 10⁻⁶ lots; None if it rests not."""
@@ -319,9 +221,30 @@ class BookCore:
         return self._view[at.POSITION]
 
     @property
+    def unresolved_bars(self) -> int:
+        """None: there are no bars."""
+        return 0
+
+    @property
     def ambiguous_bars(self) -> int:
         """None: a book has no bars."""
         return 0
+
+    def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
+        """Return how many rows broke with the book, by kind, and the first of them."""
+        found = [
+            book_break(
+                instrument,
+                BookBreakKind(each.kind).name.lower(),
+                _RESOLUTION,
+                "venue_time_ns" if each.kind == BookBreakKind.STALE else "price_ticks",
+                each.venue_time_ns,
+                _values(each),
+            )
+            for each in self._book.found[:BREAKS_KEPT]
+        ]
+        counts = Counter(BookBreakKind(each.kind).name.lower() for each in self._book.found)
+        return self._resets.added_to(counts, found, instrument, _RESOLUTION)
 
     @property
     def breaks(self) -> Sequence[BookBreak]:
@@ -340,10 +263,18 @@ class BookCore:
         """Arrival of the last row given, or None before any."""
         return None if self._chunk is None else self._last_arrival_ns
 
+    def first_arrival_ns(self, chunk: BookColumns) -> int:
+        """Return when the first row of a chunk arrives."""
+        return int(chunk.arrival_time_ns[0])
+
+    def expect(self, chunk: BookColumns) -> None:
+        """Learn that there are rows, before they are given: they say nothing new."""
+
     def give(self, chunk: BookColumns) -> None:
         """Take the next rows; those given before are all committed."""
         assert self.wants_rows, "rows of the chunk before are not committed yet"
         self._book.view[book_at.ROWS_BEFORE] += self._rows
+        self._resets.look(chunk.venue_time_ns, chunk.kind == book_at.CLEAR_ROW)
         self._chunk = chunk
         self._columns = book_columns(chunk)
         self._rows = len(chunk)
@@ -374,13 +305,13 @@ class BookCore:
         """Say whether the rows that arrive by then are known to be quiet; they are met later."""
         return until_ns < self._watch_ns and not self._view[at.COMMAND_COUNT]
 
-    def commit(self, until_ns: int) -> list[BookReport]:
+    def commit(self, until_ns: int) -> list[CoreReport]:
         """Let every given row that arrived by then act, and return what came about.
 
         Raises:
             DataError: A row cannot be right.
         """
-        found: list[BookReport] = []
+        found: list[CoreReport] = []
         if self._chunk is None:
             return found
         step: Callable[..., int] = commit_book
@@ -394,9 +325,9 @@ class BookCore:
         self._settled()
         return found
 
-    def answer_cancels(self, until_ns: int) -> Sequence[BookReport]:
+    def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Let the commands act that are due by then though no later row has arrived."""
-        found: list[BookReport] = []
+        found: list[CoreReport] = []
         while self._view[at.COMMAND_COUNT]:
             reason = obey_due(self._desk, self._book.book, until_ns)
             found += self._drain()
@@ -406,7 +337,7 @@ class BookCore:
         self._settled()
         return found
 
-    def next_cancel_ns(self) -> int | None:
+    def next_answer_ns(self) -> int | None:
         """Return when the oldest command on its way acts without a row, or None."""
         return self._view[at.NEXT_DUE] if self._view[at.COMMAND_COUNT] else None
 
@@ -451,7 +382,7 @@ class BookCore:
         self.calm_before_ns = _NEVER if idle else -_NEVER
         self._touches = False
 
-    def _drain(self) -> list[BookReport]:
+    def _drain(self) -> list[CoreReport]:
         count = self._view[at.OUT_COUNT]
         if not count:
             return []
@@ -459,7 +390,7 @@ class BookCore:
         width = at.OUT_WIDTH
         start = self._view[at.OUT_START]
         cells = self._desk[start : start + count * width].tolist()
-        return [BookReport(*cells[base : base + width]) for base in range(0, len(cells), width)]
+        return book_reports(cells, width, _RESOLUTION)
 
     def _mend(self, reason: int) -> None:
         needed = self._view[at.PROBLEM]
@@ -488,3 +419,10 @@ class BookCore:
         for old, new, cells in desk_rows:
             self._desk[new : new + cells] = before[old : old + cells]
         self._view = memoryview(self._desk.data)
+
+
+def _values(found: BookBreak) -> tuple[int, int]:
+    """Return what stood in the book, and what the row told."""
+    if found.kind == BookBreakKind.STALE:
+        return found.limit, found.venue_time_ns
+    return found.limit, found.value

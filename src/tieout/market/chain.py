@@ -19,7 +19,7 @@ from tieout.model.columns import (
     QuoteColumns,
     TradeColumns,
 )
-from tieout.model.events import Trade
+from tieout.model.events import Quote, Trade
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,10 +69,12 @@ class DataChain:
                 rows.revision,
             )
 
-    def extend_one(self, event: Trade | Bar) -> None:
+    def extend_one(self, event: Trade | Bar | Quote) -> None:
         """Take one event: the same as its row."""
         if isinstance(event, Trade):
             self.extend(_trade_row(event), 0, 1)
+        elif isinstance(event, Quote):
+            self.extend(_quote_row(event), 0, 1)
         else:
             self.extend(_bar_row(event), 0, 1)
 
@@ -103,6 +105,18 @@ def _trade_row(event: Trade) -> TradeColumns:
         _one(event.quantity_lots),
         np.array([event.aggressor], np.int8),
         _one(event.trade_id),
+    )
+
+
+def _quote_row(event: Quote) -> QuoteColumns:
+    return QuoteColumns(
+        event.instrument,
+        _one(event.venue_time_ns),
+        _one(event.arrival_time_ns),
+        _one(event.bid_ticks),
+        _one(event.bid_lots),
+        _one(event.ask_ticks),
+        _one(event.ask_lots),
     )
 
 

@@ -20,8 +20,8 @@ from tieout.errors import SettingsError
 from tieout.market import _layout as at
 from tieout.market.bounds import bar_bounds
 from tieout.market.finer import UNKNOWN_VOLUME, Children, Frame
-from tieout.market.matching import ReportKind
 from tieout.market.opened import OpenedCore
+from tieout.market.reports import ReportKind
 from tieout.market.resolution import ASSUMED, resolution_name
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.profiles import LimitRule
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tieout.market.bounds import BarSeen
     from tieout.market.finer import DataBreak, FinerMarket
-    from tieout.market.matching import CoreReport
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile

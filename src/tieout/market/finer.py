@@ -65,16 +65,21 @@ class FinerMarket(Protocol):
 
 
 class DataBreak(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Two resolutions of one market that should agree and do not.
+    """Rows of one market that should agree and do not.
 
     Attributes:
         instrument: Symbol.
-        kind: `contradiction` (a field differs), `missing` (the finer rows do not reach over the
-            bar, or are not there), `unexpected` (prints where there is no bar).
-        level, finer: What was opened, and what was found inside of it.
-        open_time_ns: Of the bar.
+        kind: Between two resolutions: `contradiction` (a field differs), `missing` (the finer rows
+            do not reach over the bar, or are not there), `unexpected` (prints where there is no
+            bar). Within a book: `stale` (a row older than what it would change), `crossed` (the
+            best bid at or above the best ask), `reset` (the book was emptied in the middle: a
+            sequence broke, or a snapshot began), `unknown_order`, `double_add`, `excess_cancel`.
+        level, finer: What was opened, and what was found inside of it; of a book both are `book`
+            or `orders`.
+        open_time_ns: Of the bar; of a book the venue time of the row.
         field: Which field differs first; `rows` where there are too few or too many.
-        coarse_value, finer_value: Ticks or lots of both.
+        coarse_value, finer_value: Ticks or lots of both; of a book what stood there, and what the
+            row told.
     """
 
     instrument: str

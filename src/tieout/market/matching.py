@@ -7,9 +7,8 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from tieout.errors import DataError, SettingsError
@@ -23,9 +22,10 @@ from tieout.market._trades_compiled import (
     scan_trades,
 )
 from tieout.market.models import ModelEntry
+from tieout.market.reports import CoreReport
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
-from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, life_of
+from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["REASONS", "CoreReport", "MatchingCore", "ReportKind"]
+__all__ = ["MatchingCore"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -65,58 +65,6 @@ _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
-
-
-class ReportKind:
-    """Kinds of `CoreReport`."""
-
-    FILL = at.FILL_REPORT
-    TRIGGER = at.TRIGGER_REPORT
-    EXPIRY = at.EXPIRY_REPORT
-    CANCEL = at.CANCEL_REPORT
-    CANCEL_REFUSAL = at.CANCEL_REFUSAL
-    FUNDING = at.FUNDING_REPORT
-    ACCEPTANCE = at.ACCEPTANCE
-    REJECTION = at.REJECTION
-    AMEND = at.AMEND_REPORT
-    AMEND_REFUSAL = at.AMEND_REFUSAL
-
-
-REASONS: Final = {
-    at.NO_REASON: "",
-    at.IN_FORCE_REASON: "time_in_force",
-    at.EXPIRED_REASON: "expired",
-    at.POST_ONLY_REASON: "post_only",
-    at.REDUCE_ONLY_REASON: "reduce_only",
-    at.FINAL_REASON: "final",
-    at.UNKNOWN_REASON: "unknown_order",
-    at.INVALID_REASON: "invalid",
-    at.AMENDED_REASON: "amended",
-}
-"""The words of `CoreReport.reason`."""
-
-
-class CoreReport(msgspec.Struct, frozen=True, gc=False):
-    """A row of `out`, in the order of its fields, and what decided it.
-
-    Of an amend `lots`, `price_ticks` and `reference_ticks` are the order's lots, limit and trigger
-    as they are now, 0 for none; of an end or a cancel `lots` is what had filled.
-    """
-
-    kind: int
-    order: int
-    arrival_ns: int
-    moment_ns: int
-    rank: int
-    sequence: int
-    venue_time_ns: int
-    lots: int
-    price_ticks: int
-    reference_ticks: int
-    half_spread_microticks: int
-    liquidity: int
-    reason: int
-    resolved_by: str = ""
 
 
 class MatchingCore:
@@ -149,10 +97,7 @@ class MatchingCore:
         self._state[at.LAST_TIME] = -at.NEVER
         self._state[at.TRADED_TIME] = -at.NEVER
         self._set_profile(profile)
-        interval = self._state[at.FUNDING_INTERVAL]
-        # Unset until the first event, but never before the position was held.
-        paid = start_ns and interval
-        self._state[at.NEXT_FUNDING] = (start_ns // interval + 1) * interval if paid else -1
+        self._state[at.NEXT_FUNDING] = first_funding_ns(profile, start_ns)
         self._models = self._set_models(models or {})
         self._impact_y = float(profile.impact_y)
         self._orders = np.zeros(_FIRST_ORDERS * at.ORDER_WIDTH, np.int64)

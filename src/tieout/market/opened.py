@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.market.finer import Frame
-    from tieout.market.matching import CoreReport
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.profiles import SimulationProfile
 

@@ -119,7 +119,7 @@ class OrderBook:
         self.book[at.FREE_SLOT] = self.book[at.FREE_PLACE] = -1
         self.book[at.BOOK_TIME] = self.book[at.ARRIVAL_TIME] = -at.NEVER
         self.orders: Array = np.zeros(_FIRST_ORDERS * at.SLOT_WIDTH, np.int64)
-        self.levels: Array = np.zeros(_FIRST_LEVELS * at.PLACE_WIDTH, np.int64)
+        self.places: Array = np.zeros(_FIRST_LEVELS * at.PLACE_WIDTH, np.int64)
         self.ladder: Array = np.zeros(4 * _FIRST_LEVELS, np.int64)
         self.table: Array = np.zeros(4 * _FIRST_ORDERS, np.int64)
         self.noted: Array = np.zeros(at.BREAKS_MAX * at.BREAK_WIDTH, np.int64)
@@ -189,19 +189,26 @@ class OrderBook:
     def lots_at(self, side: int, price_ticks: int) -> int:
         """Return the lots that stand at a price; `side` is +1 for bids."""
         place = self._place(side, price_ticks)
-        return 0 if place is None else int(self.levels[place * at.PLACE_WIDTH + at.LEVEL_LOTS])
+        return 0 if place is None else int(self.places[place * at.PLACE_WIDTH + at.LEVEL_LOTS])
 
-    def levels_on(self, side: int) -> list[tuple[int, int]]:
-        """Return (price in ticks, lots) of each level of a side, best first."""
+    def best(self, side: int) -> tuple[int, int] | None:
+        """Return price in ticks and lots of the best level of a side (+1 bids, −1 asks), if any."""
+        price = self._best((1 - side) // 2)
+        return None if price is None else (price, self.lots_at(side, price))
+
+    def levels(self, side: int, count: int | None = None) -> list[tuple[int, int]]:
+        """Return (price in ticks, lots) of a side's levels, best first, at most `count` of them."""
         row, room = (1 - side) // 2, len(self.ladder) // 4
         keys = self.ladder[row * room : row * room + self.book[at.LEVEL_COUNT + row]]
-        return [(side * int(key), self.lots_at(side, side * int(key))) for key in keys[::-1]]
+        return [
+            (side * int(key), self.lots_at(side, side * int(key))) for key in keys[::-1][:count]
+        ]
 
     def queue_at(self, side: int, price_ticks: int) -> list[tuple[int, int]]:
         """Return (order id, lots) of the orders at a price, first in the queue first."""
         place = self._place(side, price_ticks)
         found: list[tuple[int, int]] = []
-        slot = -1 if place is None else int(self.levels[place * at.PLACE_WIDTH + at.HEAD])
+        slot = -1 if place is None else int(self.places[place * at.PLACE_WIDTH + at.HEAD])
         while slot >= 0:
             cell = slot * at.SLOT_WIDTH
             found.append((int(self.orders[cell + at.ID]), int(self.orders[cell + at.LOTS])))
@@ -238,7 +245,7 @@ class OrderBook:
         """Return a hash of every order in its place, whatever slots they lie in."""
         digest = sha256()
         for side in (1, -1):
-            for price_ticks, _ in self.levels_on(side):
+            for price_ticks, _ in self.levels(side):
                 digest.update(repr((side, price_ticks, self.queue_at(side, price_ticks))).encode())
         return digest.hexdigest()
 
@@ -247,7 +254,7 @@ class OrderBook:
     @property
     def arrays(self) -> tuple[Array, Array, Array, Array, Array, Array]:
         """The arrays in the order in which compiled functions take them."""
-        return self.book, self.orders, self.levels, self.ladder, self.table, self.noted
+        return self.book, self.orders, self.places, self.ladder, self.table, self.noted
 
     def check(self, instrument: str, columns: Columns) -> None:
         """Refuse a chunk with a row that cannot be read."""
@@ -278,11 +285,11 @@ class OrderBook:
 
     def grow(self) -> None:
         """Make room for what the next row needs."""
-        if what_lacks(self.book, self.orders, self.levels) == at.SLOTS_FULL:
+        if what_lacks(self.book, self.orders, self.places) == at.SLOTS_FULL:
             self.orders = np.concatenate((self.orders, np.zeros_like(self.orders)))
             self.table = _table_of(self.table)
-        if what_lacks(self.book, self.orders, self.levels) == at.PLACES_FULL:
-            self.levels = np.concatenate((self.levels, np.zeros_like(self.levels)))
+        if what_lacks(self.book, self.orders, self.places) == at.PLACES_FULL:
+            self.places = np.concatenate((self.places, np.zeros_like(self.places)))
             quarters = self.ladder.reshape(4, -1)
             self.ladder = np.concatenate((quarters, np.zeros_like(quarters)), axis=1).ravel()
 
@@ -309,8 +316,8 @@ class OrderBook:
             return None
         place = self.orders[(slots[found[0]] - 1) * at.SLOT_WIDTH + at.PLACE]
         level = place * at.PLACE_WIDTH
-        side = 1 - 2 * int(self.levels[level + at.ROW])
-        return side, side * int(self.levels[level + at.KEY])
+        side = 1 - 2 * int(self.places[level + at.ROW])
+        return side, side * int(self.places[level + at.KEY])
 
 
 def event_columns(rows: OrderEventColumns) -> Columns:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 
-from tieout.errors import OrderRefused, SettingsError
+from tieout.errors import SettingsError
 from tieout.market import _order_book_layout as book_at
 from tieout.market import _order_matching_layout as at
 from tieout.market._order_matching_compiled import (
@@ -20,8 +19,12 @@ from tieout.market._order_matching_compiled import (
     scan_orders,
     send_command,
 )
-from tieout.market.order_book import OrderBook, event_columns
-from tieout.model.orders import OrderType, TimeInForce
+from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
+from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
+from tieout.market.order_book import BreakKind, OrderBook, event_columns
+from tieout.market.reports import book_reports
+from tieout.market.sessions import Sessions
+from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -29,116 +32,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tieout.market.finer import DataBreak
     from tieout.market.order_book import Columns
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import OrderEventColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
     Array = NDArray[np.int64]
 
-__all__ = [
-    "FEED_LATENCY_NS_MAX",
-    "OrderCore",
-    "OrderReport",
-    "OrderReportKind",
-    "OrderReportReason",
-]
-
-FEED_LATENCY_NS_MAX: Final = 1_000_000_000
-"""How long a command waits at most for a later row, unless told otherwise."""
+__all__ = ["OrderCore"]
 
 _NEVER: Final = book_at.NEVER
 _FIRST_ROWS = 16
 _FIRST_REPORTS = 256
 _KEPT_CHUNKS = 4
+_RESOLUTION: Final = "orders"
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
 
-_TICKS_MAX: Final = 2**40
-"""Prices above this in ticks would not fit as microticks."""
-
-# How an order type meets the book: what it becomes, and what it waits for.
-_TYPES: Final = {
-    OrderType.MARKET: (at.MARKET_KIND, at.NO_TRIGGER),
-    OrderType.LIMIT: (at.LIMIT_KIND, at.NO_TRIGGER),
-    OrderType.STOP_MARKET: (at.MARKET_KIND, at.STOP_TRIGGER),
-    OrderType.STOP_LIMIT: (at.LIMIT_KIND, at.STOP_TRIGGER),
-    OrderType.MARKET_IF_TOUCHED: (at.MARKET_KIND, at.TOUCH_TRIGGER),
-    OrderType.LIMIT_IF_TOUCHED: (at.LIMIT_KIND, at.TOUCH_TRIGGER),
-    OrderType.MARKET_TO_LIMIT: (at.TO_LIMIT_KIND, at.NO_TRIGGER),
+_BREAK_NAMES: Final = {
+    BreakKind.UNKNOWN_ORDER: "unknown_order",
+    BreakKind.DOUBLE_ADD: "double_add",
+    BreakKind.EXCESS_CANCEL: "excess_cancel",
+    BreakKind.CROSSED_BOOK: "crossed",
+    BreakKind.STALE_TIME: "stale",
 }
-_TIMES: Final = {
-    TimeInForce.GOOD_TILL_CANCEL: at.STAYS,
-    TimeInForce.GOOD_TILL_DATE: at.STAYS,
-    TimeInForce.DAY: at.STAYS,
-    TimeInForce.IMMEDIATE_OR_CANCEL: at.AT_ONCE,
-    TimeInForce.FILL_OR_KILL: at.ALL_OR_NOTHING,
+_BREAK_FIELDS: Final = {
+    BreakKind.UNKNOWN_ORDER: "lots",
+    BreakKind.DOUBLE_ADD: "lots",
+    BreakKind.EXCESS_CANCEL: "lots",
+    BreakKind.CROSSED_BOOK: "price_ticks",
+    BreakKind.STALE_TIME: "venue_time_ns",
 }
-
-
-class OrderReportKind:
-    """Kinds of `OrderReport`; the numbers are those of the other cores."""
-
-    FILL = at.FILL_REPORT
-    TRIGGER = at.TRIGGER_REPORT
-    EXPIRY = at.EXPIRY_REPORT
-    CANCEL = at.CANCEL_REPORT
-    CANCEL_REFUSAL = at.CANCEL_REFUSAL
-    FUNDING = at.FUNDING_REPORT
-    REJECT = at.REJECT_REPORT
-    AMEND = at.AMEND_REPORT
-    AMEND_REFUSAL = at.AMEND_REFUSAL
-
-
-class OrderReportReason:
-    """Why an order ended, or a command was refused; the numbers are those of the other cores."""
-
-    NONE = at.NO_REASON
-    IN_FORCE = at.IN_FORCE_REASON
-    EXPIRED = at.EXPIRED_REASON
-    POST_ONLY = at.POST_ONLY_REASON
-    REDUCE_ONLY = at.REDUCE_ONLY_REASON
-    FINAL = at.FINAL_REASON
-    UNKNOWN = at.UNKNOWN_REASON
-
-
-class OrderReport(msgspec.Struct, frozen=True, gc=False):
-    """A row of `out`, in the order of its fields.
-
-    Attributes:
-        kind: `OrderReportKind` value.
-        order: The order's number; 0 of FUNDING.
-        arrival_ns: When we know it.
-        moment_ns, rank, sequence: What comes first among reports known at one time.
-        venue_time_ns: When it was true.
-        lots: Of FILL: of this fill; of AMEND: the new total; of what ends an order: filled before;
-            of FUNDING: the position.
-        price_ticks: Of FILL; of AMEND the limit; of FUNDING the mark.
-        reference_ticks: Of FILL: the reference in whole ticks, rounded so that the shift from it is
-            not made smaller; of AMEND the trigger.
-        half_spread_microticks: Of a taker's FILL: the part of its shift that is half the spread.
-        liquidity: `Liquidity` value.
-        reason: `OrderReportReason` value.
-        reference_microticks: Of FILL: exactly the mid when the order met the book, or a maker's
-            own price.
-        queue_ahead_microlots: Of a maker's FILL: what stood ahead of it just before.
-    """
-
-    kind: int
-    order: int
-    arrival_ns: int
-    moment_ns: int
-    rank: int
-    sequence: int
-    venue_time_ns: int
-    lots: int
-    price_ticks: int
-    reference_ticks: int
-    half_spread_microticks: int
-    liquidity: int
-    reason: int
-    reference_microticks: int
-    queue_ahead_microlots: int
 
 
 class OrderCore:
@@ -148,6 +74,8 @@ class OrderCore:
         profile: Latency of funding reports, and the funding rule; the rest of it says nothing that
             the orders themselves do not.
         position_lots: Signed lots at the start; funding falls on them.
+        start_ns: As in `MatchingCore`.
+        sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
 
@@ -161,10 +89,14 @@ class OrderCore:
         profile: SimulationProfile,
         *,
         position_lots: int = 0,
+        start_ns: int = 0,
+        sessions: Sequence[tuple[int, int]] = (),
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
     ) -> None:
         if feed_latency_ns_max < 0:
             raise SettingsError(f"feed latency {feed_latency_ns_max} ns; allowed: 0 or more")
+        self._sessions = Sessions(sessions)
+        self._resets = Resets()
         self.book = OrderBook()
         self._state: Array = np.zeros(at.STATE_WIDTH, np.int64)
         self._own: Array = np.zeros(_FIRST_ROWS * at.OWN_WIDTH, np.int64)
@@ -173,8 +105,8 @@ class OrderCore:
         self._view = memoryview(self._state.data)
         for place, value in (
             (at.POSITION, position_lots),
-            (at.NEXT_FUNDING, -1),
-            (at.FUNDING_ANSWER, profile.response_latency_ns),
+            (at.NEXT_FUNDING, first_funding_ns(profile, start_ns)),
+            (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.LAG, feed_latency_ns_max),
             (at.OWN_BEST, -_NEVER),
             (at.OWN_BEST + 1, -_NEVER),
@@ -205,32 +137,9 @@ class OrderCore:
 
     # -- orders -------------------------------------------------------------------------------
 
-    @staticmethod
-    def refusal(order: PlaceOrder) -> str | None:
-        """Return why this core cannot hold an order, or None."""
-        if order.order_type not in _TYPES:
-            return f"order type {OrderType(order.order_type).name} does not meet a book as it is"
-        if order.time_in_force not in _TIMES:
-            return f"time in force {TimeInForce(order.time_in_force).name} needs an auction"
-        kind, trigger = _TYPES[OrderType(order.order_type)]
-        for name, needed, value in (
-            ("limit", kind == at.LIMIT_KIND, order.limit_ticks),
-            ("trigger", trigger != at.NO_TRIGGER, order.stop_ticks),
-        ):
-            if needed != (value is not None):
-                return f"{name} price {value}; the type has {'one' if needed else 'none'}"
-            if value is not None and not 0 < value <= _TICKS_MAX:
-                return f"{name} price {value} ticks; allowed: 1 … {_TICKS_MAX}"
-        if not 0 < order.lots <= book_at.LOTS_MAX:
-            return f"{order.lots} lots; allowed: 1 … {book_at.LOTS_MAX}"
-        at_once = _TIMES[TimeInForce(order.time_in_force)] != at.STAYS
-        if order.post_only and (kind != at.LIMIT_KIND or at_once):
-            return "post-only; allowed: a limit order that may rest"
-        if order.display_lots is not None:
-            return "display quantity; a part of an order is shown by sending parts"
-        return None
-
-    def place(self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int) -> None:
+    def place(
+        self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int
+    ) -> str | None:
         """Let an order travel to the venue.
 
         Args:
@@ -239,17 +148,22 @@ class OrderCore:
             arrival_ns: Venue time at the matching engine.
             response_ns: What is added to a venue time to know it by our clock.
 
+        Returns:
+            None, or why it is refused on arrival: `expired`, `no_session`. A post-only or
+            reduce-only order is accepted or rejected by a report of its own.
+
         Raises:
-            OrderRefused: This core cannot hold such an order; see `refusal`.
+            OrderRefused: A book cannot hold such an order; see `book_refusal`.
         """
-        refused = self.refusal(order)
-        if refused is not None:
-            raise OrderRefused(f"{order.instrument}: {refused}")
-        kind, trigger = _TYPES[OrderType(order.order_type)]
+        check_holds(order)
+        life = life_of(order, arrival_ns, self._sessions)
+        if isinstance(life, str):
+            return life
+        expires_ns = life[1]
+        kind, trigger = KINDS[int(order.order_type)]
         base = self._view[at.OWN_COUNT] * at.OWN_WIDTH
         if base == len(self._own):
             self._own = np.concatenate((self._own, np.zeros_like(self._own)))
-        expires_ns = _NEVER if order.expires_at_ns is None else order.expires_at_ns
         row = self._own[base : base + at.OWN_WIDTH]
         row[:] = 0
         for place, value in (
@@ -259,22 +173,22 @@ class OrderCore:
             (at.PHASE, at.WAITING),
             (at.KIND, kind),
             (at.TRIGGER, trigger),
-            (at.IN_FORCE, _TIMES[TimeInForce(order.time_in_force)]),
+            (at.IN_FORCE, AT_ONCE[int(order.time_in_force)]),
             (at.OWN_LOTS, order.lots),
             (at.LIMIT, order.limit_ticks or 0),
             (at.STOP, order.stop_ticks or 0),
             (at.ANSWER, response_ns),
             (at.POST_ONLY, order.post_only),
             (at.REDUCE_ONLY, order.reduce_only),
-            (at.EXPIRES, expires_ns),
         ):
             row[place] = value
         self._view[at.OWN_COUNT] += 1
         self._send(at.PLACE_COMMAND, number, arrival_ns, arrival_ns + response_ns, response_ns)
-        if order.expires_at_ns is not None:
+        if expires_ns != _NEVER:
             # The last moment at which it may fill.
             ready_ns = expires_ns + response_ns
             self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, ready_ns, response_ns)
+        return None
 
     def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
         """Let a cancel travel to the venue; it acts after every row true up to its arrival."""
@@ -286,15 +200,7 @@ class OrderCore:
         Raises:
             OrderRefused: A term lies outside of what can be computed exactly.
         """
-        for name, value, most in (
-            ("lots", order.lots, book_at.LOTS_MAX),
-            ("limit", order.limit_ticks, _TICKS_MAX),
-            ("trigger", order.stop_ticks, _TICKS_MAX),
-        ):
-            if value is not None and not 0 < value <= most:
-                raise OrderRefused(f"amend: {name} {value}; allowed: 1 … {most}")
-        terms = (order.lots or 0, order.limit_ticks or 0, order.stop_ticks or 0)
-        ready_ns = arrival_ns + response_ns
+        terms, ready_ns = amend_terms(order), arrival_ns + response_ns
         self._send(at.AMEND_COMMAND, number, arrival_ns, ready_ns, response_ns, terms)
 
     def queue_ahead(self, number: int) -> int | None:
@@ -311,9 +217,30 @@ class OrderCore:
         return self._view[at.POSITION]
 
     @property
+    def unresolved_bars(self) -> int:
+        """None: there are no bars."""
+        return 0
+
+    @property
     def ambiguous_bars(self) -> int:
         """None: single orders have no bars."""
         return 0
+
+    def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
+        """Return how many rows broke with the book, by kind, and the first of them."""
+        found = [
+            book_break(
+                instrument,
+                _BREAK_NAMES[BreakKind(each.kind)],
+                _RESOLUTION,
+                _BREAK_FIELDS[BreakKind(each.kind)],
+                each.venue_time_ns,
+                (each.limit, each.value),
+            )
+            for each in self.book.breaks[:BREAKS_KEPT]
+        ]
+        counts = {_BREAK_NAMES[kind]: count for kind, count in self.book.break_counts.items()}
+        return self._resets.added_to(counts, found, instrument, _RESOLUTION)
 
     # -- market -------------------------------------------------------------------------------
 
@@ -327,6 +254,13 @@ class OrderCore:
         """Arrival of the last row given, or None before any."""
         return None if self._chunk is None else self._last_arrival_ns
 
+    def first_arrival_ns(self, chunk: OrderEventColumns) -> int:
+        """Return when the first row of a chunk arrives."""
+        return int(chunk.arrival_time_ns[0])
+
+    def expect(self, chunk: OrderEventColumns) -> None:
+        """Learn that there are rows, before they are given: they say nothing new."""
+
     def give(self, chunk: OrderEventColumns) -> None:
         """Take the next rows; those given before are all committed.
 
@@ -338,6 +272,7 @@ class OrderCore:
         self._rows = 0
         columns = event_columns(chunk)
         self.book.check(chunk.instrument, columns)
+        self._resets.look(chunk.venue_time_ns, chunk.action == book_at.CLEAR)
         self._chunk, self._columns, self._rows = chunk, columns, len(chunk)
         self._view[at.CURSOR] = 0
         self._view[at.SCANNED] = 0
@@ -364,9 +299,9 @@ class OrderCore:
         """Say whether the rows that arrive by then are known to be quiet; they act later."""
         return until_ns < self._watch_ns and not self._view[at.COMMAND_COUNT]
 
-    def commit(self, until_ns: int) -> list[OrderReport]:
+    def commit(self, until_ns: int) -> list[CoreReport]:
         """Let every given row that arrived by then act, and return what came about."""
-        found: list[OrderReport] = []
+        found: list[CoreReport] = []
         if self._columns is None:
             return found
         step: Callable[..., int] = commit_orders
@@ -379,9 +314,9 @@ class OrderCore:
         self._settled()
         return found
 
-    def answer_cancels(self, until_ns: int) -> Sequence[OrderReport]:
+    def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Let the commands act that are due by then though no later row has arrived."""
-        found: list[OrderReport] = []
+        found: list[CoreReport] = []
         while self._view[at.COMMAND_COUNT]:
             reason = obey_due(*self._desk, *self.book.arrays, until_ns)
             found += self._drain()
@@ -391,7 +326,7 @@ class OrderCore:
         self._settled()
         return found
 
-    def next_cancel_ns(self) -> int | None:
+    def next_answer_ns(self) -> int | None:
         """Return when the oldest command on its way acts without a row, or None."""
         return self._view[at.NEXT_DUE] if self._view[at.COMMAND_COUNT] else None
 
@@ -439,14 +374,14 @@ class OrderCore:
         self.calm_before_ns = _NEVER if idle else -_NEVER
         self._touches = False
 
-    def _drain(self) -> list[OrderReport]:
+    def _drain(self) -> list[CoreReport]:
         count = self._view[at.OUT_COUNT]
         if not count:
             return []
         self._view[at.OUT_COUNT] = 0
         width = at.OUT_WIDTH
         cells = self._out[: count * width].tolist()
-        return [OrderReport(*cells[base : base + width]) for base in range(0, len(cells), width)]
+        return book_reports(cells, width, _RESOLUTION)
 
     def _mend(self, reason: int) -> None:
         if reason == at.OUT_FULL:

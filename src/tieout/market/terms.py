@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from tieout.market import _layout as at
 from tieout.model.orders import OrderType, TimeInForce
+from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from tieout.market.sessions import Sessions
     from tieout.model.orders import AmendOrder, PlaceOrder
+    from tieout.model.profiles import SimulationProfile
 
-__all__ = ["AT_CLOSE", "AT_ONCE", "FOR_EVER", "KINDS", "amend_refused", "life_of", "terms_refused"]
+__all__ = [
+    "AT_CLOSE",
+    "AT_ONCE",
+    "FOR_EVER",
+    "KINDS",
+    "amend_refused",
+    "first_funding_ns",
+    "life_of",
+    "terms_refused",
+]
 
 NO_SESSION: Final = "no_session"
 EXPIRED: Final = "expired"
@@ -49,6 +60,17 @@ _AT_SESSION = (AT_OPEN, AT_CLOSE)
 _FOR_SESSIONS = (int(OrderType.MARKET), int(OrderType.LIMIT))
 _SHARE_WHOLE = 10**8
 FOR_EVER: Final = (0, at.NEVER)
+
+
+def first_funding_ns(profile: SimulationProfile, start_ns: int) -> int:
+    """Return when funding is first due on what is held from `start_ns` on.
+
+    −1: nothing is owed, or that start is not known; then the first market event tells.
+    """
+    if not start_ns or profile.funding_rule is FundingRule.NONE:
+        return -1
+    interval = profile.funding_interval_ns
+    return (start_ns // interval + 1) * interval
 
 
 def life_of(order: PlaceOrder, arrival_ns: int, sessions: Sessions) -> tuple[int, int] | str:

@@ -56,6 +56,7 @@ class SourceRank(IntEnum):
     TRADE = 4
     BAR = 5
     QUOTE = 6
+    BOOK = 7
     END = 9
 
 

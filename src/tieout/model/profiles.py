@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum, unique
 from math import isfinite
+from re import compile as pattern
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from tieout.errors import SettingsError
 from tieout.model.latencies import ConstantLatency, LatencySettings
 
 __all__ = [
+    "BOOK_LEVELS",
     "MODEL_KINDS",
     "PROFILES",
     "FillLevel",
@@ -29,6 +31,7 @@ MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 HOUR: Final = 3600 * SECOND
 CLOCK_OFFSET_NS_MAX: Final = 60 * SECOND
+FEED_LATENCY_NS_MAX: Final = 3600 * SECOND
 MODEL_KINDS: Final = ("slippage", "fill", "fee", "latency", "queue")
 """What a user's own model may answer."""
 
@@ -42,6 +45,14 @@ class FillLevel(StrEnum):
     IMPACT = "impact"
     DRILLDOWN = "drilldown"
     """Priced as `impact`; a bar is opened into finer data wherever its path may matter."""
+    BOOK = "book"
+    """On the levels of a recorded book (L2), the place in the queue by a model."""
+    ORDERS = "orders"
+    """On the single orders of a recorded book (L3), in the true queue."""
+
+
+BOOK_LEVELS: Final = frozenset({FillLevel.BOOK, FillLevel.ORDERS})
+"""Levels that match on a recorded book: what a fill costs is what the book shows."""
 
 
 @unique
@@ -92,6 +103,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         models: A user's own models by what they answer (`MODEL_KINDS`), as `file.py:Name`.
         stale_after_ns: A bar without a trade since longer than this before an order arrived does
             not fill it; None: a price of any age does.
+        queue: `book`: how the queue ahead of a resting order thins out, by the name of its model:
+            `pessimistic`, `log`, `log-share`, or `power-n`, `power-share-n`, `power-rest-n` with an
+            exponent n that is a multiple of 0.5 from 0.5 to 10.
+        feed_latency_ns_max: `book` and `orders`: how long what we send waits, beyond the time at
+            which it is answered, for rows that were true before it reached the venue.
     """
 
     name: str
@@ -120,6 +136,8 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     models: dict[str, str] = {}
     bar_grace_ns: int = 3 * SECOND
     stale_after_ns: int | None = None
+    queue: str = "pessimistic"
+    feed_latency_ns_max: int = SECOND
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -162,11 +180,44 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+        self._check_book()
+
+    def _check_book(self) -> None:
+        """Refuse what does not exist on a book, so that nobody believes it was assumed."""
+        if not _QUEUE.fullmatch(self.queue):
+            raise SettingsError(
+                f"profile {self.name}: queue {self.queue!r}; allowed: pessimistic, log, log-share, "
+                "or power-n, power-share-n, power-rest-n with n a multiple of 0.5 from 0.5 to 10"
+            )
+        if not 0 <= self.feed_latency_ns_max <= FEED_LATENCY_NS_MAX:
+            raise SettingsError(
+                f"profile {self.name}: feed_latency_ns_max {self.feed_latency_ns_max}; allowed: "
+                f"0 … {FEED_LATENCY_NS_MAX} (an hour)"
+            )
+        if self.fill_level not in BOOK_LEVELS:
+            return
+        given = [
+            name
+            for name in ("spread_bps", "slippage_bps", "participation", "stale_after_ns")
+            if getattr(self, name)
+        ]
+        given += [f"models.{kind}" for kind in ("slippage", "fill", "queue") if kind in self.models]
+        if given:
+            raise SettingsError(
+                f"profile {self.name}: {', '.join(given)} at level {self.fill_level}, where the "
+                "book itself says what a fill costs and how much there is; leave it out and "
+                f"start from base = '{self.fill_level}-1' (queue models are named by `queue`)"
+            )
 
     @property
     def pays_half_spread(self) -> bool:
         """Whether a taker pays half of the spread apart from impact."""
         return self.fill_level in (FillLevel.IMPACT, FillLevel.DRILLDOWN)
+
+    @property
+    def matches_on_book(self) -> bool:
+        """Whether orders meet a recorded book rather than prints or bars."""
+        return self.fill_level in BOOK_LEVELS
 
     @property
     def order_latency_ns(self) -> int:
@@ -187,6 +238,10 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         )
 
 
+_QUEUE: Final = pattern(
+    r"pessimistic|log|log-share|power(-share|-rest)?-(0\.5|[1-9](\.[05])?|10(\.0)?)"
+)
+
 _PESSIMISTIC_1 = SimulationProfile(
     name="pessimistic-1",
     fill_level=FillLevel.IMPACT,
@@ -205,11 +260,22 @@ _PESSIMISTIC_1 = SimulationProfile(
     funding_rule=FundingRule.AGAINST,
 )
 
+_BOOK_1 = msgspec.structs.replace(
+    _PESSIMISTIC_1,
+    name="book-1",
+    fill_level=FillLevel.BOOK,
+    spread_bps=Decimal(0),
+    slippage_bps=Decimal(0),
+    participation=None,
+)
+
 PROFILES: Final = {
     each.name: each
     for each in (
         _PESSIMISTIC_1,
         msgspec.structs.replace(_PESSIMISTIC_1, name="drilldown-1", fill_level=FillLevel.DRILLDOWN),
+        _BOOK_1,
+        msgspec.structs.replace(_BOOK_1, name="orders-1", fill_level=FillLevel.ORDERS),
         SimulationProfile(
             name="zero-latency",
             bar_grace_ns=0,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tieout.model.orders import PlaceOrder
 
-__all__ = ["EVERYTHING", "GATEWAY", "VENUES", "Feature", "VenueProfile", "venue_profile"]
+__all__ = ["EVERYTHING", "GATEWAY", "VENUES", "Feature", "VenueProfile", "on_book", "venue_profile"]
 
 DAY_NS: Final = 86_400_000_000_000
 
@@ -302,6 +302,33 @@ GATEWAY: Final = VenueProfile(
 
 VENUES: Final = {each.name: each for each in (EVERYTHING, BINANCE_USDM, GATEWAY)}
 """The venue profiles that ship, by name."""
+
+
+_NOT_ON_BOOKS: Final = (
+    Feature.TRAILING_STOP,
+    Feature.DISPLAY,
+    Feature.AT_OPEN,
+    Feature.AT_CLOSE,
+)
+"""What a simulated venue does on prints and bars, and cannot on a book."""
+
+
+def on_book(venue: VenueProfile) -> VenueProfile:
+    """Return what a simulated venue can do that matches on a book.
+
+    Trailing stops and display quantities are composed; orders for the open and the close are
+    refused, since a book does not show an auction.
+    """
+    lost = [each for each in _NOT_ON_BOOKS if each in venue.native]
+    if not lost:
+        return venue
+    composed = [each for each in lost if each in EMULABLE and each not in venue.emulated]
+    return msgspec.structs.replace(
+        venue,
+        name=f"{venue.name} on a book",
+        native=tuple(each for each in venue.native if each not in lost),
+        emulated=(*venue.emulated, *composed),
+    )
 
 
 def venue_profile(name: str) -> VenueProfile:

@@ -53,6 +53,8 @@ _ASSUMED: Final = {
     "funding_rate": "Funding an interval, share of notional",
     "funding_interval_ns": "Time between fundings, in ns",
     "input_age_ns_max": "Oldest input an order may rest on, in ns",
+    "queue": "How the queue ahead of a resting order thins out (level book)",
+    "feed_latency_ns_max": "Longest wait for late rows of a book, in ns",
 }
 
 

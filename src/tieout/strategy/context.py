@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Amount",
     "BarStream",
+    "BookLevel",
+    "BookLevels",
+    "BookView",
     "BracketOrders",
     "Context",
     "OrderTerms",
@@ -114,6 +117,84 @@ class PositionView(Protocol):
         """Signed quantity."""
 
 
+class BookLevel(Protocol):
+    """A price of a book, and what stands there."""
+
+    @property
+    def price_ticks(self) -> int:
+        """Price in ticks."""
+
+    @property
+    def lots(self) -> int:
+        """Lots that are shown."""
+
+    @property
+    def price(self) -> float:
+        """The price as a float."""
+
+
+class BookLevels(Protocol):
+    """The best levels of both sides, best first."""
+
+    @property
+    def bids(self) -> Sequence[BookLevel]:
+        """Bids, the highest first."""
+
+    @property
+    def asks(self) -> Sequence[BookLevel]:
+        """Asks, the lowest first."""
+
+
+class BookView(Protocol):
+    """An instrument's book as we know it now: the rows that have arrived, and no others.
+
+    It is live: kept from one callback to the next it shows the book of then. It is brought up to
+    date when it is asked, so a book that nobody looks at costs next to nothing.
+    """
+
+    @property
+    def instrument(self) -> str:
+        """Symbol."""
+
+    @property
+    def bid_ticks(self) -> int | None:
+        """Highest price of a bid in ticks; None where there is no bid."""
+
+    @property
+    def ask_ticks(self) -> int | None:
+        """Lowest price of an ask in ticks; None where there is no ask."""
+
+    @property
+    def bid(self) -> float | None:
+        """Highest price of a bid."""
+
+    @property
+    def ask(self) -> float | None:
+        """Lowest price of an ask."""
+
+    @property
+    def bid_lots(self) -> int:
+        """Lots at the best bid; 0 where there is none."""
+
+    @property
+    def ask_lots(self) -> int:
+        """Lots at the best ask; 0 where there is none."""
+
+    @property
+    def venue_time_ns(self) -> int:
+        """When the last packet was true at the venue; 0 before any."""
+
+    @property
+    def arrival_time_ns(self) -> int:
+        """When we knew of the last packet; 0 before any."""
+
+    def levels(self, count: int) -> BookLevels:
+        """Return the best levels of both sides, at most `count` of each."""
+
+    def lots_at(self, side: int, price_ticks: int) -> int:
+        """Return the lots at a price; `side` is +1 for bids, −1 for asks."""
+
+
 class Context(Protocol):
     """The market, the clock, the orders and the memory of one strategy."""
 
@@ -155,6 +236,23 @@ class Context(Protocol):
 
     def trades(self, instrument: str) -> None:
         """Subscribe to every print; in `on_start` only."""
+
+    def quotes(self, instrument: str) -> None:
+        """Subscribe to best bids and asks, given to `on_quote`; in `on_start` only."""
+
+    def books(self, instrument: str) -> BookView:
+        """Subscribe to an instrument's book; in `on_start` only.
+
+        Returns:
+            Its live view. Each packet is given to `on_book` where you override it.
+        """
+
+    def book(self, instrument: str) -> BookView:
+        """Return the live view of a book that you subscribed to.
+
+        Raises:
+            InputError: You did not.
+        """
 
     def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
         """Make an indicator that is brought up to date before each `on_bar`."""

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
         OrderOutcomeUnknown,
         OrderRejected,
         OrderTriggered,
+        Quote,
         Trade,
     )
-    from tieout.strategy.context import Context, TimerEvent
+    from tieout.strategy.context import BookView, Context, TimerEvent
 
     OrderUpdate = (
         OrderAccepted
@@ -99,6 +100,12 @@ class Strategy:
 
     def on_trade(self, context: Context, trade: Trade) -> None:
         """Take a print of the market."""
+
+    def on_quote(self, context: Context, quote: Quote) -> None:
+        """Take a best bid and ask, when you asked for `quotes`."""
+
+    def on_book(self, context: Context, book: BookView) -> None:
+        """Take a packet of a book you asked for: `book` is as it stands after it."""
 
     def on_timer(self, context: Context, timer: TimerEvent) -> None:
         """Take a timer that is due; *now* is its due time."""

@@ -18,12 +18,13 @@ from tieout.journal import (
 )
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     RunEnded,
     RunStarted,
 )
 from tieout.model.money import money
-from tieout.model.venues import EVERYTHING
+from tieout.model.venues import EVERYTHING, on_book
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.journals import Nowhere
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
@@ -102,18 +103,19 @@ def backtest(
     """
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
     datasets = datasets_of(Store(store), data)
+    chosen = profile_of(profile)
     manifest = manifest_of(
         "backtest",
         loaded,
         datasets,
-        profile=profile_of(profile),
+        profile=chosen,
         cash=cash,
         limits=limits or RiskLimits(),
         seed=seed,
         start_ns=start_ns,
         end_ns=end_ns,
         slice_ns=slice_ns,
-        venue_profile=venue_profile,
+        venue_profile=on_book(venue_profile) if chosen.matches_on_book else venue_profile,
     )
     return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
 
@@ -144,7 +146,7 @@ def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None =
 
 def backtest_columns(
     strategy: LoadedStrategy | type[Strategy],
-    columns: Sequence[MarketColumns],
+    columns: Sequence[MarketColumns | RecordedColumns],
     *,
     instruments: Sequence[Instrument],
     profile: str | SimulationProfile = "pessimistic-1",
@@ -186,7 +188,7 @@ def backtest_columns(
         journal=journal,
         limits=limits,
         seed=seed,
-        venue_profile=venue_profile,
+        venue_profile=on_book(venue_profile) if chosen.matches_on_book else venue_profile,
     )
     records = {symbol: columns_record(symbol, columns, chosen, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
@@ -197,11 +199,13 @@ def backtest_columns(
         for each in columns
         if not only_feeds(asked, each)
     ]
-    streams += made_of_columns(asked, columns, chosen, (start, end), chunk_rows)
+    traded = [each for each in columns if isinstance(each, TradeColumns | BarColumns)]
+    streams += made_of_columns(asked, traded, chosen, (start, end), chunk_rows)
     venue = SimulatedVenue(known, chosen, records)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
     kernel.run(source, venue)
+    venue.finish(end)
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
     )
@@ -255,6 +259,7 @@ def run_on_history(
             start_ns=begun.arrival_time_ns,
         )
         kernel.run(source, venue)
+        venue.finish(end_ns)
         journal.close()
         result = result_of(
             run.run_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +15,27 @@ from tieout.errors import InputError
 from tieout.history import StoredRanges, bars_from_trades, made_bars
 from tieout.market import BarMaker, resolution_name
 from tieout.model.bars import GapRule
-from tieout.model.columns import BarColumns, TradeColumns, interval_name
+from tieout.model.columns import (
+    BarColumns,
+    BookColumns,
+    OrderEventColumns,
+    QuoteColumns,
+    TradeColumns,
+    interval_name,
+)
 from tieout.model.events import (
     DataOpened,
 )
 from tieout.model.profiles import FillLevel
+from tieout.wiring.books import (
+    BOOK_KINDS,
+    any_book,
+    book_rows,
+    book_streams,
+    check_books,
+    prints,
+    recorded_market,
+)
 from tieout.wiring.manifests import find_dataset
 
 if TYPE_CHECKING:
@@ -31,7 +47,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.context import BarSubscription, Subscriptions
     from tieout.kernel.ports import MarketRecord, Source
-    from tieout.model.columns import MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
 
@@ -48,6 +64,7 @@ __all__ = [
     "making_of",
     "market_records",
     "only_feeds",
+    "prices_of",
     "sliced",
     "stored_market",
     "stored_rows",
@@ -56,6 +73,8 @@ __all__ = [
     "taken",
 ]
 
+
+Rows = TypeVar("Rows", bound="MarketColumns | RecordedColumns")
 
 _WARM_UP_REACH = 20
 """How many times the nominal length of a warm-up is searched for its bars, gaps included."""
@@ -105,7 +124,7 @@ def streams_of(
         _made_stream(asked, datasets, profile, start_ns, end_ns, slice_ns)
         for _, asked in sorted(subscriptions.made.items())
     ]
-    return streams
+    return streams + book_streams(subscriptions, datasets, profile, start_ns, end_ns)
 
 
 def stored_rows(
@@ -161,8 +180,15 @@ def made_of_columns(
     return streams
 
 
-def only_feeds(subscriptions: Subscriptions, columns: MarketColumns) -> bool:
-    """Whether the strategy asked for what is made of these rows, and not for them."""
+def only_feeds(subscriptions: Subscriptions, columns: MarketColumns | RecordedColumns) -> bool:
+    """Whether the strategy asked for what is made of these rows, and not for them.
+
+    Books and quotes that it did not ask for are for the venue alone.
+    """
+    if isinstance(columns, QuoteColumns):
+        return columns.instrument not in subscriptions.quotes
+    if isinstance(columns, BookColumns | OrderEventColumns):
+        return columns.instrument not in subscriptions.books
     key = (columns.instrument, _interval_of(columns))
     asked = columns.instrument in subscriptions.trades if not key[1] else key in subscriptions.bars
     return not asked and key in subscriptions.feeding()
@@ -291,10 +317,23 @@ def _trade_stream(
     start_ns: int,
     end_ns: int,
 ) -> Stream:
+    name = f"trades:{symbol}"
+    stored = find_dataset(datasets, symbol, "trades")
+    book = any_book(symbol, datasets, profile) if stored is None else None
+    rows: Iterator[MarketColumns]
+    if book is not None:
+        rows = _from(start_ns, prints(book, end_ns=end_ns))
+        return Stream(name, rows, None, _opened(name, book, start_ns))
     dataset = _trades_of(symbol, datasets)
     rows = dataset.batches(delay_ns=profile.trade_delay_ns, start_ns=start_ns, end_ns=end_ns)
-    name = f"trades:{symbol}"
     return Stream(name, rows, None, _opened(name, dataset, start_ns))
+
+
+def _from(start_ns: int, trades: Iterator[TradeColumns]) -> Iterator[MarketColumns]:
+    for each in trades:
+        first = int(np.searchsorted(each.arrival_time_ns, start_ns, "left"))
+        if first < len(each):
+            yield each.rows(first, len(each))
 
 
 def _bar_source(
@@ -347,8 +386,10 @@ def market_records(
 
     A profile that drills down is given all resolutions, bars in front.
 
+    A profile that matches on a book is given the book.
+
     Raises:
-        InputError: It has nothing to drill into.
+        InputError: It has nothing to drill into, or there is no book.
     """
     check_resolutions(instruments, datasets, profile)
     return {symbol: _stored_record(symbol, datasets, profile, slice_ns) for symbol in instruments}
@@ -357,6 +398,8 @@ def market_records(
 def _stored_record(
     symbol: str, datasets: Sequence[Dataset], profile: SimulationProfile, slice_ns: int
 ) -> MarketRecord:
+    if profile.matches_on_book:
+        return HistoryMarket(recorded_market(symbol, datasets, profile), slice_ns=slice_ns)
     coarse, *finer = _resolutions(datasets, symbol)
     if profile.fill_level is not FillLevel.DRILLDOWN or not finer:
         finest = stored_market(finest_dataset(datasets, symbol), profile)
@@ -370,13 +413,19 @@ def _stored_record(
 
 
 def columns_record(
-    symbol: str, columns: Sequence[MarketColumns], profile: SimulationProfile, chunk_rows: int
+    symbol: str,
+    given: Sequence[MarketColumns | RecordedColumns],
+    profile: SimulationProfile,
+    chunk_rows: int,
 ) -> MarketRecord:
     """Return what an instrument is matched on, of columns in memory.
 
     Raises:
-        InputError: There are none of it, or nothing to drill into.
+        InputError: There are none of it, nothing to drill into, or no book where one is asked for.
     """
+    if profile.matches_on_book:
+        return HistoryMarket(book_rows(symbol, given, profile, chunk_rows))
+    columns = [each for each in given if isinstance(each, TradeColumns | BarColumns)]
     finest = finest_of(symbol, columns)
     if profile.fill_level is not FillLevel.DRILLDOWN:
         return HistoryMarket(sliced(finest, chunk_rows))
@@ -392,11 +441,23 @@ def columns_record(
 def check_resolutions(
     instruments: Iterable[str], datasets: Sequence[Dataset], profile: SimulationProfile
 ) -> None:
-    """Check that a profile that drills down has what it drills into, of every instrument.
+    """Check that every instrument has what a profile's fill level needs.
 
     Raises:
-        InputError: It has not, or the resolutions do not lie within each other.
+        InputError: There is nothing to drill into, or the resolutions do not lie within each other;
+            a book is asked for and there is none; there are neither trades nor bars.
     """
+    if profile.matches_on_book:
+        check_books(instruments, datasets, profile)
+        return
+    for symbol in instruments:
+        if not _resolutions(datasets, symbol):
+            names = ", ".join(each.meta.name for each in datasets)
+            raise InputError(
+                f"{symbol}: profile {profile.name} fills orders at level {profile.fill_level}, on "
+                f"trades or bars, and {names} holds neither; name a data set of trades too, or "
+                "choose a profile of level book or orders (book-1, orders-1)"
+            )
     if profile.fill_level is not FillLevel.DRILLDOWN:
         return
     for symbol in instruments:
@@ -421,7 +482,7 @@ def _resolutions(datasets: Sequence[Dataset], symbol: str) -> list[Dataset]:
     """Return an instrument's data sets from coarse to fine, the first named of each length."""
     own: dict[int, Dataset] = {}
     for each in datasets:
-        if each.meta.instrument.symbol == symbol:
+        if each.meta.instrument.symbol == symbol and each.meta.kind not in BOOK_KINDS:
             own.setdefault(each.meta.interval_ns, each)
     return [own[length] for length in sorted(own, reverse=True)]
 
@@ -432,8 +493,17 @@ def _length(columns: MarketColumns) -> int:
 
 def finest_dataset(datasets: Sequence[Dataset], symbol: str) -> Dataset:
     """Return what an instrument is matched on: its trades, else its shortest bars."""
-    own = [each for each in datasets if each.meta.instrument.symbol == symbol]
-    return min(own, key=lambda each: each.meta.interval_ns)
+    return _resolutions(datasets, symbol)[-1]
+
+
+def prices_of(
+    symbol: str, datasets: Sequence[Dataset], profile: SimulationProfile, *, until_ns: int | None
+) -> Iterator[MarketColumns]:
+    """Yield what tells an instrument's price: its trades or bars, else what its book printed."""
+    if _resolutions(datasets, symbol):
+        return stored_market(finest_dataset(datasets, symbol), profile, until_ns=until_ns)
+    book = any_book(symbol, datasets, profile)
+    return iter(()) if book is None else prints(book, end_ns=until_ns)
 
 
 def stored_market(
@@ -525,9 +595,13 @@ def joined(chunks: Sequence[BarColumns]) -> BarColumns:
     return replace(first, **columns)
 
 
-def sliced(columns: MarketColumns, rows: int) -> Iterator[MarketColumns]:
+def sliced(columns: Rows, rows: int) -> Iterator[Rows]:
     """Yield columns in pieces of so many rows."""
-    return (columns.rows(start, start + rows) for start in range(0, len(columns), rows))
+    # Rows of one kind are of that kind.
+    return (
+        columns.rows(start, start + rows)  # type: ignore[misc]
+        for start in range(0, len(columns), rows)
+    )
 
 
 def finest_of(symbol: str, columns: Sequence[MarketColumns]) -> MarketColumns:
@@ -542,8 +616,12 @@ def finest_of(symbol: str, columns: Sequence[MarketColumns]) -> MarketColumns:
     return min(own, key=_length)
 
 
-def stream_name(columns: MarketColumns) -> str:
+def stream_name(columns: MarketColumns | RecordedColumns) -> str:
     """Return the name of the stream that columns make."""
     if isinstance(columns, TradeColumns):
         return f"trades:{columns.instrument}"
+    if isinstance(columns, QuoteColumns):
+        return f"quotes:{columns.instrument}"
+    if isinstance(columns, BookColumns | OrderEventColumns):
+        return f"book:{columns.instrument}"
     return f"bars:{interval_name(columns.interval_ns)}:{columns.instrument}"

@@ -14,7 +14,7 @@ from tieout.model.columns import TradeColumns
 from tieout.reconcile import RungRecord, summarise
 from tieout.report import reconciliation_page, run_page, write_page
 from tieout.wiring.manifests import by_symbol, same_data
-from tieout.wiring.markets import finest_dataset, stored_market
+from tieout.wiring.markets import prices_of
 from tieout.wiring.tie_out import reconcile
 
 if TYPE_CHECKING:
@@ -83,9 +83,7 @@ def summary_of(run: RunFolder, *, store: Path) -> RunSummary:
     record = RungRecord.from_records(run.run_id, ((each.kind, each.record) for each in journal))
     prices = {}
     for instrument in manifest.instruments:
-        market = stored_market(
-            finest_dataset(datasets, instrument.symbol), manifest.profile, until_ns=record.ended_ns
-        )
+        market = prices_of(instrument.symbol, datasets, manifest.profile, until_ns=record.ended_ns)
         rows = [row for row in _minutely(market) if row[0] >= record.started_ns]
         if rows:
             prices[instrument.symbol] = tuple(rows)

@@ -163,9 +163,15 @@ def _certainty_facts(certainty: Certainty | None, profit: Decimal) -> dict[str, 
         "resolved_by": certainty.fills,
         "unresolved_bars": certainty.unresolved_bars,
     }
+    breaks = {
+        "data_breaks": certainty.break_counts,
+        "data_break_lines": [
+            msgspec.to_builtins(each) for each in certainty.breaks[:_BREAKS_LISTED]
+        ],
+    }
     bounds = certainty.bounds
     if bounds is None:
-        return facts
+        return facts | breaks if certainty.break_counts else facts
     opened = sum(certainty.bars_opened.values())
     without = profit - money_decimal(bounds.taken)
     return facts | {
@@ -180,10 +186,7 @@ def _certainty_facts(certainty: Certainty | None, profit: Decimal) -> dict[str, 
         "bars_scanned": certainty.bars_scanned,
         "bars_opened": certainty.bars_opened,
         "rows_matched": certainty.rows_matched,
-        "data_breaks": certainty.break_counts,
-        "data_break_lines": [
-            msgspec.to_builtins(each) for each in certainty.breaks[:_BREAKS_LISTED]
-        ],
+        **breaks,
     }
 
 

@@ -22,6 +22,7 @@ from tieout.kernel.risk import RiskLimits
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of
+from tieout.wiring.books import check_no_books
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of
 from tieout.wiring.markets import making_of
@@ -220,8 +221,13 @@ def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> Excha
 
 
 def streams_asked(kernel: Kernel) -> set[StreamKey]:
-    """Return the streams that the strategy subscribed to, and those its bars are made of."""
+    """Return the streams that the strategy subscribed to, and those its bars are made of.
+
+    Raises:
+        InputError: It asks for a book or quotes.
+    """
     asked = kernel.subscriptions
+    check_no_books(asked)
     return {*((symbol, 0) for symbol in asked.trades), *asked.bars, *asked.feeding()}
 
 

@@ -22,6 +22,7 @@ from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
+from tieout.wiring.books import check_trades_or_bars
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
@@ -250,6 +251,7 @@ def _beside(
     started: RunStarted,
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
+    check_trades_or_bars(manifest.profile)
     check_resolutions(kernel.instruments, datasets, manifest.profile)
     matched = _matched(kernel, datasets)
     gateway.start(

@@ -7,8 +7,10 @@ import pytest
 from tests.support.books import CLEAR, LEVEL, TRADE, ZERO, Scene, an_order, book_rows
 from tieout.errors import DataError, OrderRefused, SettingsError
 from tieout.market.book import BookBreakKind
-from tieout.market.book_matching import BookCore, BookReportKind
+from tieout.market.book_matching import BookCore
+from tieout.market.book_terms import book_refusal
 from tieout.market.queues import QueueModel
+from tieout.market.reports import ReportKind
 from tieout.model.orders import AmendOrder, OrderType, TimeInForce
 
 
@@ -31,7 +33,7 @@ from tieout.model.orders import AmendOrder, OrderType, TimeInForce
 )
 def test_an_order_that_no_book_can_hold_is_refused(terms: dict[str, object], why: str) -> None:
     order = an_order(**terms)
-    assert why in (BookCore.refusal(order) or "")
+    assert why in (book_refusal(order) or "")
     with pytest.raises(OrderRefused, match=why):
         BookCore(ZERO).place(0, order, arrival_ns=0, response_ns=0)
 
@@ -133,9 +135,9 @@ def test_where_no_later_row_comes_a_command_waits_as_long_as_a_row_may_take() ->
     core.give(book_rows([(1, LEVEL, 1, 99, 5, False), (1, LEVEL, -1, 101, 5, True)]))
     core.commit(1)
     core.place(0, an_order(order_type=OrderType.MARKET), arrival_ns=10, response_ns=7)
-    assert core.next_cancel_ns() == 60
-    assert list(core.answer_cancels(59)) == []
-    (fill,) = core.answer_cancels(60)
+    assert core.next_answer_ns() == 60
+    assert list(core.answer(59)) == []
+    (fill,) = core.answer(60)
     assert (fill.venue_time_ns, fill.arrival_ns) == (10, 60)
 
 
@@ -191,7 +193,7 @@ def test_quiet_rows_are_passed_over_up_to_the_one_that_touches() -> None:
     assert core.calm_before_ns == 10
     assert core.passes(9)
     assert not core.passes(10)
-    assert [each.kind for each in core.commit(10)] == [BookReportKind.FILL]
+    assert [each.kind for each in core.commit(10)] == [ReportKind.FILL]
     assert core.wants_rows
 
 

@@ -82,7 +82,7 @@ def test_an_order_that_is_gone_may_come_again() -> None:
 def test_a_clear_takes_all_orders() -> None:
     book = a_book(add(1, 1, 100, 5), add(2, -1, 101, 5), clear(), add(1, 1, 99, 2))
 
-    assert (book.levels_on(1), book.levels_on(-1), len(book)) == ([(99, 2)], [], 1)
+    assert (book.levels(1), book.levels(-1), len(book)) == ([(99, 2)], [], 1)
 
 
 def test_a_cancel_of_a_stranger_is_counted_and_changes_nothing() -> None:
@@ -110,7 +110,7 @@ def test_more_cancelled_than_there_is_takes_what_there_is_and_is_counted() -> No
     book = a_book(add(1, 1, 100, 5), cancel(1, 6))
 
     assert book.breaks == [BookBreak(BreakKind.EXCESS_CANCEL, 1, 0, 1, 6, 5)]
-    assert book.levels_on(1) == []
+    assert book.levels(1) == []
 
 
 def test_a_crossed_book_is_named_once_and_again_when_it_crosses_again() -> None:

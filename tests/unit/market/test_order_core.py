@@ -9,7 +9,7 @@ import pytest
 from tests.support.order_events import add, cancel, clear, events, fill, modify, print_of
 from tests.support.own_orders import NEVER, K, Stage, a_core, an_order, terms_of
 from tieout.errors import DataError, OrderRefused, SettingsError
-from tieout.market.order_matching import OrderReportReason as Why
+from tieout.market.reports import ReportReason as Why
 from tieout.model.orders import OrderType, TimeInForce
 
 BUY, SELL = 1, -1
@@ -201,7 +201,7 @@ def test_a_fill_at_a_better_price_than_the_book_has_says_nothing_of_that_place()
 def test_a_print_through_our_price_is_watched_until_its_event_is_whole() -> None:
     core = a_core()
     core.place(1, an_order(BUY, 1, limit=100), arrival_ns=1, response_ns=0)
-    core.answer_cancels(1)
+    core.answer(1)
     core.give(events(print_of(SELL, 99, 2, at=5, last=False), cancel(9, 1, at=6)))
 
     assert core.next_touch_ns(9) == 5
@@ -246,9 +246,9 @@ def test_a_command_waits_for_a_later_row_only_so_long() -> None:
     core.commit(9)
     core.place(1, an_order(BUY, 1), arrival_ns=10, response_ns=5)
 
-    assert core.next_cancel_ns() == 22
-    assert core.answer_cancels(21) == []
-    (filled,) = core.answer_cancels(22)
+    assert core.next_answer_ns() == 22
+    assert core.answer(21) == []
+    (filled,) = core.answer(22)
 
     assert (filled.venue_time_ns, filled.arrival_ns) == (10, 22)
 
@@ -312,12 +312,15 @@ def test_an_order_no_longer_fills_from_the_time_at_which_it_expires(at: int, fil
         assert stage.reports[0].venue_time_ns == 10
 
 
-def test_an_order_that_comes_after_its_end_expires_at_once() -> None:
-    stage = two_sided()
+def test_an_order_that_comes_after_its_end_is_refused_in_a_word() -> None:
+    core = a_core()
 
-    order = stage.place(12, an_order(BUY, 1, limit=100, expires_at_ns=10))
+    word = core.place(
+        1, an_order(BUY, 1, limit=100, expires_at_ns=10), arrival_ns=10, response_ns=0
+    )
 
-    assert stage.ends()[-1] == (order, K.EXPIRY, Why.EXPIRED)
+    assert word == "expired"
+    assert core.next_answer_ns() is None
 
 
 # -- triggers, amends, reduce-only ----------------------------------------------------------------
@@ -360,7 +363,7 @@ def test_an_armed_order_takes_new_terms() -> None:
 
 @pytest.mark.parametrize(
     ("terms", "reason"),
-    [({"lots": 1}, Why.UNKNOWN), ({"stop": 5}, Why.UNKNOWN)],
+    [({"stop": 5}, Why.INVALID)],
 )
 def test_an_amend_that_cannot_be_is_refused(terms: dict[str, int], reason: int) -> None:
     stage = two_sided()
@@ -390,7 +393,7 @@ def test_a_reduce_only_order_never_opens_the_other_side() -> None:
     assert stage.fills == [(order, 3, 101)]
     assert stage.ends() == [
         (order, K.EXPIRY, Why.REDUCE_ONLY),
-        (refused, K.REJECT, Why.REDUCE_ONLY),
+        (refused, K.REJECTION, Why.REDUCE_ONLY),
     ]
     assert stage.core.position_lots == 0
 
@@ -448,7 +451,7 @@ def test_quiet_rows_are_passed_over_and_act_later() -> None:
     core.give(events(add(1, BUY, 100, 5, at=1), add(2, SELL, 101, 5, at=2)))
     core.commit(2)
     core.place(1, an_order(BUY, 1, limit=100), arrival_ns=3, response_ns=0)
-    core.answer_cancels(3)
+    core.answer(3)
     core.give(events(*(cancel(1, 1, at=at) for at in range(4, 8)), fill(1, BUY, 90, 1, at=9)))
 
     assert core.next_touch_ns(8) is None

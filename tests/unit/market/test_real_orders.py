@@ -101,7 +101,7 @@ def test_the_levels_of_a_real_hour_rebuild_the_same_book(hour: OrderEventColumns
             held[side, price] = lots
 
     left = {level: lots for level, lots in held.items() if lots}
-    told = {(side, price): lots for side in (1, -1) for price, lots in book.levels_on(side)}
+    told = {(side, price): lots for side in (1, -1) for price, lots in book.levels(side)}
     assert left == told
     assert int(np.count_nonzero(rows.last)) == int(np.count_nonzero(hour.last))
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
 from tieout.errors import DataError, InputError
 from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
 from tieout.market import merged_windows
-from tieout.model.columns import BarColumns, TradeColumns
+from tieout.model.columns import (
+    BarColumns,
+    BookColumns,
+    OrderEventColumns,
+    QuoteColumns,
+    TradeColumns,
+)
 from tieout.model.events import DataOpened, RunEnded, RunStarted, SourceRank
 from tieout.model.merged import MergedColumns
 
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tieout.market import MadeBars, Window
-    from tieout.model.columns import Int64Column, MarketColumns
+    from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
     from tieout.model.events import GapSeen
 
 __all__ = [
@@ -32,6 +39,15 @@ __all__ = [
     "at_slice_end",
     "check_slice",
 ]
+
+Rows = TypeVar("Rows", bound="MarketColumns | RecordedColumns")
+
+_RANKS: Final[dict[type, int]] = {
+    TradeColumns: int(SourceRank.TRADE),
+    QuoteColumns: int(SourceRank.QUOTE),
+    BookColumns: int(SourceRank.BOOK),
+    OrderEventColumns: int(SourceRank.BOOK),
+}
 
 SLICE_NS_MAX: Final = 1_000_000_000
 """Widest slice; what is wider is a bar, and should be asked for as one."""
@@ -78,7 +94,7 @@ def check_slice(slice_ns: int) -> None:
         )
 
 
-def at_slice_end(columns: MarketColumns, slice_ns: int) -> MarketColumns:
+def at_slice_end(columns: Rows, slice_ns: int) -> Rows:
     """Return rows that are delivered at the end of the slice in which they arrive.
 
     Slices end at whole multiples of their width since 1970; what arrives at an end is in the slice
@@ -100,15 +116,17 @@ class Stream:
         opened: Which stored data it is, for the journal; None for data in memory.
         made: Whether the rows are bars that we make, of rows as they are delivered to us.
         may_halt: Whether gaps may come among bars that we make: single inputs, never merged.
+        past: Rows of a book from before the start; it begins with them.
     """
 
     name: str
-    columns: Iterator[MarketColumns | GapRows]
+    columns: Iterator[MarketColumns | RecordedColumns | GapRows]
     warm_up: BarColumns | None = None
     opened: DataOpened | None = None
     made: bool = False
     may_halt: bool = True
-    _chunk: MarketColumns | GapRows | None = field(default=None, init=False)
+    past: Iterator[RecordedColumns] | None = None
+    _chunk: MarketColumns | RecordedColumns | GapRows | None = field(default=None, init=False)
     _row: int = field(default=0, init=False)
     _last_ns: int = field(default=0, init=False)
 
@@ -129,9 +147,9 @@ class Stream:
     @property
     def rank(self) -> int:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
-        return int(SourceRank.TRADE if isinstance(self._chunk, TradeColumns) else SourceRank.BAR)
+        return _RANKS.get(type(self._chunk), int(SourceRank.BAR))
 
-    def take(self, before_ns: int) -> MarketColumns | GapRows:
+    def take(self, before_ns: int) -> MarketColumns | RecordedColumns | GapRows:
         """Return the rows of the present chunk that arrive before a time; the next one does."""
         assert self._chunk is not None, self.name
         stop = int(np.searchsorted(self._chunk.arrival_time_ns, before_ns, "left"))
@@ -145,11 +163,11 @@ class Stream:
         while self.head_ns() is not None:
             chunk = self._chunk
             assert chunk is not None, self.name
-            assert not isinstance(chunk, GapRows), self.name
+            assert isinstance(chunk, TradeColumns | BarColumns), self.name
             yield chunk.rows(self._row, len(chunk))
             self._chunk = None
 
-    def _check(self, chunk: MarketColumns | GapRows) -> None:
+    def _check(self, chunk: MarketColumns | RecordedColumns | GapRows) -> None:
         arrivals = chunk.arrival_time_ns
         if not len(arrivals):
             return
@@ -210,7 +228,7 @@ def _merged_columns(window: Window) -> MergedColumns:
 
 
 def _joined(streams: Sequence[Stream]) -> list[Stream | _Joined]:
-    """Return the streams with a row, those of one kind as one.
+    """Return the streams with a row, those of trades or bars of one kind as one.
 
     Bars that we make come by themselves where one of them may tell of gaps, since these come among
     them as single inputs.
@@ -219,7 +237,8 @@ def _joined(streams: Sequence[Stream]) -> list[Stream | _Joined]:
     kinds: dict[tuple[bool, int, int], list[Stream]] = {}
     for place, stream in enumerate(streams):
         if stream.head_ns() is not None:
-            alone = place if stream.made and halting else -1
+            plain = stream.rank in (SourceRank.TRADE, SourceRank.BAR)
+            alone = -1 if plain and not (stream.made and halting) else place
             kinds.setdefault((stream.made, stream.rank, alone), []).append(stream)
     return [each[0] if len(each) == 1 else _Joined(each) for each in kinds.values()]
 
@@ -227,8 +246,8 @@ def _joined(streams: Sequence[Stream]) -> list[Stream | _Joined]:
 class HistorySource:
     """Gives the start, then every stream's rows merged by arrival, then the end.
 
-    Rows that arrive together come trades first, then bars, then in the order of the streams; bars
-    that we make come after the rows that are delivered with them.
+    Rows that arrive together come trades first, then bars, quotes, books, then in the order of the
+    streams; bars that we make come after the rows that are delivered with them.
 
     Args:
         started: The first input.
@@ -282,7 +301,16 @@ class HistorySource:
 
     def _all(self) -> Iterator[MarketBatch | MergedBatch | Inputs]:
         opened = [each.opened for each in self._streams if each.opened is not None]
-        yield Inputs((self._started, *opened))
+        # The book of the start before any other input: a timer may be due then, and look at it.
+        past = (columns for stream in self._streams for columns in stream.past or ())
+        first = next(past, None)
+        if first is None:
+            yield Inputs((self._started, *opened))
+        else:
+            yield Inputs((self._started,))
+            for columns in chain((first,), past):
+                yield MarketBatch(columns, stored=True, past=True)
+            yield Inputs(tuple(opened))
         for stream in self._streams:
             if stream.warm_up is not None and len(stream.warm_up):
                 yield MarketBatch(_warming(stream.warm_up, self._started), stored=True)
@@ -387,10 +415,12 @@ class HistoryMarket:
         slice_ns: As in `HistorySource`: a fill is not known before the print that caused it.
     """
 
-    def __init__(self, columns: Iterable[MarketColumns], *, slice_ns: int = 0) -> None:
+    def __init__(
+        self, columns: Iterable[MarketColumns | RecordedColumns], *, slice_ns: int = 0
+    ) -> None:
         self._columns = (at_slice_end(each, slice_ns) for each in columns)
 
-    def fetch(self, until_ns: int) -> MarketColumns | None:  # noqa: ARG002
+    def fetch(self, until_ns: int) -> MarketColumns | RecordedColumns | None:  # noqa: ARG002
         """Return the next chunk; it may reach beyond the time asked for."""
         return next(self._columns, None)
 

@@ -19,6 +19,7 @@ from tieout.model.columns import BookKind
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tieout.history._files import Progress
     from tieout.history.captures.lines import Line
     from tieout.history.captures.rows import Capture
     from tieout.model.instruments import Instrument
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["measure_clock_offset", "read_binance"]
 
 
-def read_binance(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0) -> Capture:
+def read_binance(
+    path: Path,
+    instrument: Instrument,
+    *,
+    clock_offset_ns: int = 0,
+    progress: Progress | None = None,
+) -> Capture:
     """Read a capture of combined streams (depth, trade, bookTicker) and REST depth snapshots.
 
     Spot and futures are told apart by what the diffs carry. Messages of other symbols or kinds are
@@ -37,12 +44,13 @@ def read_binance(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0
         path: The capture; a line is the recorder's nanoseconds and the message.
         instrument: `venue_symbol` names the stream; prices and sizes become its ticks and lots.
         clock_offset_ns: Venue's clock minus the recorder's; see `measure_clock_offset`.
+        progress: Called with bytes read, and in total.
 
     Raises:
         DataError: A line cannot be read, lies off the tick or lot, or arrived before it was sent.
     """
     reader = _Reader(RowBuilder(str(path), instrument, clock_offset_ns=clock_offset_ns), instrument)
-    for line in read_lines(path):
+    for line in read_lines(path, progress):
         reader.take(line)
     return reader.builder.finish()
 

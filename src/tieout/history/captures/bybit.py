@@ -18,6 +18,7 @@ from tieout.model.columns import BookKind
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tieout.history._files import Progress
     from tieout.history.captures.lines import Line
     from tieout.history.captures.rows import Capture
     from tieout.model.instruments import Instrument
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["read_bybit"]
 
 
-def read_bybit(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0) -> Capture:
+def read_bybit(
+    path: Path,
+    instrument: Instrument,
+    *,
+    clock_offset_ns: int = 0,
+    progress: Progress | None = None,
+) -> Capture:
     """Read a capture of one symbol's order book and trades; other topics are skipped.
 
     Lines may be JSON alone, as in the venue's archives: then a message arrives when it was made.
@@ -34,12 +41,13 @@ def read_bybit(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0) 
         path: The capture.
         instrument: `venue_symbol` names the stream.
         clock_offset_ns: Venue's clock minus the recorder's.
+        progress: Called with bytes read, and in total.
 
     Raises:
         DataError: A line cannot be read, lies off the tick or lot, or arrived before it was sent.
     """
     reader = _Reader(RowBuilder(str(path), instrument, clock_offset_ns=clock_offset_ns))
-    for line in read_lines(path):
+    for line in read_lines(path, progress):
         message = line.message
         if not isinstance(message, dict):
             raise reader.builder.fault("a message is no object", line.row, str(message))

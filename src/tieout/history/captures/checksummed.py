@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from tieout.history._files import Progress
     from tieout.history.captures.lines import Line
     from tieout.history.captures.rows import Capture
     from tieout.model.instruments import Instrument
@@ -59,32 +60,46 @@ def okx_checksum(bids: Sequence[Level], asks: Sequence[Level]) -> int:
     return found - (1 << 32) if found >= 1 << 31 else found
 
 
-def read_kraken(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0) -> Capture:
+def read_kraken(
+    path: Path,
+    instrument: Instrument,
+    *,
+    clock_offset_ns: int = 0,
+    progress: Progress | None = None,
+) -> Capture:
     """Read the book and trades of one pair (`venue_symbol`, e.g. `XMR/USD`) from a v1 capture.
 
     Args:
         path: The capture.
         instrument: Whose pair, tick and lot.
         clock_offset_ns: Venue's clock minus the recorder's.
+        progress: Called with bytes read, and in total.
 
     Raises:
         DataError: A line cannot be read, lies off the tick or lot, or arrived before it was sent.
     """
-    return _read(path, instrument, _kraken_messages, kraken_checksum, clock_offset_ns)
+    return _read(path, instrument, _kraken_messages, kraken_checksum, clock_offset_ns, progress)
 
 
-def read_okx(path: Path, instrument: Instrument, *, clock_offset_ns: int = 0) -> Capture:
+def read_okx(
+    path: Path,
+    instrument: Instrument,
+    *,
+    clock_offset_ns: int = 0,
+    progress: Progress | None = None,
+) -> Capture:
     """Read the book (`books`) and trades of one instrument (`venue_symbol`) from a v5 capture.
 
     Args:
         path: The capture.
         instrument: Whose id, tick and lot.
         clock_offset_ns: Venue's clock minus the recorder's.
+        progress: Called with bytes read, and in total.
 
     Raises:
         DataError: A line cannot be read, lies off the tick or lot, or arrived before it was sent.
     """
-    return _read(path, instrument, _okx_messages, okx_checksum, clock_offset_ns)
+    return _read(path, instrument, _okx_messages, okx_checksum, clock_offset_ns, progress)
 
 
 class _Change(msgspec.Struct, frozen=True):
@@ -122,10 +137,11 @@ def _read(
     messages: Callable[[Line, RowBuilder, str], Iterator[_Change | _Print]],
     checksum: Callable[[Sequence[Level], Sequence[Level]], int],
     clock_offset_ns: int,
+    progress: Progress | None,
 ) -> Capture:
     builder = RowBuilder(str(path), instrument, clock_offset_ns=clock_offset_ns)
     book = _TextBook(builder, checksum)
-    for line in read_lines(path):
+    for line in read_lines(path, progress):
         try:
             for each in messages(line, builder, instrument.venue_symbol):
                 arrival_ns = builder.arrival(line.received_ns, each.time_ns, line.row)

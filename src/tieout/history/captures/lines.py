@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tieout.errors import DataError
+from tieout.errors import DataError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
+    from tieout.history._files import Progress
+
 __all__ = ["Line", "read_lines"]
 
+_TOLD_LINES = 4096
 _SECOND = 1_000_000_000
 _EARLIEST_NS = 631_152_000 * _SECOND  # 1990
 _LATEST_NS = 4_102_444_800 * _SECOND  # 2100
@@ -37,18 +40,27 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     message: Any
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
     """Yield the messages of a capture, plain, gzipped, or alone in a zip.
 
     A line is `<ns since 1970> <json>`, or `<seconds.micros>: <json>`, or JSON alone. Lines of the
     second form that begin with an address (`wss://… <- …`) tell what the recorder sent: skipped.
 
+    Args:
+        path: The capture.
+        progress: Called with bytes of the file read, and in total.
+
     Raises:
+        InputError: There is no such file.
         DataError: A line cannot be read, or was received before the one above it.
     """
-    newest = 0
-    with _opened(path) as file:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    newest, total = 0, path.stat().st_size
+    with path.open("rb") as whole, _unpacked(whole, path) as file:
         for row, raw in enumerate(_lines_of(file, path), start=1):
+            if progress is not None and row % _TOLD_LINES == 0:
+                progress(whole.tell(), total)
             if not raw.strip() or raw.startswith((b"wss://", b"ws://", b"http")):
                 continue
             line = _line(raw, str(path), row)
@@ -67,9 +79,9 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _unpacked(whole: BinaryIO, path: Path) -> Iterator[BinaryIO]:
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(whole) as archive:
             names = archive.namelist()
             if len(names) != 1:
                 raise DataError(
@@ -82,11 +94,10 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             with archive.open(names[0]) as file:
                 yield file  # type: ignore[misc]
     elif path.suffix == ".gz":
-        with gzip.open(path, "rb") as file:
+        with gzip.open(whole, "rb") as file:
             yield file  # type: ignore[misc]
     else:
-        with path.open("rb") as file:
-            yield file
+        yield whole
 
 
 def _lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:

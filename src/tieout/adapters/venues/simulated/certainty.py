@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tieout.adapters.venues.simulated.cores import BookedCore
 from tieout.market import DataBreak, DrillingCore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tieout.market import MatchingCore
+    from tieout.adapters.venues.simulated.cores import Core
     from tieout.model.instruments import Instrument
 
 __all__ = ["Bounds", "Certainty", "certainty_of"]
@@ -42,7 +43,8 @@ class Certainty(msgspec.Struct, frozen=True, kw_only=True):
         bars_opened: Bars that were looked into, by their length.
         rows_matched: Rows that were matched on, by resolution.
         bounds: Of the unresolved bars; None where nothing is drilled into.
-        break_counts: Bars that finer rows contradict or do not reach over, by kind.
+        break_counts: Bars that finer rows contradict or do not reach over, and rows that cannot be
+            right in their book, by kind.
         breaks: The first of them.
     """
 
@@ -56,15 +58,19 @@ class Certainty(msgspec.Struct, frozen=True, kw_only=True):
     breaks: tuple[DataBreak, ...] = ()
 
 
-def certainty_of(
-    fills: Mapping[str, int], cores: Iterable[tuple[Instrument, MatchingCore | DrillingCore]]
-) -> Certainty:
+def certainty_of(fills: Mapping[str, int], cores: Iterable[tuple[Instrument, Core]]) -> Certainty:
     """Add up what the cores of all instruments say."""
     every = list(cores)
     unresolved = sum(core.unresolved_bars for _, core in every)
     drilled = [(its, core) for its, core in every if isinstance(core, DrillingCore)]
     if not drilled:
-        return Certainty(fills=dict(sorted(fills.items())), unresolved_bars=unresolved)
+        told = [core.data_breaks(its.symbol) for its, core in every if isinstance(core, BookedCore)]
+        return Certainty(
+            fills=dict(sorted(fills.items())),
+            unresolved_bars=unresolved,
+            break_counts=_added(counts for counts, _ in told),
+            breaks=tuple(each for _, found in told for each in found),
+        )
     return Certainty(
         fills=dict(sorted(fills.items())),
         unresolved_bars=unresolved,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.feeds.stacked import StackedMarket
 from tieout.adapters.venues.simulated.assumed import Assumed
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
+from tieout.adapters.venues.simulated.cores import core_of
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import DrillingCore, MatchingCore, ReportKind
-from tieout.market.matching import REASONS
+from tieout.market import REASONS, ReportKind
+from tieout.market.book_terms import book_amend_refusal, book_refusal
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
+    from tieout.adapters.venues.simulated.cores import Core
     from tieout.kernel.ports import MarketRecord
-    from tieout.market.matching import CoreReport
-    from tieout.model.columns import MarketColumns
+    from tieout.market import CoreReport
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
@@ -91,13 +92,11 @@ class _Placed(msgspec.Struct, gc=False):
 class _Market:
     """One instrument: its core, its record, and the chunk that comes next."""
 
-    def __init__(
-        self, instrument: Instrument, core: MatchingCore | DrillingCore, record: MarketRecord
-    ) -> None:
+    def __init__(self, instrument: Instrument, core: Core, record: MarketRecord) -> None:
         self.instrument = instrument
         self.core = core
         self._record = record
-        self._ahead: MarketColumns | None = None
+        self._ahead: MarketColumns | RecordedColumns | None = None
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -129,7 +128,7 @@ class _Market:
         found += core.answer(until_ns)
         return found
 
-    def _first_met_ns(self, ahead: MarketColumns) -> int:
+    def _first_met_ns(self, ahead: MarketColumns | RecordedColumns) -> int:
         """Return when the chunk that comes next may first cause a report."""
         first_ns = self.core.first_arrival_ns(ahead)
         last_ns = self.core.last_arrival_ns
@@ -139,7 +138,7 @@ class _Market:
         """Whether the chunk in hand ends before the limit, so that the next one matters."""
         return self.core.last_arrival_ns is None or self.core.last_arrival_ns <= limit_ns
 
-    def _peek(self, until_ns: int) -> MarketColumns | None:
+    def _peek(self, until_ns: int) -> MarketColumns | RecordedColumns | None:
         while self._ahead is None:
             self._ahead = self._record.fetch(until_ns)
             if self._ahead is None:
@@ -188,7 +187,7 @@ class SimulatedVenue:
         self._markets = {
             symbol: _Market(
                 instrument,
-                _core(
+                core_of(
                     symbol,
                     profile,
                     records[symbol],
@@ -258,7 +257,9 @@ class SimulatedVenue:
         """Take an amend; it arrives after its latency."""
         way = self._way("amend", order)
         number = self._numbers.get(order.order_decision_id)
-        invalid = amend_refused(order) is not None
+        invalid = amend_refused(order) is not None or (
+            self._profile.matches_on_book and book_amend_refusal(order) is not None
+        )
         if number is None or invalid or way.refused:
             refused = "invalid" if invalid else "unknown_order"
             self._wait(
@@ -299,6 +300,15 @@ class SimulatedVenue:
         while waiting and waiting[0][0][0] <= until_ns:
             due.append(heappop(waiting)[1])
         return due
+
+    def finish(self, until_ns: int) -> None:
+        """Go through what of a book nobody was waiting for, so that its breaks are all named.
+
+        The run is over: nothing that comes of it is told any more.
+        """
+        if self._profile.matches_on_book:
+            for market in self._each:
+                market.advance(until_ns)
 
     # -- going on -----------------------------------------------------------------------------
 
@@ -367,7 +377,10 @@ class SimulatedVenue:
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
-        return terms_refused(order)
+        refused = terms_refused(order)
+        if refused is None and self._profile.matches_on_book:
+            refused = book_refusal(order)
+        return refused
 
     def _reject(self, order: PlaceOrder, reason: str, detail: str, way: Way) -> None:
         self._wait(
@@ -508,29 +521,3 @@ class SimulatedVenue:
             venue_time_ns=row.venue_time_ns,
             arrival_time_ns=row.arrival_ns,
         )
-
-
-def _core(
-    symbol: str,
-    profile: SimulationProfile,
-    record: MarketRecord,
-    *,
-    lots: int,
-    start_ns: int,
-    sessions: Sequence[tuple[int, int]],
-    models: Mapping[str, object],
-) -> MatchingCore | DrillingCore:
-    """Return what matches on a record: only one in several resolutions is drilled into."""
-    if not isinstance(record, StackedMarket):
-        return MatchingCore(
-            profile, position_lots=lots, start_ns=start_ns, sessions=sessions, models=models
-        )
-    return DrillingCore(
-        profile,
-        instrument=symbol,
-        finer=record.finer,
-        position_lots=lots,
-        start_ns=start_ns,
-        sessions=sessions,
-        models=models,
-    )
