@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.merging import batches_of
 from tests.unit.history.builders import MINUTE, SECOND, T0, bar_columns, trade_columns
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.errors import DataError, InputError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tieout.model.columns import MarketColumns
-    from tieout.model.merged import MergedColumns
 
 Row = tuple[int, str, int, int]
 
@@ -55,23 +55,7 @@ def everything(given_source: HistorySource) -> list[MarketBatch | MergedBatch | 
 
 def batches(given_source: HistorySource) -> list[MarketBatch]:
     """Return the market batches that a source gives."""
-    found: list[MarketBatch] = []
-    for each in everything(given_source):
-        if isinstance(each, MarketBatch):
-            found.append(each)
-        elif isinstance(each, MergedBatch):
-            found += unmerged(each.columns)
-    return found
-
-
-def unmerged(merged: MergedColumns) -> list[MarketBatch]:
-    """Return merged rows as the batches they stand for: each as long as one stream goes on."""
-    cuts = [0, *(np.flatnonzero(np.diff(merged.part)) + 1).tolist(), len(merged)]
-    return [
-        MarketBatch(part, stored=True)
-        for start, stop in pairwise(cuts)
-        for part in merged.rows(start, stop).parts
-    ]
+    return [batch for each in everything(given_source) for batch in batches_of(each)]
 
 
 def plain(found: Sequence[MarketBatch]) -> list[Row]:
