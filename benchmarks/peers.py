@@ -400,7 +400,9 @@ WORKS = {
     ("vectorbt", "trades_to_bars"): vectorbt_made_bars,
     ("backtesting", "bars_python"): backtesting_bars,
     ("vectorbt", "bars_python"): vectorbt_bars,
+    ("vectorbt", "bars_compiled"): vectorbt_bars,
     ("hftbacktest", "trades_python"): hftbacktest_trades,
+    ("hftbacktest", "trades_compiled"): hftbacktest_trades,
 }
 
 

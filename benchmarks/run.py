@@ -31,13 +31,14 @@ __all__ = ["main"]
 
 WORKS: Final = (
     "bars_python",
+    "bars_compiled",
     "trades_python",
+    "trades_compiled",
     "trades_to_bars",
     "merge_20",
     "parquet_stream",
 )
 ROUNDS: Final = 3
-OURS: Final = ("tieout", "bare_loop", "limit")
 TIMEOUT_S: Final = 600
 REPOSITORY: Final = Path(__file__).parent.parent
 FOLDERS: Final = {"nautilus_trader": ("nautilus_trader", "nautilus")}
@@ -62,7 +63,7 @@ def _compare(work: str) -> bool:
     definition = importlib.import_module(f"benchmarks.work_{work}")
     rows = int(os.environ.get("TIEOUT_BENCH_ROWS", definition.ROWS))
     folder = data.folder(definition.DATA, rows)
-    commands = _commands(work, folder, definition)
+    commands = _commands(work, folder, tuple(definition.ENGINES))
     outcomes: dict[str, list[dict[str, Any]]] = {engine: [] for engine in commands}
     failed: set[str] = set()
     for _ in range(ROUNDS):
@@ -91,11 +92,10 @@ def _compare(work: str) -> bool:
     return not failed and not any(disagree)
 
 
-def _commands(work: str, folder: Path, definition: ModuleType) -> dict[str, list[str]]:
+def _commands(work: str, folder: Path, engines: tuple[str, ...]) -> dict[str, list[str]]:
     commands = {
         engine: [sys.executable, "-m", "benchmarks.run", "--one", work, engine, str(folder)]
-        for engine in OURS
-        if engine in definition.ENGINES
+        for engine in engines
     }
     home = os.environ.get("TIEOUT_PEERS")
     for engine, of_work in peers.WORKS if home else ():
@@ -149,7 +149,9 @@ def _cpu(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 def _allowed(definition: ModuleType, engine: str) -> dict[str, float]:
     """Return how far an engine may be from the bare loop; ours, of some works, not at all."""
-    exact: dict[str, float] = getattr(definition, "EXACT", {}) if engine in OURS else {}
+    exact: dict[str, float] = (
+        getattr(definition, "EXACT", {}) if engine in definition.ENGINES else {}
+    )
     return {**definition.SAME, **exact}
 
 

@@ -85,8 +85,8 @@ class Cross(Strategy):
 
 def tieout(columns: Columns) -> dict[str, Any]:
     """Run the engine as a user would, on columns that are already in memory."""
-    _engine_run(_bar_columns(columns).rows(0, WARM_UP_ROWS))
-    whole = _bar_columns(columns)
+    _engine_run(bar_columns(columns).rows(0, WARM_UP_ROWS))
+    whole = bar_columns(columns)
     started = time.perf_counter()
     result = _engine_run(whole)
     return {
@@ -116,7 +116,7 @@ def bare_loop(columns: Columns) -> dict[str, Any]:
 
     Orders fill at the close they were decided on; there is no journal, ledger, risk gate or venue.
     """
-    whole = _bar_columns(columns)
+    whole = bar_columns(columns)
     account: Any = _Account()
     strategy = Cross()
     strategy.on_start(account)
@@ -159,7 +159,8 @@ def _engine_run(bars: BarColumns) -> Result:
     )
 
 
-def _bar_columns(columns: Columns) -> BarColumns:
+def bar_columns(columns: Columns) -> BarColumns:
+    """Return the arrays as the engine's columns; a bar is known at its close."""
     close_time_ns = columns["close_time_ns"].astype(np.int64, copy=False)
     rows = len(close_time_ns)
     return BarColumns(

@@ -52,7 +52,7 @@ class Count(Strategy):
 
 def tieout(columns: Columns) -> dict[str, Any]:
     """Run the engine as a user would, on columns that are already in memory."""
-    whole = _trade_columns(columns)
+    whole = trade_columns(columns)
     _engine_run(whole.rows(0, WARM_UP_ROWS))
     started = time.perf_counter()
     result = _engine_run(whole)
@@ -83,7 +83,7 @@ def limit(columns: Columns) -> dict[str, Any]:
 
 def bare_loop(columns: Columns) -> dict[str, Any]:
     """Call the same strategy from a bare Python loop, on trades made before: a bound, no engine."""
-    whole = _trade_columns(columns)
+    whole = trade_columns(columns)
     strategy = Count()
     strategy.seen = 0
     strategy.last_ticks = 0
@@ -126,7 +126,8 @@ def _engine_run(trades: TradeColumns) -> Result:
     )
 
 
-def _trade_columns(columns: Columns) -> TradeColumns:
+def trade_columns(columns: Columns) -> TradeColumns:
+    """Return the arrays as the engine's columns; a print is known at once."""
     times = columns["time_ns"].astype(np.int64, copy=False)
     return TradeColumns(
         instrument=SYMBOL,

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import tieout.compiled
 from tests.architecture.tree import REPOSITORY, modules
 
 
@@ -48,6 +49,14 @@ def homes() -> dict[tuple[str, str], str]:
 
 COMPILED = compiled_functions()
 ENTRIES = sorted(place for place, node in COMPILED.items() if ENTRY & decorators(node))
+LOOP = ("whole_at", "real_at", "small_at")
+"""What the loop over a strategy's function calls; its text is written for each strategy."""
+SAID = sorted(
+    place
+    for place in COMPILED
+    if place[0] == "market/_stepping.py" and place[1] in (*tieout.compiled.__all__, *LOOP)
+)
+"""What strategies call: the words of `tieout.compiled`, and what their loops need."""
 
 
 def reached_from(places: list[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -70,7 +79,7 @@ def twins() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
 
 
-@pytest.mark.parametrize("name", sorted({name for _, name in ENTRIES}))
+@pytest.mark.parametrize("name", sorted({name for _, name in ENTRIES + SAID} - {*LOOP}))
 def test_a_compiled_entry_point_is_named_beside_its_naive_twin(name: str) -> None:
     named = re.search(rf"\b{name}\b", twins()) is not None
 
@@ -78,7 +87,7 @@ def test_a_compiled_entry_point_is_named_beside_its_naive_twin(name: str) -> Non
 
 
 def test_every_other_compiled_function_is_reached_from_an_entry_point() -> None:
-    assert set(COMPILED) - reached_from(ENTRIES) == set()
+    assert set(COMPILED) - reached_from(ENTRIES + SAID) == set()
 
 
 def test_compiled_functions_are_found_at_all() -> None:

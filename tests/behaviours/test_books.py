@@ -72,7 +72,7 @@ def test_n19_a_triggered_stop_limit_that_is_post_only_and_would_take_goes() -> N
     terms = {"order_type": OrderType.STOP_LIMIT, "stop_ticks": 101, "limit_ticks": 102}
     scene = Scene().place(0, post_only=True, **terms)
     scene.print(1, 101, 1).level(1, 98, 1)
-    assert scene.told() == [("triggered",), ("expired", "post only")]
+    assert scene.told() == [("triggered",), ("rejected", "post only")]
 
 
 def test_n19_a_refused_amend_keeps_the_place_in_the_queue() -> None:

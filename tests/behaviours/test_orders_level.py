@@ -58,7 +58,7 @@ def test_n19_a_triggered_post_only_limit_that_would_take_ends() -> None:
 
     stage.rows(print_of(BUY, 101, 1, at=6), add(9, BUY, 90, 1, at=7))
 
-    assert stage.ends() == [(order, K.TRIGGER, Why.NONE), (order, K.EXPIRY, Why.POST_ONLY)]
+    assert stage.ends() == [(order, K.TRIGGER, Why.NONE), (order, K.REJECTION, Why.POST_ONLY)]
     assert stage.fills == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +17,10 @@ from tests.support.made_books import MADE, MILLISECOND, SYMBOL, levels_of, made_
 from tests.support.worlds import trades
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
-from tieout.errors import InputError
+from tieout.errors import DataError, InputError
 from tieout.history import Store
 from tieout.journal import JournalReader
-from tieout.model.columns import OrderAction, QuoteColumns
+from tieout.model.columns import OrderAction, QuoteColumns, TradeColumns
 from tieout.model.events import Fill
 from tieout.model.money import money_decimal
 from tieout.model.profiles import profile
@@ -291,6 +293,93 @@ def test_a_run_that_starts_in_the_middle_begins_with_the_book_of_then(
     assert len(seen[0].bids) == 3
 
 
+class SeesAll(Strategy):
+    """Bars, prints and the book; one order at the market each minute."""
+
+    def on_start(self, context: Any) -> None:
+        context.bars(SYMBOL, "10s")
+        context.trades(SYMBOL)
+        self.book = context.books(SYMBOL)
+        self.prints: list[Any] = []
+        SEEN.append(self.prints)
+
+    def on_trade(self, context: Any, trade: Any) -> None:
+        # The print itself has changed the book by now; what was told with it has not arrived.
+        self.prints.append((trade.venue_time_ns, trade.price_ticks, trade.quantity_lots))
+
+    def on_bar(self, context: Any, bar: Any) -> None:
+        assert self.book.arrival_time_ns <= context.now_ns
+        context.buy(SYMBOL, units=1)
+
+
+@pytest.mark.parametrize("level", ["impact", "book", "orders"])
+def test_a_book_may_be_looked_at_whatever_orders_are_matched_on(
+    store: Path, runs: Runs, level: str
+) -> None:
+    rows = made_orders()
+    at = np.flatnonzero(rows.action == int(OrderAction.TRADE))
+    ids = np.arange(len(at), dtype=np.int64)
+    told = TradeColumns(
+        SYMBOL,
+        rows.venue_time_ns[at],
+        rows.arrival_time_ns[at],
+        rows.price_ticks[at],
+        rows.lots[at],
+        rows.side[at],
+        ids,
+    )
+    if "all-trades" not in Store(store / "data").names():
+        Store(store / "data").write_trades("all-trades", MADE, [told], source="made up")
+    chosen = profile("pessimistic-1") if level == "impact" else near(level)
+    SEEN.clear()
+
+    result = backtest(
+        SeesAll,
+        store=store / "data",
+        data=["made-orders", "all-trades"],
+        profile=chosen,
+        runs=runs,
+    )
+
+    assert result.failure == ""
+    assert result.fills >= 3
+    assert result.certainty is not None
+    assert set(result.certainty.fills) == {"trade" if level == "impact" else level}
+    assert len(SEEN[-1]) == len(at)
+
+
+def test_prints_of_a_book_are_given_where_there_are_no_trades(store: Path, runs: Runs) -> None:
+    rows = made_orders()
+    at = np.flatnonzero(rows.action == int(OrderAction.TRADE))
+    middle = int(rows.arrival_time_ns[at[len(at) // 2]])
+
+    class Prints(Strategy):
+        def on_start(self, context: Any) -> None:
+            context.trades(SYMBOL)
+
+        def on_trade(self, context: Any, trade: Any) -> None:
+            seen.append((trade.trade_id, trade.price_ticks, trade.quantity_lots, trade.aggressor))
+
+    found = []
+    for data, start in (("made-orders", None), ("made-book", None), ("made-book", middle)):
+        seen: list[Any] = []
+        backtest(
+            Prints,
+            store=store / "data",
+            data=[data],
+            profile=near("book"),
+            start_ns=start,
+            runs=runs,
+        )
+        found.append(seen)
+
+    columns = (rows.price_ticks[at], rows.lots[at], rows.side[at])
+    assert found[0] == list(zip(range(1, len(at) + 1), *(c.tolist() for c in columns), strict=True))
+    assert found[1] == found[0]
+    assert found[2] == found[0][-len(found[2]) :]
+    assert 0 < len(found[2]) < len(at)
+
+
 # -- refusals ---------------------------------------------------------------------------------
 
 
@@ -407,3 +496,46 @@ def test_a_trigger_that_no_stream_could_reach_is_refused() -> None:
     assert (
         "no stream of the strategy brings; subscribe to its trades, bars or book" in denied.detail
     )
+
+
+def test_rows_that_cannot_be_stop_the_run_and_are_not_the_strategys_fault() -> None:
+    rows = levels_of(made_orders(50))
+    prices = rows.price_ticks.copy()
+    prices[40] = 0
+    wrong = replace(rows, price_ticks=prices)
+
+    class Looks(Strategy):
+        def on_start(self, context: Any) -> None:
+            context.books(SYMBOL)
+
+        def on_book(self, context: Any, book: Any) -> None:
+            assert book.bid_ticks != 0
+
+    for bars in ([], [replace(trades([1_000, 1_001]), instrument=SYMBOL)]):
+        chosen = profile("zero-latency") if bars else near("book")
+        with pytest.raises(DataError, match="a price is not possible"):
+            backtest_columns(Looks, [wrong, *bars], instruments=[MADE], profile=chosen)
+
+
+def test_a_backtest_on_trades_loads_nothing_of_books() -> None:
+    """What compiles for seconds on a new machine is loaded by who uses it."""
+    code = (
+        "import sys\n"
+        "from tests.support.worlds import ES, trades\n"
+        "from tieout import Strategy\n"
+        "from tieout.wiring import backtest_columns\n"
+        "backtest_columns(Strategy, [trades([400, 401])], instruments=[ES])\n"
+        "print(sorted(each for each in sys.modules if each.startswith('tieout.market.')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = done.stdout
+    assert "tieout.market.matching'" in loaded
+    for each in ("book_matching", "_book_compiled", "order_matching", "_order_book_compiled"):
+        assert f"tieout.market.{each}'" not in loaded
+    assert "queues" not in loaded

@@ -27,6 +27,7 @@ STRATEGIES = [
     "hourly_rebalance.py",
     "breakout_with_stop.py",
     "trade_follower.py",
+    "compiled_cross.py",
 ]
 
 

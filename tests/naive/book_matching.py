@@ -64,8 +64,20 @@ class NaiveBookMatching:
         self.obey(-(10**30), until + 1)
 
     def act(self, command: dict[str, Any], known: int) -> None:
+        self.fund(command["time"], known)
+        held = self.position
+        self.obey_one(command, known)
+        if self.position != held:
+            self.end_useless(command["time"], known)
+
+    def end_useless(self, time: int, known: int) -> None:
+        for order in self.orders:
+            only_reduces = order["reduce_only"] and order["state"] != "done"
+            if only_reduces and order["side"] * self.position >= 0:
+                self.end(order, "expired", "reduce only", time, known)
+
+    def obey_one(self, command: dict[str, Any], known: int) -> None:
         time, number, answer = command["time"], command["number"], command["answer"]
-        self.fund(time, known)
         if command["kind"] == "place":
             self.arrive(command, known)
             return
@@ -243,7 +255,7 @@ class NaiveBookMatching:
             self.end(order, "expired", "reduce only", time, known)
             return
         if order["post_only"] and self.crosses(side, order["limit"]):
-            self.end(order, "expired", "post only", time, known)
+            self.end(order, "rejected", "post only", time, known)
             return
         self.look(order)
         self.take(order, time, known)
@@ -289,11 +301,18 @@ class NaiveBookMatching:
     # -- rows ---------------------------------------------------------------------------------
 
     def row(self, number: int, arrival: int, row: Row) -> None:
-        time, kind, side, price, lots, last = row
+        time = row[0]
         clock = max(self.clock, time)
         self.obey(clock, arrival)
         self.clock = clock
         self.fund(time, arrival)
+        held = self.position
+        self.meet_row(number, arrival, row)
+        if self.position != held:
+            self.end_useless(time, arrival)
+
+    def meet_row(self, number: int, arrival: int, row: Row) -> None:
+        time, kind, side, price, lots, last = row
         newest = self.book.newest
         if kind == TRADE:
             self.trigger(price, time, arrival)

@@ -215,7 +215,7 @@ class NaiveOrderMatching:
             return
         auction = self.book.crosses()
         if order["post_only"] and not auction and self.offered(order, limit):
-            self.end(ends, order, "post_only", at, known)
+            self.end("rejected", order, "post_only", at, known)
             return
         if ends == "rejected":
             self.accept(order, at, known)
@@ -260,6 +260,25 @@ class NaiveOrderMatching:
             None,
         )
         state = None if order is None else order["state"]
+        held = self.position
+        self.obey_one(command, order, state, at, known)
+        if self.position != held:
+            self.end_useless(at, seen)
+
+    def end_useless(self, at: int, known: int) -> None:
+        for order in self.orders:
+            only_reduces = order["reduce_only"] and order["state"] not in ("waiting", "done")
+            if only_reduces and order["side"] * self.position >= 0:
+                self.end("expired", order, "reduce_only", at, self.known(order, at, known))
+
+    def obey_one(
+        self,
+        command: dict[str, Any],
+        order: dict[str, Any] | None,
+        state: str | None,
+        at: int,
+        known: int,
+    ) -> None:
         match command["do"]:
             case "place":
                 if order is not None and state == "waiting":
@@ -340,6 +359,12 @@ class NaiveOrderMatching:
         arrival = event["arrival"]
         self.obey_before(at, arrival)
         self.fund(at, arrival)
+        held = self.position
+        self.meet_row(event, at, arrival)
+        if self.position != held:
+            self.end_useless(at, arrival)
+
+    def meet_row(self, event: dict[str, Any], at: int, arrival: int) -> None:
         if event["action"] == TRADE:
             self.explain(at, arrival)
             self.trigger(event, at, arrival)

@@ -81,6 +81,21 @@ settings_of = st.tuples(
 )
 
 
+class AsShipped:
+    """A user's model that answers what a shipped one does."""
+
+    name = "as-shipped"
+    version = 1
+
+    def __init__(self, model: QueueModel) -> None:
+        self._model = model
+
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        return self._model.ahead_after(
+            ahead, before_lots=before, after_lots=after, traded_microlots=traded
+        )
+
+
 def the_market(given_rows: list[Any]) -> list[tuple[int, Any]]:
     """Return (arrival, row); sides of the book mostly keep apart around 100."""
     time, arrival = 1_000, 1_000
@@ -144,6 +159,8 @@ def both(
     given_changes: list[Any],
     chosen: Any,
     chunk: int,
+    *,
+    own: bool = False,
 ) -> tuple[list[Any], NaiveBookMatching, BookCore]:
     entry, answer, wait, model, interval, position = chosen
     queue = QueueModel.named(model)
@@ -158,7 +175,8 @@ def both(
     core = BookCore(
         profile,
         position_lots=position,
-        queue=queue,
+        queue=None if own else queue,
+        models={"queue": AsShipped(queue)} if own else None,
         feed_latency_ns_max=wait,
         window_ticks=16,
     )
@@ -225,8 +243,10 @@ def agree(
     given_changes: list[Any],
     chosen: Any,
     chunk: int,
+    *,
+    own: bool = False,
 ) -> None:
-    found, naive, core = both(given_rows, given_wishes, given_changes, chosen, chunk)
+    found, naive, core = both(given_rows, given_wishes, given_changes, chosen, chunk, own=own)
     assert [plain(each) for each in found] == naive.reports
     assert core.position_lots == naive.position
     for order in naive.orders:
@@ -247,6 +267,18 @@ def test_a_book_is_matched_as_the_naive_twin_matches_it(
     chunk: int,
 ) -> None:
     agree(given_rows, given_wishes, given_changes, chosen, chunk)
+
+
+@settings(max_examples=EXAMPLES // 2, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(*ARGUMENTS)
+def test_a_queue_model_of_ones_own_is_asked_as_the_shipped_ones_are(
+    given_rows: list[Any],
+    given_wishes: list[Any],
+    given_changes: list[Any],
+    chosen: Any,
+    chunk: int,
+) -> None:
+    agree(given_rows, given_wishes, given_changes, chosen, chunk, own=True)
 
 
 def a_dense_stream(seed: int) -> tuple[list[Any], list[Any], list[Any], Any, int]:

@@ -13,12 +13,25 @@ from tieout.market import DataChain
 from tieout.model.columns import TradeColumns
 
 WORD = (1 << 64) - 1
-FIRST, SECOND = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
+FACTORS = (
+    0x9E3779B97F4A7C15,
+    0xC2B2AE3D27D4EB4F,
+    0x165667B19E3779F9,
+    0xD6E8FEB86659FD93,
+    0xA0761D6478BD642F,
+    0xE7037ED1A0B428DB,
+    0x8EBC6AF09C88C6E3,
+)
+FIRST, SECOND = 0x5851F42D4C957F2D, 0xDA942042E4DD58B5
 
 
-def mix(lane: int, value: int, factor: int) -> int:
-    lane = ((lane ^ (value & WORD)) * factor) & WORD
-    return lane ^ (lane >> 29)
+def word_of(values: list[int]) -> int:
+    total = 0
+    for value, factor in zip(values, FACTORS, strict=False):
+        word = (value * factor) & WORD
+        total += word ^ (word >> 32)
+    word = (total * FACTORS[0]) & WORD
+    return word ^ (word >> 29)
 
 
 def naive_chain(columns: Any) -> str:
@@ -26,19 +39,16 @@ def naive_chain(columns: Any) -> str:
     one, other = 0x243F6A8885A308D3, 0x13198A2E03707344
     for row in range(len(columns)):
         if isinstance(columns, TradeColumns):
-            one = mix(one, int(columns.venue_time_ns[row]), FIRST)
-            other = mix(other, int(columns.price_ticks[row]), SECOND)
-            one = mix(one, int(columns.quantity_lots[row]), SECOND)
-            other = mix(other, int(columns.trade_id[row]), FIRST)
+            names = ("venue_time_ns", "price_ticks", "quantity_lots", "trade_id")
+            values = [int(getattr(columns, name)[row]) for name in names]
         else:
-            one = mix(one, int(columns.open_time_ns[row]), FIRST)
-            other = mix(other, int(columns.open_ticks[row]), SECOND)
-            one = mix(one, int(columns.high_ticks[row]), SECOND)
-            other = mix(other, int(columns.low_ticks[row]), FIRST)
-            one = mix(one, int(columns.close_ticks[row]), FIRST)
-            other = mix(other, int(columns.volume_lots[row]), SECOND)
-            one = mix(one, int(columns.revision[row]) + columns.interval_ns, SECOND)
-        one ^= other
+            names = ("open_time_ns", "open_ticks", "high_ticks", "low_ticks")
+            values = [int(getattr(columns, name)[row]) for name in names]
+            values += [int(columns.close_ticks[row]), int(columns.volume_lots[row])]
+            values += [int(columns.revision[row]) + columns.interval_ns]
+        word = word_of(values)
+        one = (one * FIRST + word) & WORD
+        other = (other * SECOND + (word << 32 & WORD | word >> 32)) & WORD
     return f"{one:016x}{other:016x}"
 
 
@@ -67,3 +77,14 @@ def test_arrival_does_not_matter_and_prices_do() -> None:
         chain.extend(columns, 0, 2)
         chains.append(chain.hexdigest())
     assert chains[0] == chains[1] != chains[2]
+
+
+def test_the_order_of_rows_matters() -> None:
+    chains = []
+    for rows in ([(0, 1), (1, 2)], [(1, 2), (0, 1)]):
+        chain = DataChain()
+        columns = bars([400, 401])
+        for start, stop in rows:
+            chain.extend(columns, start, stop)
+        chains.append(chain.hexdigest())
+    assert chains[0] != chains[1]

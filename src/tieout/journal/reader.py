@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from tieout.errors import InputError, JournalDamaged
-from tieout.journal.records import Kind, Record, decode, decode_input
+from tieout.journal.records import (
+    Kind,
+    Record,
+    decode,
+    decode_block,
+    decode_input,
+    encode,
+    kind_of,
+)
 from tieout.journal.writer import (
     FRAME,
     GENESIS,
@@ -17,6 +25,7 @@ from tieout.journal.writer import (
     JournalWriter,
     segment_name,
 )
+from tieout.model.blocks import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +68,7 @@ class _Verified:
         length: Bytes of that segment up to and including its last commit frame.
         chain: Chain there.
         torn: Whether anything stands after it.
-        records: Committed records.
+        records: Committed records, a block counted as one.
     """
 
     segment: int
@@ -103,7 +112,11 @@ class JournalReader:
         for number, offset, kind, payload in self._frames():
             if number > good.segment or (number == good.segment and offset >= good.length):
                 return
-            if kind is not Kind.COMMIT:
+            if kind is Kind.BLOCK:
+                for record in records_of(decode_block(payload)):
+                    yield Entry(sequence, kind_of(record), encode(record))
+                    sequence += 1
+            elif kind is not Kind.COMMIT:
                 yield Entry(sequence, kind, payload)
                 sequence += 1
 
@@ -259,7 +272,7 @@ def _frame(head: bytes, stream: _Stream) -> tuple[Kind, bytes] | None:
     if len(head) < FRAME.size:
         return None
     length, checksum, kind = FRAME.unpack(head)
-    if kind not in (1, 2, 3):
+    if kind not in (1, 2, 3, 4):
         return None
     payload = stream.take(length)
     if len(payload) < length or crc32(payload, crc32(head[8:9])) != checksum:

@@ -6,6 +6,7 @@ from enum import IntEnum, unique
 
 import msgspec
 
+from tieout.model.blocks import Block
 from tieout.model.events import Input, OrderDenied, StoreWritten, StrategyFailed
 from tieout.model.orders import (
     AmendOrder,
@@ -16,16 +17,29 @@ from tieout.model.orders import (
     WorkOrder,
 )
 
-__all__ = ["Decision", "Kind", "Record", "decode", "decode_input", "encode"]
+__all__ = [
+    "Decision",
+    "Kind",
+    "Record",
+    "decode",
+    "decode_block",
+    "decode_input",
+    "encode",
+    "kind_of",
+]
 
 
 @unique
 class Kind(IntEnum):
-    """What a frame is. Numbers are the format and are never reused."""
+    """What a frame is. Numbers are the format and are never reused.
+
+    A BLOCK holds many inputs and decisions as numbers; a reader sees them one by one.
+    """
 
     INPUT = 1
     DECISION = 2
     COMMIT = 3
+    BLOCK = 4
 
 
 Decision = (
@@ -52,3 +66,11 @@ decode = msgspec.msgpack.Decoder(Record).decode
 
 decode_input = msgspec.msgpack.Decoder(Input).decode
 """Turn canonical bytes into an input."""
+
+decode_block = msgspec.msgpack.Decoder(Block).decode
+"""Turn the bytes of a block frame into the block."""
+
+
+def kind_of(record: object) -> Kind:
+    """Return whether a record of a block is a decision or an input."""
+    return Kind.DECISION if isinstance(record, PlaceOrder | CancelOrder) else Kind.INPUT

@@ -5,6 +5,7 @@
       frame    length of payload (4) · CRC-32 of kind and payload (4) · kind (1) · payload
       …
       frame    kind 3, a commit: payload is the chain h after all records before it, 32 bytes
+      frame    kind 4, a block: many records as numbers; see `tieout.model.blocks`
 
 h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it
 begins with a commit frame that repeats it. Only what a commit frame follows was promised.
@@ -18,10 +19,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from zlib import crc32
 
 from tieout.errors import InvariantViolated
-from tieout.journal.records import Kind, Record, encode
+from tieout.journal.records import Kind, Record, encode, kind_of
+from tieout.model.blocks import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tieout.model.blocks import Block
 
 __all__ = [
     "FORMAT_VERSION",
@@ -42,7 +46,9 @@ GENESIS: Final = bytes(32)
 _HEAD = Struct(">II")
 """A frame before its kind; kind and payload are one piece of bytes here, a record."""
 
-_INPUT, _DECISION, _COMMIT = (bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT))
+_INPUT, _DECISION, _COMMIT, _BLOCK = (
+    bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT, Kind.BLOCK)
+)
 _SPILL_BYTES = 1 << 20
 
 
@@ -115,6 +121,8 @@ class JournalWriter:
         self._segment = segment
         self._chain = chain
         self._decisions = GENESIS
+        # Blocks whose decisions are not chained yet: that is done when somebody asks.
+        self._unchained: list[Block] = []
         # Records that are not written yet, and what comes before them in the file.
         self._records: list[bytes] = []
         self._waiting_bytes = 0
@@ -136,6 +144,7 @@ class JournalWriter:
     @property
     def decisions_chain(self) -> str:
         """Chained hash of the decision records of this writer, hexadecimal."""
+        self._chain_blocks()
         return self._decisions.hex()
 
     def input(self, event: Record) -> None:
@@ -145,8 +154,15 @@ class JournalWriter:
     def decision(self, record: Record) -> None:
         """Append a decision."""
         payload = encode(record)
+        if self._unchained:
+            self._chain_blocks()
         self._decisions = sha256(self._decisions + payload).digest()
         self._append(_DECISION + payload)
+
+    def block(self, block: Block) -> None:
+        """Append many inputs and decisions at once, as compiled code wrote them."""
+        self._append(_BLOCK + encode(block))
+        self._unchained.append(block)
 
     def commit(self) -> None:
         """Make everything appended so far durable.
@@ -182,6 +198,13 @@ class JournalWriter:
         self._spill(sync=self._durable)
         self._file.close()
         self._broken = "the journal is closed"
+
+    def _chain_blocks(self) -> None:
+        blocks, self._unchained = self._unchained, []
+        for block in blocks:
+            for record in records_of(block):
+                if kind_of(record) is Kind.DECISION:
+                    self._decisions = sha256(self._decisions + encode(record)).digest()
 
     def _seal(self) -> None:
         if self._uncommitted:

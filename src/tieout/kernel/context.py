@@ -256,6 +256,10 @@ class KernelContext:
             raise InputError(f"history: {count} bars; allowed: 1 … {HISTORY_ROWS_MAX}")
         return self._kernel.bars_seen(stream, count)
 
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the rules of an instrument of this run."""
+        return self._instrument(symbol)
+
     # -- account ------------------------------------------------------------------------------
 
     @property
@@ -267,6 +271,11 @@ class KernelContext:
         """Return what our ledger holds."""
         lots = self._kernel.position_lots(instrument)
         return Position(lots, self._instrument(instrument).quantity(lots))
+
+    def coming_lots(self, instrument: str) -> int:
+        """Return the signed lots under way: market orders and triggered stops."""
+        orders = self._kernel.orders
+        return orders.coming_lots(instrument) if orders.open else 0
 
     def open_orders(self, instrument: str | None = None, *, held: bool = False) -> Sequence[str]:
         """Return ids of orders that may still trade, oldest first; held ones too when asked."""

@@ -18,8 +18,9 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tieout.errors import InvariantViolated
+from tieout.errors import DataError, InvariantViolated
 from tieout.kernel.books import Books, handler_of, middle_of
+from tieout.kernel.compiled import lane_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tieout.kernel.books import BookCursor, QuoteCursor
+    from tieout.kernel.compiled import CompiledLane
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.cursor import OneStream
@@ -78,6 +80,9 @@ __all__ = ["Kernel"]
 
 _CHUNK_ROWS = 4096
 """Rows turned into Python objects at a time; larger chunks fall out of the cache."""
+
+_TRIED_ROWS = 1024
+"""Rows that the loop takes of a compiled strategy before it is tried in compiled code again."""
 
 _NEVER = 1 << 62
 _REPEATED = (AmendRejected, CancelRejected, OrderAmended)
@@ -157,6 +162,7 @@ class Kernel:
             else:
                 for event in given.events:  # type: ignore[union-attr]
                     self._input(event)
+        self._leave_lane()
         self._journal.commit()
 
     def go_on(self, journal: JournalPort) -> None:
@@ -166,6 +172,7 @@ class Kernel:
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
         arrival_ns = event.arrival_time_ns
+        self._leave_lane()
         if arrival_ns < self._now_ns:
             raise InvariantViolated(
                 f"{type(event).__name__} arrived at {arrival_ns}, before {self._now_ns}; "
@@ -206,16 +213,45 @@ class Kernel:
 
     def _batch(self, columns: MarketColumns | RecordedColumns) -> None:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
+        if self._lane is not None and isinstance(columns, TradeColumns | BarColumns):
+            self._compiled_batch(self._lane, columns)
+            return
         for cursor in self._cursors(columns):
-            self._under_way = cursor
-            self._chunk(cursor)
-            self._under_way = None
-            part = cursor.columns
-            self.seen.extend(part, 0, len(part))
-            self._remember(part)
+            self._rows(cursor)
+
+    def _rows(self, cursor: Cursor | BookCursor | QuoteCursor) -> None:
+        self._under_way = cursor
+        self._chunk(cursor)
+        self._under_way = None
+        part = cursor.columns
+        self.seen.extend(part, 0, len(part))
+        self._remember(part)
+
+    def _compiled_batch(self, lane: CompiledLane, columns: MarketColumns) -> None:
+        """Give rows to compiled code as far as it takes them, and the next few to the loop."""
+        start = 0
+        while start < len(columns):
+            self._check_arrival(int(columns.arrival_time_ns[start]))
+            compiled = lane.take(columns.rows(start, len(columns)), self._venue)
+            start += compiled
+            if not compiled:
+                part = columns.rows(start, start + _TRIED_ROWS)
+                self._rows(Cursor(part, self.instruments[part.instrument].tick_float))
+                start += len(part)
+
+    def _check_arrival(self, arrival_ns: int) -> None:
+        if arrival_ns < self._now_ns:
+            raise InvariantViolated(
+                f"market rows arrived at {arrival_ns}, before {self._now_ns}; "
+                "a source must give inputs in the order of their arrival"
+            )
 
     def _merged_batch(self, merged: MergedColumns) -> None:
         """Give rows of several streams to the strategy, as if each were a batch of its own."""
+        if self._lane is not None:
+            for rows in merged.one_by_one():
+                self._batch(rows)
+            return
         ticks = {name: each.tick_float for name, each in self.instruments.items()}
         for start in range(0, len(merged), _CHUNK_ROWS):
             part = merged.rows(start, start + _CHUNK_ROWS)
@@ -239,11 +275,7 @@ class Kernel:
 
     def _chunk(self, cursor: Cursor | BookCursor | QuoteCursor) -> None:
         arrivals = cursor.arrivals
-        if arrivals[0] < self._now_ns:
-            raise InvariantViolated(
-                f"market rows arrived at {arrivals[0]}, before {self._now_ns}; "
-                "a source must give inputs in the order of their arrival"
-            )
+        self._check_arrival(arrivals[0])
         rows, last = len(arrivals), arrivals[-1]
         context = self._context
         wishes = context.wishes
@@ -390,6 +422,38 @@ class Kernel:
             assert type(event) is Bar, event
             stream, wanted = (event.instrument, event.interval_ns), asked.of(event) is not None
         return not wanted and stream in asked.feeding()
+
+    # -- what compiled code leaves to us ------------------------------------------------------
+
+    def rows_passed(self, rows: MarketColumns, count: int) -> None:
+        """Take it that the strategy has seen the first rows of these; they are chained."""
+        if not count:
+            return
+        passed = rows.rows(0, count)
+        self._remember(passed)
+        self._now_ns = int(passed.arrival_time_ns[-1])
+        prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
+        self._last_prices[passed.instrument] = int(prices[-1])
+
+    def on_row(self, rows: MarketColumns, row: int, act: Callable[[], None]) -> None:
+        """Do something in the name of the strategy, on a row that it has been given."""
+        part = rows.rows(row, row + 1)
+        cursor = Cursor(part, self.instruments[part.instrument].tick_float)
+        next(cursor.events)
+        self._cursor = cursor
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._failed(error)
+        if self._context.wishes or self.desk.outbox or self.desk.told:
+            self._settle()
+        self._cursor = None
+        self.seen.extend(part, 0, 1)
+        self.rows_passed(part, 1)
+
+    def _leave_lane(self) -> None:
+        if self._lane is not None:
+            self._lane.leave()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -565,7 +629,8 @@ class Kernel:
         self._origin, self._cursor, self._single = outer
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, InvariantViolated):
+        if isinstance(error, InvariantViolated | DataError):
+            # We are wrong, or rows of a book that it looked at cannot be: not the strategy.
             raise error
         self.failure = error
         self._context.wishes.clear()
@@ -591,6 +656,16 @@ class Kernel:
         """Our time: arrival of the event, or due time of the timer, being handled."""
         cursor = self._cursor
         return self._now_ns if cursor is None else cursor.arrivals[cursor.row]
+
+    @property
+    def context(self) -> KernelContext:
+        """What the strategy is given."""
+        return self._context
+
+    @property
+    def journal(self) -> JournalPort:
+        """Where inputs and decisions go."""
+        return self._journal
 
     @property
     def strategy_name(self) -> str:
@@ -663,8 +738,8 @@ class Kernel:
 
     def _marks(self) -> dict[str, int]:
         marks = dict(self._last_prices)
-        for symbol in self.subscriptions.books - set(marks):
-            mark = self.books.mark_ticks(symbol)
+        for symbol in sorted(self.subscriptions.books):
+            mark = None if symbol in marks else self.books.mark_ticks(symbol)
             if mark is not None:
                 marks[symbol] = mark
         return marks
@@ -716,6 +791,7 @@ class Kernel:
 
     def state_hash(self) -> str:
         """Return a hash of everything a replay must reproduce: ledger, orders, timers, store."""
+        self._leave_lane()
         self._chain_singles()
         digest = sha256(self.ledger.state_hash().encode())
         digest.update(repr([each.snapshot() for each in self.orders.by_id.values()]).encode())
@@ -740,6 +816,7 @@ class Kernel:
         self._single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
+        self._lane = lane_of(self, self._strategy)
         self._started = started
         self._context.declaring = False
 

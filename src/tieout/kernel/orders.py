@@ -101,6 +101,10 @@ class Orders:
         self.by_id: dict[str, Order] = {}
         self.open: dict[str, Order] = {}
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many orders there were, and how many fills."""
+        return len(self.by_id), sum(len(each.fills) for each in self.by_id.values())
+
     def add(self, place: PlaceOrder) -> Order:
         """Take a new intent.
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
+    from fractions import Fraction
 
+    from tieout.market import MatchingCore
+    from tieout.model.blocks import Block
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
 __all__ = [
+    "BlockJournal",
     "Clock",
     "Inputs",
     "JournalPort",
+    "LendingVenue",
+    "LentMarket",
     "MarketBatch",
     "MarketRecord",
     "MergedBatch",
@@ -94,6 +101,76 @@ class Venue(Protocol):
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival ≤ until that were not returned before, in order."""
+
+
+class LentMarket(Protocol):
+    """The one market of a venue that is lent to a compiled run, as long as it lasts.
+
+    Attributes:
+        instrument: Symbol.
+        core: What matches; the run changes it.
+        maker_rate, taker_rate, funding_rate: Shares of the notional.
+        funding_against: Whether funding is always paid.
+        rounding: Money units that fees and funding are whole multiples of.
+        ways: ns to the matching engine and back: (entry, answer) of an order, then of a cancel.
+        numbers: Next order number, and how many reports there ever were.
+        resolution: What decides a fill that is not assumed.
+    """
+
+    instrument: str
+    core: MatchingCore
+    maker_rate: Fraction
+    taker_rate: Fraction
+    funding_rate: Decimal
+    funding_against: bool
+    rounding: int
+    ways: tuple[tuple[int, int], tuple[int, int]]
+    numbers: tuple[int, int]
+
+    def more(self, until_ns: int) -> bool:
+        """Give the core its next rows; False when none are there by then."""
+
+    @property
+    def resolution(self) -> str:
+        """What decides a fill that is not assumed; known once the core has rows."""
+
+    def take_back(
+        self,
+        *,
+        numbers: tuple[int, int],
+        orders: Sequence[tuple[int, PlaceOrder, int]],
+        waiting: Sequence[tuple[Sequence[int], bool]],
+        fills: tuple[int, int],
+        unresolved: int,
+        latest_arrival_ns: int,
+    ) -> None:
+        """Be the venue's own again.
+
+        Args:
+            numbers: As above, now.
+            orders: Orders that are open as we know it: number, order, fills that were told.
+            waiting: Reports that are not told yet, in order: a row of the core's `out`, and
+                whether an assumption about a path decided it.
+            fills: How many were told, and how many of them were assumed.
+            unresolved: Bars more whose path decided a fill and is not known.
+            latest_arrival_ns: Latest arrival of an order meanwhile.
+        """
+
+
+@runtime_checkable
+class LendingVenue(Protocol):
+    """A venue that can lend its market to compiled code."""
+
+    def lend(self) -> LentMarket | None:
+        """Return the market, or None where it cannot be lent now."""
+
+
+@runtime_checkable
+class BlockJournal(Protocol):
+    """A journal that takes what compiled code wrote down as it is."""
+
+    def block(self, block: Block) -> None:
+        """Append many inputs and decisions at once."""
 
 
 class MarketRecord(Protocol):

@@ -12,6 +12,8 @@ from tieout.errors import SettingsError
 from tieout.model.money import money
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tieout.model.instruments import Instrument
     from tieout.model.orders import PlaceOrder
 
@@ -62,6 +64,20 @@ class RiskGate:
     def halt(self, reason: str) -> None:
         """Refuse every further order until the run ends."""
         self.halted_by = self.halted_by or reason
+
+    @property
+    def money_limits(self) -> tuple[int | None, int | None]:
+        """Largest order and largest position, in internal money units; None: not set."""
+        return self._order_max, self._position_max
+
+    @property
+    def recent(self) -> Sequence[int]:
+        """When the last orders left, oldest first; those over a minute ago may be missing."""
+        return tuple(self._recent)
+
+    @recent.setter
+    def recent(self, times: Sequence[int]) -> None:
+        self._recent = deque(times)
 
     def objection(
         self,

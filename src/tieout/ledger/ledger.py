@@ -19,11 +19,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tieout.errors import BooksUnbalanced, InputError, InvariantViolated
+from tieout.model.events import FundingCharged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from tieout.model.events import Fill, FundingCharged
+    from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
 
 __all__ = ["Ledger", "Position"]
@@ -71,6 +72,8 @@ class Ledger:
             self._known(symbol)
             self._positions[symbol] = Position(lots, cost)
         self._booked: set[tuple[str, str]] = set()
+        # Gives the bookings that are in the figures and not in the hash yet, when they are needed.
+        self._to_name: Callable[[], None] | None = None
         self._hash = sha256(b"tieout ledger 1").digest()
         # A venue's balance does not fall when a position opens; full-notional cash does.
         self.cash = cash - sum(each.cost for each in self._positions.values())
@@ -86,6 +89,8 @@ class Ledger:
         Raises:
             InputError: The instrument is not part of this ledger.
         """
+        if self._to_name is not None:
+            self._name()
         key = (fill.decision_id, fill.trade_id)
         if key in self._booked:
             return False
@@ -107,13 +112,13 @@ class Ledger:
         position.lots = held + signed
         self.cash -= notional + fill.fee
         self.fees += fill.fee
-        self._chain(
-            f"fill {fill.decision_id} {fill.trade_id} {signed} {fill.price_ticks} {fill.fee}"
-        )
+        self._chain(_fill_text(fill, signed))
         return True
 
     def book_funding(self, charge: FundingCharged) -> bool:
         """Book a funding payment; return False when it was booked before."""
+        if self._to_name is not None:
+            self._name()
         key = ("funding", charge.charge_id)
         if key in self._booked:
             return False
@@ -126,6 +131,8 @@ class Ledger:
 
     def book_transfer(self, amount: int, transfer_id: str) -> bool:
         """Book money that came in (positive) or went out; it is no profit."""
+        if self._to_name is not None:
+            self._name()
         key = ("transfer", transfer_id)
         if key in self._booked:
             return False
@@ -134,6 +141,57 @@ class Ledger:
         self.transfers += amount
         self._chain(f"transfer {transfer_id} {amount}")
         return True
+
+    def book_ahead(
+        self,
+        symbol: str,
+        *,
+        lots: int,
+        cost: int,
+        cash: int,
+        realised: int,
+        fees: int,
+        funding: int,
+        name: Callable[[], None],
+    ) -> None:
+        """Book what compiled code has added up: many fills and payments of one instrument.
+
+        Args:
+            symbol: The instrument.
+            lots: Signed, held now.
+            cost: Of the position now.
+            cash: Added to it, as are the next three to theirs.
+            realised: Profit taken.
+            fees: Paid.
+            funding: Received.
+            name: Calls `named` for each fill and payment in order, once somebody asks for the hash.
+
+        Raises:
+            BooksUnbalanced: Debits do not equal credits.
+        """
+        position = self.position(symbol)
+        position.lots, position.cost = lots, cost
+        self.cash += cash
+        self.realised += realised
+        self.fees += fees
+        self.funding += funding
+        self._to_name = name
+        self.check()
+
+    def named(self, event: Fill | FundingCharged) -> None:
+        """Take a booking whose money is in the figures already into the hash."""
+        if isinstance(event, FundingCharged):
+            self._booked.add(("funding", event.charge_id))
+            self._chain_text(f"funding {event.charge_id} {event.amount}")
+            return
+        self._booked.add((event.decision_id, event.trade_id))
+        signed = event.side * event.lots
+        self._chain_text(_fill_text(event, signed))
+
+    def _name(self) -> None:
+        name, self._to_name = self._to_name, None
+        if name is not None:
+            name()
 
     @property
     def balance(self) -> int:
@@ -180,6 +238,7 @@ class Ledger:
 
     def state_hash(self) -> str:
         """Return a hash of every booking in order and of the balances they led to."""
+        self._name()
         digest = sha256(self._hash)
         held = sorted((symbol, each.lots, each.cost) for symbol, each in self._positions.items())
         digest.update(repr((self.cash, held)).encode())
@@ -206,8 +265,11 @@ class Ledger:
         if sum(self.accounts().values()):
             raise BooksUnbalanced(f"the accounts do not sum to zero: {self.accounts()}")
 
-    def _chain(self, booking: str) -> None:
+    def _chain_text(self, booking: str) -> None:
         self._hash = sha256(self._hash + booking.encode()).digest()
+
+    def _chain(self, booking: str) -> None:
+        self._chain_text(booking)
         if (
             self.cash
             + sum([each.cost for each in self._positions.values()])
@@ -228,6 +290,10 @@ class Ledger:
     def _unknown(self, symbol: str) -> InputError:
         known = ", ".join(self._instruments) or "none"
         return InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
+
+
+def _fill_text(fill: Fill, signed: int) -> str:
+    return f"fill {fill.decision_id} {fill.trade_id} {signed} {fill.price_ticks} {fill.fee}"
 
 
 def _share(cost: int, lots: int, of_lots: int) -> int:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tieout.market._commands_compiled import act_until, judge, price_to_check, reports_at_most
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import uncounted, uncounted_inner
 from tieout.market._layout import (
     ACTIVATION,
     AFTER,
@@ -118,7 +120,6 @@ from tieout.market._triggers_compiled import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
@@ -128,7 +129,7 @@ __all__: list[str] = []
 BLOCK = 64
 
 
-@compiled_inner
+@uncounted_inner
 def next_touch(
     state: Array,
     orders: Array,
@@ -145,15 +146,17 @@ def next_touch(
     from_time = time_bound(state, orders, commands, 0)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
-    row = start
+    if close_time[start] >= from_time or lows[start] <= low or highs[start] >= high:
+        return start
+    row = start + 1
     # Whole blocks without an early exit, so that the loop becomes vector code.
     while row + BLOCK <= stop:
-        times = close_time[row : row + BLOCK]
-        tops = highs[row : row + BLOCK]
-        bottoms = lows[row : row + BLOCK]
         touches = 0
-        for place in range(BLOCK):
-            touches |= (times[place] >= from_time) | (bottoms[place] <= low) | (tops[place] >= high)
+        # Unsigned, so that no index is looked at for being negative.
+        for place in range(np.uint64(row), np.uint64(row + BLOCK)):
+            touches |= (
+                (close_time[place] >= from_time) | (lows[place] <= low) | (highs[place] >= high)
+            )
         if touches != 0:
             break
         row += BLOCK
@@ -164,7 +167,7 @@ def next_touch(
     return stop
 
 
-@compiled_inner
+@uncounted_inner
 def meet_bar(
     state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
 ) -> None:
@@ -210,7 +213,7 @@ def meet_bar(
     settle(state, orders)
 
 
-@compiled_inner
+@uncounted_inner
 def meet_orders(state: Array, orders: Array, out: Array, ring: Array, impact_y: float) -> None:
     """Show the bar to every order: stops before the rest, older ones before younger ones.
 
@@ -243,7 +246,7 @@ def meet_orders(state: Array, orders: Array, out: Array, ring: Array, impact_y: 
             meet_inside(state, orders, out, ring, impact_y, base)
 
 
-@compiled_inner
+@uncounted_inner
 def activate(state: Array, orders: Array) -> None:
     """Decide what orders that arrived before this bar's close are."""
     opened = state[OPEN_TIME]
@@ -264,14 +267,14 @@ def activate(state: Array, orders: Array) -> None:
             orders[base + PHASE] = TAKING if takes else RESTING
 
 
-@compiled_inner
+@uncounted_inner
 def is_stop(orders: Array, base: int) -> bool:
     """Whether an order waits for the price to go against us."""
     trigger = orders[base + TRIGGER]
     return orders[base + PHASE] == ARMED and trigger != TOUCH_TRIGGER
 
 
-@compiled_inner
+@uncounted_inner
 def meets(state: Array, orders: Array, base: int) -> bool:
     """Whether the bar may act on an order: it has arrived, and the price was fresh when it did."""
     phase = orders[base + PHASE]
@@ -283,31 +286,31 @@ def meets(state: Array, orders: Array, base: int) -> bool:
     return orders[base + ARRIVAL] - traded <= state[STALE_AFTER]
 
 
-@compiled_inner
+@uncounted_inner
 def is_before(state: Array, orders: Array, base: int) -> bool:
     """Whether an order was there at the bar's open."""
     return orders[base + AFTER] <= state[OPEN_TIME]
 
 
-@compiled_inner
+@uncounted_inner
 def outlives(state: Array, orders: Array, base: int) -> bool:
     """Whether an order lives to the bar's close; one that does not meets only the open."""
     return orders[base + EXPIRES] >= state[CLOSE_TIME]
 
 
-@compiled_inner
+@uncounted_inner
 def stamp_inside(state: Array, orders: Array, base: int) -> int:
     """Return the venue time of what happens inside: the close, or the last moment before expiry."""
     return min(state[CLOSE_TIME], orders[base + EXPIRES] - 1)
 
 
-@compiled_inner
+@uncounted_inner
 def far_price(state: Array, way: int) -> int:
     """Return the bar's extreme on a way: its high up, its low down."""
     return state[HIGH] if way == 1 else state[LOW]
 
 
-@compiled_inner
+@uncounted_inner
 def stop_at_open(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -317,7 +320,7 @@ def stop_at_open(
         trigger_at_open(state, orders, out, ring, impact_y, base)
 
 
-@compiled_inner
+@uncounted_inner
 def trigger_at_open(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -329,7 +332,7 @@ def trigger_at_open(
         finish_triggered(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def stop_inside(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -348,7 +351,7 @@ def stop_inside(
     trigger_inside(state, orders, out, ring, impact_y, base)
 
 
-@compiled_inner
+@uncounted_inner
 def trails_into(state: Array, orders: Array, base: int) -> bool:
     """Whether a trailing stop is reached inside of the bar, the worse way where both are possible.
 
@@ -384,7 +387,7 @@ def trails_into(state: Array, orders: Array, base: int) -> bool:
     return True
 
 
-@compiled_inner
+@uncounted_inner
 def trigger_inside(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -411,14 +414,14 @@ def trigger_inside(
     finish_triggered(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def finish_triggered(state: Array, orders: Array, out: Array, base: int) -> None:
     """Let an order that was triggered in this bar meet it no further."""
     orders[base + AFTER] = state[CLOSE_TIME]
     end_if_at_once(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def meet_at_open(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -444,7 +447,7 @@ def meet_at_open(
         end_if_at_once(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def meet_inside(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -478,7 +481,7 @@ def meet_inside(
             end_if_at_once(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def take(
     state: Array,
     orders: Array,
@@ -505,7 +508,7 @@ def take(
         end_if_at_once(state, orders, out, base)
 
 
-@compiled_inner
+@uncounted_inner
 def take_within(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -540,7 +543,7 @@ def take_within(
     orders[base + VOLUME] = eligible
 
 
-@compiled_inner
+@uncounted_inner
 def end_if_at_once(state: Array, orders: Array, out: Array, base: int) -> None:
     """End an order that lives for one bar and has met it."""
     if (
@@ -552,7 +555,7 @@ def end_if_at_once(state: Array, orders: Array, out: Array, base: int) -> None:
         end_order(state, orders, out, base, IN_FORCE_REASON, time, state[KNOWN_TIME], time)
 
 
-@compiled_inner
+@uncounted_inner
 def close_session(state: Array, orders: Array) -> None:
     """Where a session closes with the bar, let it be the last one for those who wait for that."""
     for order in range(state[ORDER_COUNT]):
@@ -563,7 +566,7 @@ def close_session(state: Array, orders: Array) -> None:
             state[LAST_LEFT] = state[LEFT]
 
 
-@compiled_inner
+@uncounted_inner
 def take_in_bars(state: Array, ring: Array, closing: Array, volume: Array, until_row: int) -> None:
     """Bring the bar statistics up to a row, that row not included."""
     first = max(state[STAT_ROW], until_row - WINDOW)
@@ -579,7 +582,7 @@ def take_in_bars(state: Array, ring: Array, closing: Array, volume: Array, until
     state[STAT_ROW] = max(state[STAT_ROW], until_row)
 
 
-@compiled_inner
+@uncounted_inner
 def recall_last(state: Array, close_time: Array, closing: Array, volume: Array, row: int) -> None:
     """Remember of the bar before a row what later ones need; that before a chunk is known."""
     if row > 0:
@@ -593,7 +596,7 @@ def recall_last(state: Array, close_time: Array, closing: Array, volume: Array, 
         state[TRADED_ROW] = max(state[TRADED_ROW], row)
 
 
-@compiled("int64(A, A, A, C, C, C, C, int64, int64)")
+@uncounted("int64(A, A, A, C, C, C, C, int64, int64)")
 def scan_bars(
     state: Array,
     orders: Array,
@@ -616,7 +619,7 @@ def scan_bars(
     return 1 if row < stop else 0
 
 
-@compiled("int64(A, A, A, A, A, float64, C, C, C, C, C, C, C, C, int64)")
+@uncounted("int64(A, A, A, A, A, float64, C, C, C, C, C, C, C, C, int64)")
 def commit_bars(
     state: Array,
     orders: Array,
@@ -670,7 +673,7 @@ def commit_bars(
         state[MET] = row + 1
 
 
-@compiled("void(A, A, C, C, C)")
+@uncounted("void(A, A, C, C, C)")
 def leave_bars(state: Array, ring: Array, close_time: Array, closing: Array, volume: Array) -> None:
     """Carry over what later chunks need from a chunk that is committed to its end."""
     count = len(closing)

@@ -69,6 +69,7 @@ from tieout.market._book_matching_layout import (
     OUT_ROOM,
     OWN_BEST,
     OWN_LOW,
+    POSITION,
     PROBLEM,
     RISES,
     SCANNED,
@@ -82,6 +83,7 @@ from tieout.market._book_matching_layout import (
 from tieout.market._book_orders_compiled import (
     charge_funding,
     due_time,
+    end_useless,
     forget_taken,
     forget_taken_row,
     funding_count,
@@ -95,6 +97,7 @@ from tieout.market._book_orders_compiled import (
     taken_place,
 )
 from tieout.market._compile import compiled, compiled_inner
+from tieout.market._layout import EVENT_RANK
 from tieout.market._orders_compiled import first_after
 
 if TYPE_CHECKING:
@@ -200,6 +203,7 @@ def meet_row(
         return reason
     desk[CLOCK] = clock
     charge_funding(desk, time, arrival)
+    held = desk[POSITION]
     if kind == TRADE_ROW:
         meet_print(desk, book, side, price, lots, time, arrival)
     elif time < book[BOOK_TIME]:
@@ -219,6 +223,8 @@ def meet_row(
         if last != 0:
             note_crossing(book, place, time)
             meet_whole_book(desk, book, time, arrival)
+    if desk[POSITION] != held:
+        end_useless(desk, time, arrival, EVENT_RANK)
     remove_done(desk)
     set_bounds(desk, book)
     return COMMITTED

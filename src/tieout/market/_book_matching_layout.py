@@ -12,7 +12,8 @@ desk, one array with all that is ours, since each further one is a price at ever
   WHOLE                          1: no message of the venue is half applied
   SEQUENCE                       reports made so far
   PROBLEM                        further rows needed where a step stopped
-  MODEL, TWICE_POWER             the queue model
+  MODEL, MODEL_PARAMETER         the queue model, with twice its exponent or its address
+  MODEL_BROKE                    1: the user's own model answered what it may not
   LAG                            how long a command waits for a later row
   OWN_BEST + row, OWN_LOW + row  greatest and lowest key of our resting orders; −NEVER and NEVER
   HUNGRY_COUNT                   orders that would take from the book at once
@@ -49,7 +50,7 @@ WHOLE: Final = 12
 SEQUENCE: Final = 13
 PROBLEM: Final = 14
 MODEL: Final = 15
-TWICE_POWER: Final = 16
+MODEL_PARAMETER: Final = 16
 LAG: Final = 17
 OWN_BEST: Final = 18
 OWN_LOW: Final = 20
@@ -67,6 +68,7 @@ ORDER_ROOM: Final = 32
 COMMAND_ROOM: Final = 33
 OUT_ROOM: Final = 34
 TAKEN_ROOM: Final = 35
+MODEL_BROKE: Final = 36
 DESK_WIDTH: Final = 40
 
 # orders

@@ -52,6 +52,8 @@ from tieout.market._book_matching_layout import (
     LIMIT_KIND,
     LOTS,
     MODEL,
+    MODEL_BROKE,
+    MODEL_PARAMETER,
     NEXT_DUE,
     NEXT_FUNDING,
     NEXT_TIME,
@@ -91,7 +93,6 @@ from tieout.market._book_matching_layout import (
     TOUCHING,
     TRADED,
     TRIGGER,
-    TWICE_POWER,
     WAITING,
     WHOLE,
 )
@@ -299,6 +300,21 @@ def funding_count(desk: Array, until: int) -> int:
     return max(0, (until - desk[NEXT_FUNDING]) // desk[FUNDING_INTERVAL] + 1)
 
 
+@compiled_inner
+def end_useless(desk: Array, time: int, known: int, rank: int) -> None:
+    """Take away orders that only reduce when there is nothing left to reduce."""
+    for order in range(desk[ORDER_COUNT]):
+        base = desk[ORDERS_START] + order * ORDER_WIDTH
+        phase = desk[base + PHASE]
+        if (
+            desk[base + REDUCE_ONLY] == 1
+            and phase != DONE
+            and phase != WAITING
+            and desk[base + SIDE] * desk[POSITION] >= 0
+        ):
+            end_order(desk, base, EXPIRY_REPORT, REDUCE_ONLY_REASON, time, known, rank)
+
+
 # -- taking -----------------------------------------------------------------------------------
 
 
@@ -412,8 +428,8 @@ def meet_book(desk: Array, book: Array, base: int, time: int, known: int, rank: 
     side = desk[base + SIDE]
     limit = desk[base + LIMIT]
     if desk[base + POST_ONLY] == 1 and would_take(book, side, limit):
-        # A triggered one: at its arrival it would have been rejected.
-        end_order(desk, base, EXPIRY_REPORT, POST_ONLY_REASON, time, known, rank)
+        # A triggered one: at its arrival it could not be judged.
+        end_order(desk, base, REJECTION, POST_ONLY_REASON, time, known, rank)
         return
     set_reference(desk, book, base)
     at_once = desk[base + AT_ONCE]
@@ -575,12 +591,16 @@ def move_queues(desk: Array, row: int, key: int, before: int, after: int, kind: 
         else:
             ahead = ahead_after_change(
                 desk[MODEL],
-                desk[TWICE_POWER],
+                desk[MODEL_PARAMETER],
                 desk[base + AHEAD],
                 desk[base + TRADED],
                 before,
                 after,
             )
+            if ahead < 0 or ahead > min(desk[base + AHEAD], after * MICRO):
+                # The user's own model may not answer this; the step then fails.
+                desk[MODEL_BROKE] = 1
+                ahead = min(desk[base + AHEAD], after * MICRO)
         # Who came later has at least as many ahead.
         oldest = max(oldest, ahead)
         desk[base + AHEAD] = oldest
@@ -758,6 +778,7 @@ def obey_first(desk: Array, book: Array, known: int) -> None:
     number = desk[desk[COMMANDS_START] + COMMAND_ORDER]
     answer = desk[desk[COMMANDS_START] + COMMAND_ANSWER]
     charge_funding(desk, time, known)
+    held = desk[POSITION]
     if kind == PLACE_COMMAND:
         arrive(desk, book, number, time, known)
     elif kind == AMEND_COMMAND:
@@ -783,6 +804,8 @@ def obey_first(desk: Array, book: Array, known: int) -> None:
             desk[base + PHASE] = DONE
         elif base >= 0 and desk[base + PHASE] != WAITING:
             end_order(desk, base, EXPIRY_REPORT, EXPIRED_REASON, time + 1, known, EVENT_RANK)
+    if desk[POSITION] != held:
+        end_useless(desk, time, known, ARRIVAL_RANK)
     desk[COMMAND_COUNT] -= 1
     first = desk[COMMANDS_START]
     for place in range(first, first + desk[COMMAND_COUNT] * COMMAND_WIDTH):

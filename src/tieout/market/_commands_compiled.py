@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tieout.market._compile import compiled_inner
+from tieout.market._compile import uncounted_inner
 from tieout.market._layout import (
     ACCEPTANCE,
     AFTER,
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@compiled_inner
+@uncounted_inner
 def find_order(state: Array, orders: Array, number: int) -> int:
     """Return where the row of an order begins, or −1 when it is over."""
     for order in range(state[ORDER_COUNT]):
@@ -112,7 +112,7 @@ def find_order(state: Array, orders: Array, number: int) -> int:
     return -1
 
 
-@compiled_inner
+@uncounted_inner
 def judge(state: Array, orders: Array, out: Array, base: int, price: int, known: int) -> None:
     """Decide whether an order that may be refused is accepted, by a price and our position."""
     time = orders[base + ARRIVAL]
@@ -132,7 +132,7 @@ def judge(state: Array, orders: Array, out: Array, base: int, price: int, known:
         report_order(state, orders, out, base, ACCEPTANCE, time, known, time, ARRIVAL_RANK)
 
 
-@compiled_inner
+@uncounted_inner
 def amend_refusal(orders: Array, commands: Array, base: int, price: int) -> int:
     """Return why an amend cannot be; NO_REASON when it can."""
     limit = commands[COMMAND_LIMIT]
@@ -150,7 +150,7 @@ def amend_refusal(orders: Array, commands: Array, base: int, price: int) -> int:
     return NO_REASON
 
 
-@compiled_inner
+@uncounted_inner
 def amend(orders: Array, commands: Array, base: int, price: int, may_take: int) -> None:
     """Give an order the new terms of the first command; more lots or another price cost its place.
 
@@ -182,7 +182,7 @@ def amend(orders: Array, commands: Array, base: int, price: int, may_take: int) 
         orders[base + SHOWN] = min(orders[base + SHOWN], left)
 
 
-@compiled_inner
+@uncounted_inner
 def answer_amend(
     state: Array,
     orders: Array,
@@ -220,7 +220,7 @@ def answer_amend(
         out[row + OUT_REFERENCE] = orders[base + STOP]
 
 
-@compiled_inner
+@uncounted_inner
 def answer_first(
     state: Array,
     orders: Array,
@@ -258,7 +258,7 @@ def answer_first(
         commands[cell] = commands[cell + COMMAND_WIDTH]
 
 
-@compiled_inner
+@uncounted_inner
 def first_to_expire(state: Array, orders: Array) -> int:
     """Return where the row of the order begins that expires first, or −1 when none does."""
     found = -1
@@ -271,7 +271,7 @@ def first_to_expire(state: Array, orders: Array) -> int:
     return found
 
 
-@compiled_inner
+@uncounted_inner
 def expire(
     state: Array,
     orders: Array,
@@ -297,7 +297,7 @@ def expire(
         end_order(state, orders, out, base, reason, time, known, time)
 
 
-@compiled_inner
+@uncounted_inner
 def fill_at_close(
     state: Array,
     orders: Array,
@@ -327,7 +327,7 @@ def fill_at_close(
     state[LEFT] = kept
 
 
-@compiled_inner
+@uncounted_inner
 def act_until(
     state: Array,
     orders: Array,
@@ -368,7 +368,7 @@ def act_until(
         settle(state, orders)
 
 
-@compiled_inner
+@uncounted_inner
 def price_to_check(state: Array, orders: Array, highest: int) -> int:
     """Return the highest price that the next event may be computed with."""
     for order in range(state[ORDER_COUNT]):
@@ -377,7 +377,7 @@ def price_to_check(state: Array, orders: Array, highest: int) -> int:
     return highest
 
 
-@compiled_inner
+@uncounted_inner
 def reports_at_most(state: Array) -> int:
     """Return how many reports at most an event may give, funding not counted."""
     return 8 * state[ORDER_COUNT] + state[COMMAND_COUNT]

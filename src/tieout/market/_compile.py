@@ -206,6 +206,7 @@ def _expanded(signature: str) -> Any:  # noqa: ANN401  numba's types are untyped
         "C8": numba.types.Array(numba.int8, 1, "C", readonly=True),
         "A": numba.int64[::1],
         "U": numba.uint64[::1],
+        "B": numba.uint8[::1],
     }
     result, _, arguments = signature.rstrip(")").partition("(")
     return names[result](*(names[each.strip()] for each in arguments.split(",")))

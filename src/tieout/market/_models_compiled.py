@@ -24,6 +24,7 @@ MODEL_FAILED: Final = -(2**62)
 
 SHIFT_SIGNATURE: Final = "int64(int64, int64, int64, float64, float64)"
 LOTS_SIGNATURE: Final = "int64(int64, int64, int64, int64, int64, int64, int64)"
+AHEAD_SIGNATURE: Final = "int64(int64, int64, int64, int64)"
 
 INTERPRETED: Final[dict[int, Callable[..., int]]] = {}
 """Models by their address, for a core that runs as plain Python."""
@@ -45,6 +46,7 @@ def _caller(floats: tuple[bool, ...]) -> Any:  # noqa: ANN401  an intrinsic is u
 
 _SHIFT = _caller((False, False, False, True, True))
 _LOTS = _caller((False,) * 7)
+_AHEAD = _caller((False,) * 4)
 
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
@@ -66,6 +68,10 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
     ) -> int:
         """Ask a fill model, as plain Python."""
         return INTERPRETED[int(address)](side, limit, price, event_lots, eligible, filled, wanted)
+
+    def call_ahead(address: int, ahead: int, traded: int, before: int, after: int) -> int:
+        """Ask a queue model, as plain Python."""
+        return INTERPRETED[int(address)](ahead, traded, before, after)
 
 else:
 
@@ -96,3 +102,15 @@ else:
     ) -> Any:  # noqa: ANN401
         """Ask a fill model."""
         return _LOTS
+
+    @intrinsic
+    def call_ahead(
+        typing: Any,  # noqa: ANN401, ARG001
+        address: Any,  # noqa: ANN401, ARG001
+        ahead: Any,  # noqa: ANN401, ARG001
+        traded: Any,  # noqa: ANN401, ARG001
+        before: Any,  # noqa: ANN401, ARG001
+        after: Any,  # noqa: ANN401, ARG001
+    ) -> Any:  # noqa: ANN401
+        """Ask a queue model."""
+        return _AHEAD

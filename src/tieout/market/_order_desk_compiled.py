@@ -65,6 +65,7 @@ from tieout.market._order_matching_layout import (
     AHEAD,
     ALL_OR_NOTHING,
     AMEND_COMMAND,
+    ANSWER,
     ARMED,
     BACK,
     CANCEL_COMMAND,
@@ -369,8 +370,8 @@ def enter(
 ) -> None:
     """Let an order take what it may at once, and do with the rest what its terms say.
 
-    `ends` is the kind of report of an order that may not stand: a refusal when it has just come,
-    an expiry when a trigger had let it wait.
+    `ends` is the kind of report of an order that has nothing to reduce: a refusal when it has just
+    come, an expiry when a trigger had let it wait.
     """
     state, own, _, _ = desk
     side = own[base + SIDE]
@@ -384,7 +385,7 @@ def enter(
         return
     is_open = not is_crossed(shelf)
     if own[base + POST_ONLY] == 1 and is_open and lots_within(shelf, row, bound, 1) > 0:
-        end_order(desk, base, ends, POST_ONLY_REASON, venue_time, known, rank)
+        end_order(desk, base, REJECTION, POST_ONLY_REASON, venue_time, known, rank)
         return
     if ends == REJECTION:
         accept(desk, base, venue_time, known)
@@ -559,6 +560,7 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
     charge_funding(desk, time, seen)
     base = own_base(desk, number)
     waits = base >= 0 and own[base + PHASE] == WAITING
+    held = state[POSITION]
     if kind == PLACE_COMMAND:
         if waits:
             arrive(desk, shelf, base, time, known)
@@ -579,6 +581,8 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
     elif kind == AMEND_COMMAND:
         lots, limit = commands[COMMAND_LOTS], commands[COMMAND_LIMIT]
         amend(desk, shelf, base, lots, limit, commands[COMMAND_STOP], time, known)
+    if state[POSITION] != held:
+        end_useless(desk, time, seen, ARRIVAL_RANK)
     state[COMMAND_COUNT] -= 1
     for cell in range(state[COMMAND_COUNT] * COMMAND_WIDTH):
         commands[cell] = commands[cell + COMMAND_WIDTH]
@@ -586,8 +590,25 @@ def obey_first(desk: Desk, shelf: Shelf, arrival: int) -> None:
 
 
 @uncounted_inner
+def end_useless(desk: Desk, time: int, known: int, rank: int) -> None:
+    """Take away orders that only reduce when there is nothing left to reduce."""
+    state, own, _, _ = desk
+    for order in range(state[OWN_COUNT]):
+        base = order * OWN_WIDTH
+        phase = own[base + PHASE]
+        if (
+            own[base + REDUCE_ONLY] == 1
+            and phase != DONE
+            and phase != WAITING
+            and own[base + SIDE] * state[POSITION] >= 0
+        ):
+            known_then = max(time + own[base + ANSWER], known)
+            end_order(desk, base, EXPIRY_REPORT, REDUCE_ONLY_REASON, time, known_then, rank)
+
+
+@uncounted_inner
 def tidy(desk: Desk) -> None:
-    """Let finished orders go, end those that have nothing left to reduce, and set the bounds."""
+    """Let finished orders go, and set the bounds."""
     state, own, commands, _ = desk
     kept = 0
     best_bid, best_ask, low_bid, low_ask = -NEVER, -NEVER, NEVER, NEVER

@@ -40,6 +40,7 @@ from tieout.market._order_book_layout import (
 from tieout.market._order_desk_compiled import (
     charge_funding,
     end_order,
+    end_useless,
     fill_own,
     fillable,
     funding_count,
@@ -95,6 +96,7 @@ from tieout.market._order_matching_layout import (
     OWN_WIDTH,
     PENDING,
     PHASE,
+    POSITION,
     RESTING,
     RISES,
     SCANNED,
@@ -409,6 +411,7 @@ def meet_row(
     if state[FUNDING_INTERVAL] > 0:
         # Those due by now are charged already; this is for a position that a fill opens.
         charge_funding(desk, time, arrival)
+    held = state[POSITION]
     if action == TRADE:
         explain_rest(desk, time, arrival)
         pull_triggers(desk, price, venue_time, time, arrival)
@@ -462,6 +465,8 @@ def meet_row(
         explain_rest(desk, time, arrival)
         if state[PENDING] == 1:
             meet_whole_book(desk, shelf, venue_time, time, arrival)
+    if state[POSITION] != held:
+        end_useless(desk, time, arrival, EVENT_RANK)
     tidy(desk)
 
 

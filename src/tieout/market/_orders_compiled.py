@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tieout.market._compile import compiled_inner
+from tieout.market._compile import uncounted_inner
 from tieout.market._layout import (
     ACTIVATION,
     AFTER,
@@ -112,7 +112,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@compiled_inner
+@uncounted_inner
 def first_after(times: Array, start: int, until: int) -> int:
     """Return the first row ≥ start with time > until; gallops, since it is usually near."""
     count = len(times)
@@ -133,21 +133,21 @@ def first_after(times: Array, start: int, until: int) -> int:
     return low + 1
 
 
-@compiled_inner
+@uncounted_inner
 def pass_over(state: Array, arrival_time: Array) -> int:
     """Commit the rows that arrived by PASSED, which are known to be quiet; return the next."""
     state[CURSOR] = first_after(arrival_time, state[CURSOR], state[PASSED])
     return state[CURSOR]
 
 
-@compiled_inner
+@uncounted_inner
 def trigger_direction(orders: Array, base: int) -> int:
     """Return +1 where a rising price reaches the trigger of an order, −1 where a falling one."""
     side = orders[base + SIDE]
     return -side if orders[base + TRIGGER] == TOUCH_TRIGGER else side
 
 
-@compiled_inner
+@uncounted_inner
 def time_bound(state: Array, orders: Array, commands: Array, command_lead: int) -> int:
     """Return the venue time from which on any row may matter, whatever its price.
 
@@ -181,7 +181,7 @@ def time_bound(state: Array, orders: Array, commands: Array, command_lead: int) 
     return bound
 
 
-@compiled_inner
+@uncounted_inner
 def price_bound(state: Array, orders: Array, way: int) -> int:
     """Return the first price on a way, +1 up or −1 down, at which an order fills or changes.
 
@@ -209,19 +209,19 @@ def price_bound(state: Array, orders: Array, way: int) -> int:
     return bound
 
 
-@compiled_inner
+@uncounted_inner
 def low_bound(state: Array, orders: Array) -> int:
     """Return the highest price at or below which an order fills or changes."""
     return -price_bound(state, orders, -1)
 
 
-@compiled_inner
+@uncounted_inner
 def high_bound(state: Array, orders: Array) -> int:
     """Return the lowest price at or above which an order fills or changes."""
     return price_bound(state, orders, 1)
 
 
-@compiled_inner
+@uncounted_inner
 def mean_volume(state: Array, ring: Array) -> float:
     """Return the mean lots of the window's bars or minutes; 0.0 before there are two."""
     count = state[STAT_COUNT]
@@ -233,7 +233,7 @@ def mean_volume(state: Array, ring: Array) -> float:
     return traded / count
 
 
-@compiled_inner
+@uncounted_inner
 def deviation_of_returns(state: Array, ring: Array) -> float:
     """Return the deviation of the window's simple returns; 0.0 before there are two closes.
 
@@ -256,7 +256,7 @@ def deviation_of_returns(state: Array, ring: Array) -> float:
     return math.sqrt(squares / (count - 1))
 
 
-@compiled_inner
+@uncounted_inner
 def impact_shift(state: Array, ring: Array, impact_y: float, lots: int) -> int:
     """Return Y·σ·sqrt(Q/V) in 10⁻⁴ bps, rounded up, at most 100 %.
 
@@ -272,7 +272,7 @@ def impact_shift(state: Array, ring: Array, impact_y: float, lots: int) -> int:
     return int(math.ceil(shift))  # noqa: RUF046  numba's ceil gives a float
 
 
-@compiled_inner
+@uncounted_inner
 def shifted_price(
     state: Array, ring: Array, impact_y: float, side: int, reference: int, lots: int
 ) -> int:
@@ -290,7 +290,7 @@ def shifted_price(
     return max(1, reference + side * shift)
 
 
-@compiled_inner
+@uncounted_inner
 def modelled_shift(state: Array, ring: Array, side: int, reference: int, lots: int) -> int:
     """Ask the user's slippage model; what it may not answer is marked, and the step then fails."""
     sigma = deviation_of_returns(state, ring)
@@ -302,7 +302,7 @@ def modelled_shift(state: Array, ring: Array, side: int, reference: int, lots: i
     return shift
 
 
-@compiled_inner
+@uncounted_inner
 def modelled_lots(state: Array, orders: Array, base: int, wanted: int) -> int:
     """Ask the user's fill model; what it may not answer is marked, and the step then fails."""
     rests = orders[base + PHASE] == RESTING
@@ -325,13 +325,13 @@ def modelled_lots(state: Array, orders: Array, base: int, wanted: int) -> int:
     return lots
 
 
-@compiled_inner
+@uncounted_inner
 def count_volume(orders: Array, base: int, lots: int) -> None:
     """Let an order be eligible for a share of so many lots more."""
     orders[base + VOLUME] = min(orders[base + VOLUME] + lots, VOLUME_MAX)
 
 
-@compiled_inner
+@uncounted_inner
 def offered_lots(state: Array, orders: Array, base: int, position: int) -> int:
     """Return how much of an order may trade now, given the event's volume not yet taken by us.
 
@@ -356,7 +356,7 @@ def offered_lots(state: Array, orders: Array, base: int, position: int) -> int:
     return max(0, lots)
 
 
-@compiled_inner
+@uncounted_inner
 def is_through(state: Array, orders: Array, base: int, price: int) -> bool:
     """Whether a price that trades fills a limit order that rests."""
     side = orders[base + SIDE]
@@ -364,7 +364,7 @@ def is_through(state: Array, orders: Array, base: int, price: int) -> bool:
     return side * price < side * limit or (state[TOUCH] == 1 and price == limit)
 
 
-@compiled_inner
+@uncounted_inner
 def write_report(
     state: Array,
     out: Array,
@@ -391,7 +391,7 @@ def write_report(
     return base
 
 
-@compiled_inner
+@uncounted_inner
 def report_order(
     state: Array,
     orders: Array,
@@ -408,7 +408,7 @@ def report_order(
     return write_report(state, out, kind, orders[base + NUMBER], venue_time, known, moment, rank)
 
 
-@compiled_inner
+@uncounted_inner
 def fill(
     state: Array,
     orders: Array,
@@ -443,7 +443,7 @@ def fill(
         orders[base + PHASE] = DONE
 
 
-@compiled_inner
+@uncounted_inner
 def fill_resting(
     state: Array, orders: Array, out: Array, base: int, stamp: int, moment: int
 ) -> int:
@@ -466,7 +466,7 @@ def fill_resting(
     return lots
 
 
-@compiled_inner
+@uncounted_inner
 def lose_place(orders: Array, base: int, time: int, sent: int) -> None:
     """Put an order behind all that were there before it, once the rows are put in order."""
     orders[base + QUEUED] = time
@@ -476,7 +476,7 @@ def lose_place(orders: Array, base: int, time: int, sent: int) -> None:
     orders[base + SHOWN] = min(orders[base + DISPLAY], left)
 
 
-@compiled_inner
+@uncounted_inner
 def rest_at(orders: Array, base: int, limit: int, time: int) -> None:
     """Let what is left of an order rest at a price, from the events after a time on."""
     orders[base + KIND] = LIMIT_KIND
@@ -485,7 +485,7 @@ def rest_at(orders: Array, base: int, limit: int, time: int) -> None:
     orders[base + AFTER] = time
 
 
-@compiled_inner
+@uncounted_inner
 def end_order(
     state: Array,
     orders: Array,
@@ -505,7 +505,7 @@ def end_order(
     orders[base + PHASE] = DONE
 
 
-@compiled_inner
+@uncounted_inner
 def end_useless(state: Array, orders: Array, out: Array, time: int, known: int) -> None:
     """Take away orders that only reduce when there is nothing left to reduce."""
     for order in range(state[ORDER_COUNT]):
@@ -519,7 +519,7 @@ def end_useless(state: Array, orders: Array, out: Array, time: int, known: int) 
             end_order(state, orders, out, base, REDUCE_ONLY_REASON, time, known, time)
 
 
-@compiled_inner
+@uncounted_inner
 def charge_funding(
     state: Array, out: Array, until: int, position: int, mark: int, row_arrival: int
 ) -> None:
@@ -539,7 +539,7 @@ def charge_funding(
     state[NEXT_FUNDING] = max(state[NEXT_FUNDING], following)
 
 
-@compiled_inner
+@uncounted_inner
 def funding_count(state: Array, until: int) -> int:
     """Return how many payments at most `charge_funding` may report by a venue time."""
     # Before the first event NEXT_FUNDING is unset (negative), and there is no mark to pay on.
@@ -548,7 +548,7 @@ def funding_count(state: Array, until: int) -> int:
     return max(0, (until - state[NEXT_FUNDING]) // state[FUNDING_INTERVAL] + 1)
 
 
-@compiled_inner
+@uncounted_inner
 def first_out(orders: Array, base: int, other: int) -> bool:
     """Whether one order has its place before another."""
     if orders[base + QUEUED] != orders[other + QUEUED]:
@@ -556,7 +556,7 @@ def first_out(orders: Array, base: int, other: int) -> bool:
     return orders[base + SENT] < orders[other + SENT]
 
 
-@compiled_inner
+@uncounted_inner
 def put_in_order(state: Array, orders: Array) -> None:
     """Let orders that lost their place go where they belong."""
     moved = 0
@@ -575,7 +575,7 @@ def put_in_order(state: Array, orders: Array) -> None:
             row -= ORDER_WIDTH
 
 
-@compiled_inner
+@uncounted_inner
 def settle(state: Array, orders: Array) -> None:
     """Close the gaps that finished orders leave, put the rest in order, find the next expiry."""
     kept = 0

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from tieout.market._compile import compiled, compiled_inner
+from tieout.market._models_compiled import call_ahead
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ POWER_SHARE_QUEUE: Final = 3
 POWER_REST_QUEUE: Final = 4
 LOG_QUEUE: Final = 5
 LOG_SHARE_QUEUE: Final = 6
+OWN_QUEUE: Final = 7
 
 LN2: Final = 0.6931471805599453
 SQRT2: Final = 1.4142135623730951
@@ -95,18 +97,21 @@ def share_behind(model: int, twice_power: int, ahead: float, behind: float) -> f
 
 @compiled_inner
 def ahead_after_change(
-    model: int, twice_power: int, ahead: int, traded: int, before: int, after: int
+    model: int, parameter: int, ahead: int, traded: int, before: int, after: int
 ) -> int:
     """Return the microlots ahead once a level went from `before` to `after` lots.
 
-    The model is given with twice its exponent. `ahead` and `traded`, what was printed there since
+    The model is given with twice its exponent, the user's own with its address; what that answers
+    is not looked at here. `ahead` and `traded`, what was printed there since
     the level was last told and is taken off already, are microlots; the other two lots shown.
     """
+    if model == OWN_QUEUE:
+        return call_ahead(parameter, ahead, traded, before, after)
     most = after * MICRO
     gone = before * MICRO - traded - most
     if model != PESSIMISTIC_QUEUE and gone > 0 and ahead > 0:
         behind = max(0, before * MICRO - traded - ahead)
-        share = share_behind(model, twice_power, ahead / MICRO, behind / MICRO)
+        share = share_behind(model, parameter, ahead / MICRO, behind / MICRO)
         # What the model puts behind us and more than is there must have stood ahead.
         excess = max(share * gone - behind, 0.0)
         ahead -= int((1.0 - share) * gone + excess)

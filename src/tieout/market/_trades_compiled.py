@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tieout.market._commands_compiled import act_until, price_to_check, reports_at_most
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import uncounted, uncounted_inner
 from tieout.market._layout import (
     AFTER,
     ANSWER,
@@ -96,7 +98,6 @@ from tieout.market._orders_compiled import (
 from tieout.market._triggers_compiled import fires, is_marketable, release
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
@@ -106,7 +107,7 @@ __all__: list[str] = []
 BLOCK = 256
 
 
-@compiled_inner
+@uncounted_inner
 def next_touch(
     state: Array,
     orders: Array,
@@ -124,15 +125,16 @@ def next_touch(
     high = high_bound(state, orders)
     if from_time == NEVER and low == -NEVER and high == NEVER:
         return stop
-    row = start
+    if venue_time[start] >= from_time or price[start] <= low or price[start] >= high:
+        return start
+    row = start + 1
     # Whole blocks without an early exit, so that the loop becomes vector code.
     while row + BLOCK <= stop:
-        times = venue_time[row : row + BLOCK]
-        prices = price[row : row + BLOCK]
         touches = 0
-        for place in range(BLOCK):
+        # Unsigned, so that no index is looked at for being negative.
+        for place in range(np.uint64(row), np.uint64(row + BLOCK)):
             touches |= (
-                (times[place] >= from_time) | (prices[place] <= low) | (prices[place] >= high)
+                (venue_time[place] >= from_time) | (price[place] <= low) | (price[place] >= high)
             )
         if touches != 0:
             break
@@ -144,7 +146,7 @@ def next_touch(
     return stop
 
 
-@compiled_inner
+@uncounted_inner
 def meet_trade(
     state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
 ) -> None:
@@ -177,7 +179,7 @@ def meet_trade(
     settle(state, orders)
 
 
-@compiled_inner
+@uncounted_inner
 def activate(state: Array, orders: Array, time: int, last: int) -> None:
     """Decide what orders that arrived before this print are: hungry, taking, resting or armed."""
     for order in range(state[ORDER_COUNT]):
@@ -200,7 +202,7 @@ def activate(state: Array, orders: Array, time: int, last: int) -> None:
             orders[base + PHASE] = TAKING if takes else RESTING
 
 
-@compiled_inner
+@uncounted_inner
 def meet_order(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
@@ -218,7 +220,7 @@ def meet_order(
         end_order(state, orders, out, base, IN_FORCE_REASON, time, known, time)
 
 
-@compiled_inner
+@uncounted_inner
 def take(state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int) -> None:
     """Let an order take from the print; a limit order has this one chance, and rests then."""
     time = state[CLOSE_TIME]
@@ -242,7 +244,7 @@ def take(state: Array, orders: Array, out: Array, ring: Array, impact_y: float, 
         orders[base + VOLUME] = eligible
 
 
-@compiled_inner
+@uncounted_inner
 def take_in_trades(
     state: Array, ring: Array, venue_time: Array, price: Array, quantity: Array, until_row: int
 ) -> None:
@@ -254,7 +256,7 @@ def take_in_trades(
     state[STAT_ROW] = max(state[STAT_ROW], until_row)
 
 
-@compiled_inner
+@uncounted_inner
 def complete_minute(state: Array, ring: Array, minute: int) -> None:
     """Close the running minute when a later one begins."""
     if minute <= state[RUN_MINUTE]:
@@ -272,7 +274,7 @@ def complete_minute(state: Array, ring: Array, minute: int) -> None:
     state[RUN_VOLUME] = 0
 
 
-@compiled_inner
+@uncounted_inner
 def recall_last(state: Array, venue_time: Array, price: Array, quantity: Array, row: int) -> None:
     """Remember of the print before a row what later ones need; that before a chunk is known."""
     if row > 0:
@@ -281,7 +283,7 @@ def recall_last(state: Array, venue_time: Array, price: Array, quantity: Array, 
         state[LAST_LEFT] = state[LEFT] if state[MET] == row else quantity[row - 1]
 
 
-@compiled("int64(A, A, A, C, C, C, int64, int64)")
+@uncounted("int64(A, A, A, C, C, C, int64, int64)")
 def scan_trades(
     state: Array,
     orders: Array,
@@ -303,7 +305,7 @@ def scan_trades(
     return 1 if row < stop else 0
 
 
-@compiled("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
+@uncounted("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
 def commit_trades(
     state: Array,
     orders: Array,
@@ -350,7 +352,7 @@ def commit_trades(
         state[MET] = row + 1
 
 
-@compiled("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
+@uncounted("int64(A, A, A, A, A, float64, C, C, C, C, int64)")
 def answer_commands(
     state: Array,
     orders: Array,
@@ -420,7 +422,7 @@ def answer_commands(
     return COMMITTED
 
 
-@compiled("void(A, A, C, C, C)")
+@uncounted("void(A, A, C, C, C)")
 def leave_trades(
     state: Array, ring: Array, venue_time: Array, price: Array, quantity: Array
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tieout.market._compile import compiled_inner
+from tieout.market._compile import uncounted_inner
 from tieout.market._layout import (
     ACTIVATION,
     AFTER,
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@compiled_inner
+@uncounted_inner
 def is_reached(orders: Array, base: int, price: int) -> bool:
     """Whether a price is at the trigger of an order or beyond."""
     way = trigger_direction(orders, base)
     return orders[base + STOP] != 0 and way * price >= way * orders[base + STOP]
 
 
-@compiled_inner
+@uncounted_inner
 def ratchet(orders: Array, base: int, price: int) -> None:
     """Let a trailing stop follow a price that comes our way; it never goes back.
 
@@ -63,7 +63,7 @@ def ratchet(orders: Array, base: int, price: int) -> None:
         orders[base + STOP] = stop
 
 
-@compiled_inner
+@uncounted_inner
 def trailed_stop(orders: Array, base: int, price: int) -> int:
     """Return where a trailing stop belongs after a price; 0 or less where no price is so low."""
     distance = orders[base + TRAIL]
@@ -72,7 +72,7 @@ def trailed_stop(orders: Array, base: int, price: int) -> int:
     return price + orders[base + SIDE] * distance
 
 
-@compiled_inner
+@uncounted_inner
 def activates(orders: Array, base: int, price: int) -> bool:
     """Whether a trailing stop trails once a price is seen; it starts with this one."""
     side = orders[base + SIDE]
@@ -84,7 +84,7 @@ def activates(orders: Array, base: int, price: int) -> bool:
     return True
 
 
-@compiled_inner
+@uncounted_inner
 def fires(orders: Array, base: int, price: int) -> bool:
     """Show a price to an armed order; return whether it is triggered, tested before it trails."""
     if orders[base + TRIGGER] == TRAILING_TRIGGER:
@@ -97,14 +97,14 @@ def fires(orders: Array, base: int, price: int) -> bool:
     return is_reached(orders, base, price)
 
 
-@compiled_inner
+@uncounted_inner
 def is_marketable(orders: Array, base: int, price: int) -> bool:
     """Whether a price lies at or inside the limit of an order, so that it would take."""
     side = orders[base + SIDE]
     return price != 0 and side * price <= side * orders[base + LIMIT]
 
 
-@compiled_inner
+@uncounted_inner
 def reject(
     state: Array,
     orders: Array,
@@ -122,7 +122,7 @@ def reject(
     orders[base + PHASE] = DONE
 
 
-@compiled_inner
+@uncounted_inner
 def release(
     state: Array,
     orders: Array,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from tieout.errors import DataError, InputError
 from tieout.market import _book_layout as at
 from tieout.market._book_compiled import apply_rows, copy_levels, find_lots
+from tieout.market.book_breaks import BREAKS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +65,8 @@ class BookArrays:
     Attributes:
         book: As `_book_layout` draws it.
         view: The same cells; single ones are read and written several times faster through it.
-        found: The breaks so far.
+        found: The first thousand breaks.
+        counts: How many there are, by kind.
     """
 
     def __init__(self, window_ticks: int) -> None:
@@ -81,6 +84,7 @@ class BookArrays:
         self.view[at.WINDOW] = window_ticks
         self.view[at.FAR_ROOM] = _FIRST_FAR
         self.found: list[BookBreak] = []
+        self.counts: Counter[int] = Counter()
 
     def drain(self) -> None:
         """Take over the breaks of the step that has ended."""
@@ -88,9 +92,11 @@ class BookArrays:
         if count:
             width = at.BREAK_WIDTH
             cells = self.book[at.BREAKS : at.BREAKS + count * width].tolist()
+            rows = [cells[base : base + width] for base in range(0, len(cells), width)]
+            self.counts.update(kind for kind, *_ in rows)
             self.found += [
-                BookBreak(cells[base], cells[base + 1] + 1, *cells[base + 2 : base + width])
-                for base in range(0, len(cells), width)
+                BookBreak(kind, row + 1, *more)
+                for kind, row, *more in rows[: BREAKS_KEPT - len(self.found)]
             ]
             self.view[at.BREAK_COUNT] = 0
 
@@ -214,7 +220,7 @@ class Book:
 
     @property
     def breaks(self) -> Sequence[BookBreak]:
-        """What the rows told that cannot be right and was met all the same."""
+        """What the rows told that cannot be right and was met all the same; the first thousand."""
         return self._arrays.found
 
     @property

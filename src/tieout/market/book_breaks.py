@@ -38,7 +38,7 @@ def book_break(
 class Resets:
     """Counts where a book was emptied in the middle: a sequence broke, or a snapshot began.
 
-    The clears that the rows begin with are none: there was no book before them.
+    What clears a book that has not begun is none, though prints may have come before it.
     """
 
     def __init__(self) -> None:
@@ -47,16 +47,22 @@ class Resets:
         self._begun = False
         self._clearing = False
 
-    def look(self, venue_time_ns: NDArray[np.int64], clears: NDArray[np.bool_]) -> None:
-        """Take the next rows: their times, and which of them are clears."""
+    def look(
+        self,
+        venue_time_ns: NDArray[np.int64],
+        clears: NDArray[np.bool_],
+        builds: NDArray[np.bool_],
+    ) -> None:
+        """Take the next rows: their times, which are clears, and which put something there."""
         if not len(clears):
             return
         # Clears in one go are one reset, of both sides.
         first = clears & ~np.concatenate(([self._clearing], clears[:-1]))
         rows = np.flatnonzero(first)
-        if not self._begun and len(rows) and rows[0] == 0:
-            rows = rows[1:]
-        self._begun = True
+        if not self._begun:
+            built = np.flatnonzero(builds)
+            self._begun = len(built) > 0
+            rows = rows[rows > built[0]] if len(built) else rows[:0]
         self._clearing = bool(clears[-1])
         self.count += len(rows)
         self.times_ns += venue_time_ns[rows[: BREAKS_KEPT - len(self.times_ns)]].tolist()

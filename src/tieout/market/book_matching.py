@@ -6,7 +6,6 @@ instrument and does not care which.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,9 +19,11 @@ from tieout.market._book_matching_compiled import (
     scan_book,
     send,
 )
+from tieout.market._queues_compiled import OWN_QUEUE
 from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
-from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
+from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
+from tieout.market.models import ModelEntry
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
 from tieout.market.sessions import Sessions
@@ -30,7 +31,7 @@ from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -72,6 +73,7 @@ class BookCore:
         start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         queue: How the queue ahead of a resting order thins out.
+        models: The user's own models by kind; `queue` is asked here, instead.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
         window_ticks: As of `Book`.
@@ -88,6 +90,7 @@ class BookCore:
         start_ns: int = 0,
         sessions: Sequence[tuple[int, int]] = (),
         queue: QueueModel | None = None,
+        models: Mapping[str, object] | None = None,
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
         window_ticks: int = WINDOW_TICKS,
     ) -> None:
@@ -96,6 +99,11 @@ class BookCore:
         self._sessions = Sessions(sessions)
         self._resets = Resets()
         model = queue or QueueModel()
+        kind, parameter = int(model.kind), model.twice_power
+        self._own_queue = None if models is None else models.get("queue")
+        if self._own_queue is not None:
+            self._entry = ModelEntry(self._own_queue, "ahead_after")
+            kind, parameter = OWN_QUEUE, self._entry.address
         self._book = BookArrays(window_ticks)
         self._desk = np.zeros(at.DESK_WIDTH, np.int64)
         self._view = memoryview(self._desk.data)
@@ -106,8 +114,8 @@ class BookCore:
             (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.CLOCK, -_NEVER),
             (at.WHOLE, 1),
-            (at.MODEL, int(model.kind)),
-            (at.TWICE_POWER, model.twice_power),
+            (at.MODEL, kind),
+            (at.MODEL_PARAMETER, parameter),
             (at.LAG, feed_latency_ns_max - profile.clock_offset_ns),
             (at.OWN_BEST, -_NEVER),
             (at.OWN_BEST + 1, -_NEVER),
@@ -241,14 +249,16 @@ class BookCore:
                 each.venue_time_ns,
                 _values(each),
             )
-            for each in self._book.found[:BREAKS_KEPT]
+            for each in self._book.found
         ]
-        counts = Counter(BookBreakKind(each.kind).name.lower() for each in self._book.found)
+        counts = {
+            BookBreakKind(kind).name.lower(): count for kind, count in self._book.counts.items()
+        }
         return self._resets.added_to(counts, found, instrument, _RESOLUTION)
 
     @property
     def breaks(self) -> Sequence[BookBreak]:
-        """What the market's rows told that cannot be right and was met all the same."""
+        """What the rows told that cannot be right and was met all the same; the first thousand."""
         return self._book.found
 
     # -- market -------------------------------------------------------------------------------
@@ -274,7 +284,8 @@ class BookCore:
         """Take the next rows; those given before are all committed."""
         assert self.wants_rows, "rows of the chunk before are not committed yet"
         self._book.view[book_at.ROWS_BEFORE] += self._rows
-        self._resets.look(chunk.venue_time_ns, chunk.kind == book_at.CLEAR_ROW)
+        builds = (chunk.kind == book_at.LEVEL_ROW) | (chunk.kind == book_at.SNAPSHOT_ROW)
+        self._resets.look(chunk.venue_time_ns, chunk.kind == book_at.CLEAR_ROW, builds)
         self._chunk = chunk
         self._columns = book_columns(chunk)
         self._rows = len(chunk)
@@ -383,6 +394,14 @@ class BookCore:
         self._touches = False
 
     def _drain(self) -> list[CoreReport]:
+        if self._view[at.MODEL_BROKE]:
+            name = getattr(self._own_queue, "name", self._own_queue)
+            if self._entry.failure is not None:
+                self._entry.raise_failure(str(name))
+            raise SettingsError(
+                f"model {name}: it raised, or answered out of its bounds, during the run; run its "
+                "check on what it was asked"
+            )
         count = self._view[at.OUT_COUNT]
         if not count:
             return []

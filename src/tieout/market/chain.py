@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieout.market._chain_compiled import extend_bars, extend_trades
+from tieout.market._chain_compiled import SCRATCH_ROWS, extend_bars, extend_trades
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -35,6 +35,7 @@ class DataChain:
 
     def __init__(self) -> None:
         self._state = np.array([0x243F6A8885A308D3, 0x13198A2E03707344], np.uint64)
+        self._scratch = np.zeros(SCRATCH_ROWS, np.uint64)
 
     def extend(self, columns: MarketColumns | RecordedColumns, start: int, stop: int) -> None:
         """Take rows [start, stop)."""
@@ -47,10 +48,11 @@ class DataChain:
             kind, values = _values(rows)
             none = np.zeros(len(rows), np.int64)
             spare = (none,) * (6 - len(values))
-            extend_bars(self._state, kind, rows.venue_time_ns, *values, *spare)
+            extend_bars(self._state, self._scratch, kind, rows.venue_time_ns, *values, *spare)
         elif isinstance(rows, TradeColumns):
             extend_trades(
                 self._state,
+                self._scratch,
                 rows.venue_time_ns,
                 rows.price_ticks,
                 rows.quantity_lots,
@@ -59,6 +61,7 @@ class DataChain:
         else:
             extend_bars(
                 self._state,
+                self._scratch,
                 rows.interval_ns,
                 rows.open_time_ns,
                 rows.open_ticks,

@@ -7,7 +7,7 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["MatchingCore"]
+__all__ = ["CoreArrays", "MatchingCore"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -63,8 +63,25 @@ _PLAIN_TAIL = _PLAIN_CELLS.data
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
+_TRADE_COLUMNS = 4
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
+
+
+class CoreArrays(NamedTuple):
+    """The arrays of a core; see `_layout`.
+
+    `columns` are arrival, then of prints time, price, lots (and padding), of bars open and close
+    time, open, high, low, close, volume.
+    """
+
+    state: Array
+    orders: Array
+    commands: Array
+    out: Array
+    ring: Array
+    impact_y: float
+    columns: tuple[Array, ...]
 
 
 class MatchingCore:
@@ -378,6 +395,70 @@ class MatchingCore:
                 inside = venue_time_ns < chunk.close_time_ns[row]
                 return int(chunk.open_ticks[row] if inside else chunk.close_ticks[row])
         return None
+
+    # -- lent to a compiled run ---------------------------------------------------------------
+
+    @property
+    def can_be_lent(self) -> bool:
+        """Whether nothing is under way, and no model of the user's is asked."""
+        view = self._view
+        under_way = view[at.ORDER_COUNT] or view[at.COMMAND_COUNT] or view[at.OUT_COUNT]
+        return not (under_way or self._models or self._at_close)
+
+    @property
+    def is_trades(self) -> bool:
+        """Whether it matches on prints; known once rows were expected."""
+        return self._is_trades
+
+    @property
+    def resolution(self) -> str:
+        """What decides a fill where its rows' paths do not matter."""
+        return self._resolution
+
+    def arrays(self) -> CoreArrays:
+        """Return the arrays as they are now, for compiled code that does what this class does."""
+        columns = self._commit_columns
+        if len(columns) == _TRADE_COLUMNS:
+            venue_time, arrival, price, quantity = columns
+            columns = (arrival, venue_time, price, quantity, price, price, price, price)
+        else:
+            open_time, close_time, arrival, *rest = columns
+            columns = (arrival, open_time, close_time, *rest)
+        return CoreArrays(
+            self._state,
+            self._orders,
+            self._commands,
+            self._out,
+            self._ring,
+            self._impact_y,
+            columns,
+        )
+
+    def make_room(self) -> None:
+        """Let more orders and commands be open."""
+        self._orders = np.concatenate((self._orders, np.zeros_like(self._orders)))
+        self._order_cells = self._orders.data
+        self._commands = np.concatenate((self._commands, np.zeros_like(self._commands)))
+
+    def mend(self, *, out_full: bool) -> None:
+        """Do what compiled code could not: make room for reports, or say which price is too high.
+
+        Raises:
+            DataError: A price is too high for exact arithmetic.
+        """
+        self._mend(at.OUT_FULL if out_full else at.PRICE_TOO_HIGH)
+
+    def take_back(self, *, unresolved: int, latest_arrival_ns: int) -> None:
+        """Be its own again, after compiled code has changed the arrays.
+
+        Args:
+            unresolved: Bars more whose path decided a fill and is not known.
+            latest_arrival_ns: Latest arrival of an order meanwhile.
+        """
+        self._unresolved += unresolved
+        self._ambiguous = self.ambiguous_bars
+        self._latest_arrival_ns = max(self._latest_arrival_ns, latest_arrival_ns)
+        self._unsettled()
 
     # -- inside -------------------------------------------------------------------------------
 

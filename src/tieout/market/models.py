@@ -1,4 +1,4 @@
-"""Users' own slippage and fill models: made callable from the compiled core, and checked.
+"""Users' own slippage, fill and queue models: made callable from the compiled core, and checked.
 
     class Cautious:                          @compiled_model(name="cautious", version=1)
         name, version = "cautious", 1        def shift_e8(side, reference_ticks, lots, sigma, …):
@@ -20,6 +20,7 @@ import numba
 
 from tieout.errors import SettingsError
 from tieout.market._models_compiled import (
+    AHEAD_SIGNATURE,
     INTERPRETED,
     LOTS_SIGNATURE,
     MODEL_FAILED,
@@ -31,7 +32,7 @@ from tieout.model.latencies import LATENCY_NS_MAX, Journey, draws_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tieout.model.assumptions import FeeModel, FillModel, SlippageModel
+    from tieout.model.assumptions import FeeModel, FillModel, QueueModel, SlippageModel
     from tieout.model.instruments import Instrument
     from tieout.model.latencies import LatencyModel
 
@@ -41,6 +42,7 @@ __all__ = [
     "check_fee_model",
     "check_fill_model",
     "check_latency_model",
+    "check_queue_model",
     "check_slippage_model",
     "compiled_model",
 ]
@@ -51,6 +53,7 @@ _INT, _FLOAT = ctypes.c_int64, ctypes.c_double
 _SHAPES: Final = {
     "shift_e8": (SHIFT_SIGNATURE, ctypes.CFUNCTYPE(_INT, _INT, _INT, _INT, _FLOAT, _FLOAT)),
     "lots": (LOTS_SIGNATURE, ctypes.CFUNCTYPE(_INT, *((_INT,) * 7))),
+    "ahead_after": (AHEAD_SIGNATURE, ctypes.CFUNCTYPE(_INT, *((_INT,) * 4))),
 }
 
 
@@ -59,8 +62,8 @@ class CompiledModel(Generic[Function]):
 
     Attributes:
         function: The function as it was written.
-        name: The function's module-level name is its question (`shift_e8`, `lots`); this is the
-            model's own.
+        name: The function's module-level name is its question (`shift_e8`, `lots`,
+            `ahead_after`); this is the model's own.
         version: Raised whenever a result may change.
     """
 
@@ -79,8 +82,8 @@ class CompiledModel(Generic[Function]):
 def compiled_model(*, name: str, version: int) -> Callable[[Function], CompiledModel[Function]]:
     """Make a function a model that the core calls as machine code.
 
-    The function may use numbers, arithmetic and `math.sqrt`; it is named `shift_e8` or `lots` and
-    takes what the method of that name takes, without `self`.
+    The function may use numbers, arithmetic and `math.sqrt`; it is named `shift_e8`, `lots` or
+    `ahead_after`, and takes what the method of that name takes, without `self`.
     """
 
     def wrap(function: Function) -> CompiledModel[Function]:
@@ -94,7 +97,7 @@ class ModelEntry:
 
     Args:
         model: A class instance or `CompiledModel`.
-        question: `shift_e8` or `lots`.
+        question: `shift_e8`, `lots` or `ahead_after`.
 
     Raises:
         SettingsError: The model does not answer this question, or does not compile.
@@ -148,6 +151,15 @@ def _compiled_entry(ask: Callable[..., int], signature: str, name: str) -> Any: 
             def entry(side: int, reference: int, lots: int, sigma: float, volume: float) -> int:
                 try:
                     return inner(side, reference, lots, sigma, volume)
+                except Exception:  # noqa: BLE001 - nothing may be raised through machine code
+                    return MODEL_FAILED
+
+        elif signature == AHEAD_SIGNATURE:
+
+            @numba.cfunc(signature)
+            def entry(ahead: int, traded: int, before: int, after: int) -> int:
+                try:
+                    return inner(ahead, traded, before, after)
                 except Exception:  # noqa: BLE001 - nothing may be raised through machine code
                     return MODEL_FAILED
 
@@ -217,6 +229,26 @@ def check_fill_model(model: FillModel) -> None:
         for eligible in (event + more,)
     ]
     _ask_all(model, ask, questions, lambda question: (0, question[-1]))
+
+
+def check_queue_model(model: QueueModel) -> None:
+    """Ask a queue model what it may be asked, and refuse it where it breaks the contract.
+
+    Raises:
+        SettingsError: It is not named, raises, answers something else than a whole number between
+            0 and what was ahead and still is there, or answers the same question differently.
+    """
+    _check_name(model)
+    ask = _answers(model, "ahead_after")
+    lot = 10**6
+    questions = [
+        (min(ahead, before * lot - traded), traded, before, after)
+        for before, after, ahead, part in product(
+            (1, 7, 10**6), (0, 1, 7, 9, 10**6), (0, 1, lot, 6 * lot + 1, 10**12), (0, 1, 2)
+        )
+        for traded in (before * lot * part // 2,)
+    ]
+    _ask_all(model, ask, questions, lambda question: (0, min(question[0], question[3] * lot)))
 
 
 def check_fee_model(model: FeeModel, instruments: Iterable[Instrument]) -> None:

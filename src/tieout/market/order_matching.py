@@ -272,7 +272,9 @@ class OrderCore:
         self._rows = 0
         columns = event_columns(chunk)
         self.book.check(chunk.instrument, columns)
-        self._resets.look(chunk.venue_time_ns, chunk.action == book_at.CLEAR)
+        self._resets.look(
+            chunk.venue_time_ns, chunk.action == book_at.CLEAR, chunk.action == book_at.ADD
+        )
         self._chunk, self._columns, self._rows = chunk, columns, len(chunk)
         self._view[at.CURSOR] = 0
         self._view[at.SCANNED] = 0

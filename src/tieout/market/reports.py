@@ -9,9 +9,16 @@ import msgspec
 from tieout.market import _layout as at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["REASONS", "CoreReport", "ReportKind", "ReportReason", "book_reports"]
+__all__ = [
+    "REASONS",
+    "CoreReport",
+    "ReportKind",
+    "ReportReason",
+    "book_reports",
+    "core_report",
+]
 
 
 class ReportKind:
@@ -106,3 +113,9 @@ def book_reports(cells: Sequence[Any], width: int, resolved_by: str) -> list[Cor
         row.insert(at.OUT_WIDTH, resolved_by if row[at.OUT_KIND] == at.FILL_REPORT else "")
         found.append(CoreReport(*row))
     return found
+
+
+def core_report(row: Sequence[Any], resolved_by: str) -> CoreReport:
+    """Return a row of `out` as a report."""
+    made: Callable[..., CoreReport] = CoreReport
+    return made(*row, resolved_by)

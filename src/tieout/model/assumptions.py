@@ -1,9 +1,9 @@
-"""The contracts of models that users bring: fees, slippage and fills.
+"""The contracts of models that users bring: fees, slippage, fills and queues.
 
 A model is a class with a name and a version, made once a run. It must be pure: the same question,
 asked in any order and any number of times, has the same answer, since a run is replayed, cut into
-chunks and set beside its twin. `tieout.market.models` has a check for each contract. Latency is
-described in `tieout.model.latencies`, queue models with the books.
+chunks and set beside its twin. `tieout.models` has a check for each contract. Latency is described
+in `tieout.model.latencies`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from tieout.model.instruments import Instrument
 
-__all__ = ["SHIFT_E8_MAX", "FeeModel", "FillModel", "SlippageModel", "UserModel"]
+__all__ = [
+    "SHIFT_E8_MAX",
+    "FeeModel",
+    "FillModel",
+    "QueueModel",
+    "SlippageModel",
+    "UserModel",
+]
 
 SHIFT_E8_MAX: Final = 10**8
 """The most that a slippage model may shift a price: by the whole of it."""
@@ -113,4 +120,26 @@ class FillModel(UserModel, Protocol):
 
         Returns:
             In 0 … `wanted_lots`.
+        """
+
+
+class QueueModel(UserModel, Protocol):
+    """How the queue ahead of a resting order thins out on the levels of a book."""
+
+    def ahead_after(
+        self, ahead_microlots: int, traded_microlots: int, before_lots: int, after_lots: int
+    ) -> int:
+        """Return what is ahead of an order once its level has changed.
+
+        Asked for each order of ours that rests on the level, except where the whole book is told
+        anew: then only a level that is smaller than what was ahead brings it forward.
+
+        Args:
+            ahead_microlots: Ahead so far, in 10⁻⁶ lots; prints are taken off already.
+            traded_microlots: Printed at the level since it was last told.
+            before_lots: What the level showed.
+            after_lots: What it shows now.
+
+        Returns:
+            In 0 … the lesser of `ahead_microlots` and what the level shows now.
         """

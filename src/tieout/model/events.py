@@ -237,7 +237,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
             ticks, never negative; the rest is impact.
         resolved_by: What decided a simulated fill: `trade`, the length of the bar (`1m`, `1s`,
             `100ms`) where its path did not matter, or `assumed` where a rule about the unknown path
-            did; empty for a real one.
+            did; on a recorded book `book` (its levels) or `orders` (its single orders); empty for a
+            real one.
     """
 
     decision_id: str

@@ -194,6 +194,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
                 f"profile {self.name}: feed_latency_ns_max {self.feed_latency_ns_max}; allowed: "
                 f"0 … {FEED_LATENCY_NS_MAX} (an hour)"
             )
+        if "queue" in self.models and self.fill_level is not FillLevel.BOOK:
+            raise SettingsError(
+                f"profile {self.name}: models.queue at level {self.fill_level}; the queue is "
+                f"guessed at level {FillLevel.BOOK} alone"
+            )
         if self.fill_level not in BOOK_LEVELS:
             return
         given = [
@@ -201,12 +206,12 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             for name in ("spread_bps", "slippage_bps", "participation", "stale_after_ns")
             if getattr(self, name)
         ]
-        given += [f"models.{kind}" for kind in ("slippage", "fill", "queue") if kind in self.models]
+        given += [f"models.{kind}" for kind in ("slippage", "fill") if kind in self.models]
         if given:
             raise SettingsError(
                 f"profile {self.name}: {', '.join(given)} at level {self.fill_level}, where the "
                 "book itself says what a fill costs and how much there is; leave it out and "
-                f"start from base = '{self.fill_level}-1' (queue models are named by `queue`)"
+                f"start from base = '{self.fill_level}-1'"
             )
 
     @property

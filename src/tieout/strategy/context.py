@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tieout.model.events import Bar
+    from tieout.model.instruments import Instrument
     from tieout.strategy.indicators import Indicator
 
 __all__ = [
@@ -269,8 +270,14 @@ class Context(Protocol):
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
 
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the rules of an instrument of this run: its tick, its lot, their roundings."""
+
     def position(self, instrument: str) -> PositionView:
         """Return what our ledger holds."""
+
+    def coming_lots(self, instrument: str) -> int:
+        """Return the signed lots under way: market orders and triggered stops."""
 
     def open_orders(self, instrument: str | None = None, *, held: bool = False) -> Sequence[str]:
         """Return ids of orders that may still trade, oldest first.

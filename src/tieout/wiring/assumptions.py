@@ -15,6 +15,7 @@ from tieout.market.models import (
     check_fee_model,
     check_fill_model,
     check_latency_model,
+    check_queue_model,
     check_slippage_model,
 )
 from tieout.model.profiles import PROFILES, SimulationProfile
@@ -34,6 +35,7 @@ _CHECKS: dict[str, Any] = {
     "slippage": check_slippage_model,
     "fill": check_fill_model,
     "latency": check_latency_model,
+    "queue": check_queue_model,
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,38 @@ if TYPE_CHECKING:
 
 _BREAKS_LISTED = 100
 
-__all__ = ["Replayed", "Result", "in_words", "result_of"]
+__all__ = ["Hashes", "Replayed", "Result", "in_words", "result_of"]
+
+
+class Hashes:
+    """What identifies a run's decisions and its end, worked out when somebody asks.
+
+    A run in compiled code names its orders only then.
+    """
+
+    def __init__(self, kernel: Kernel, journal: JournalWriter) -> None:
+        self._kernel = kernel
+        self._journal = journal
+
+    @cached_property
+    def state(self) -> str:
+        """Hash of the kernel."""
+        return self._kernel.state_hash()
+
+    @cached_property
+    def decisions(self) -> str:
+        """Chained hash of all decisions."""
+        return self._journal.decisions_chain
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hashes are the same."""
+        if not isinstance(other, Hashes):
+            return NotImplemented
+        return (self.state, self.decisions) == (other.state, other.decisions)
+
+    def __hash__(self) -> int:
+        """Return a hash of both."""
+        return hash((self.state, self.decisions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +69,9 @@ class Result:
         profit: Realised and open profit at the final marks, less fees, plus funding.
         fees, funding: Paid and received.
         equity: At the final marks.
-        state_hash: Of the kernel at the end.
-        decisions_hash: Chained hash of all decisions.
         failure: What the strategy raised; empty when it did not.
         ambiguous_bars: Bars in which a stop and a limit could have filled; the stop was taken.
+        hashes: Of decisions and state.
         certainty: What decided the fills; None where a real venue did.
     """
 
@@ -52,11 +83,20 @@ class Result:
     fees: Decimal
     funding: Decimal
     equity: Decimal
-    state_hash: str
-    decisions_hash: str
     failure: str
     ambiguous_bars: int
+    hashes: Hashes = field(repr=False)
     certainty: Certainty | None = None
+
+    @property
+    def state_hash(self) -> str:
+        """Hash of the kernel at the end."""
+        return self.hashes.state
+
+    @property
+    def decisions_hash(self) -> str:
+        """Chained hash of all decisions."""
+        return self.hashes.decisions
 
     def facts(self) -> dict[str, Any]:
         """Return everything as plain values for JSON or a table."""
@@ -138,19 +178,19 @@ def result_of(
     """Read a run's figures off its kernel at the last prices seen."""
     marks = kernel.last_prices()
     ledger = kernel.ledger
+    orders, fills = kernel.orders.counts()
     return Result(
         run_id=run_id,
-        fills=sum(len(each.fills) for each in kernel.orders.by_id.values()),
-        orders=len(kernel.orders.by_id),
+        fills=fills,
+        orders=orders,
         denied=kernel.denied,
         profit=money_decimal(ledger.profit(marks)),
         fees=money_decimal(ledger.fees),
         funding=money_decimal(ledger.funding),
         equity=money_decimal(ledger.equity(marks)),
-        state_hash=kernel.state_hash(),
-        decisions_hash=journal.decisions_chain,
         failure="" if kernel.failure is None else repr(kernel.failure),
         ambiguous_bars=ambiguous_bars,
+        hashes=Hashes(kernel, journal),
         certainty=certainty,
     )
 

@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.bench import NobodyVenue
 from tests.support.books import CLEAR, LEVEL, TRADE, book_rows
+from tests.support.worlds import ES, SECOND, SYMBOL, T0, MemoryJournal, ScriptedSource
 from tieout.errors import InputError
 from tieout.kernel.books import Books, PacketNames
+from tieout.kernel.loop import Kernel
+from tieout.kernel.ports import Inputs, MarketBatch
+from tieout.model.columns import QuoteColumns
+from tieout.model.events import Quote, RunEnded, RunStarted
+from tieout.model.orders import PlaceOrder
+from tieout.strategy import Strategy
 
 EXAMPLES = int(os.environ.get("TIEOUT_EXAMPLES", "200"))
 
@@ -124,3 +132,50 @@ def test_a_view_that_nobody_asks_keeps_little(monkeypatch: pytest.MonkeyPatch) -
     view = books.view("X")
     assert view._waiting_rows <= 4
     assert view.bid_ticks == 98
+
+
+class OnQuotes(Strategy):
+    """Buy on every third quote."""
+
+    def on_start(self, context: Any) -> None:
+        context.quotes(SYMBOL)
+        self.count = 0
+
+    def on_quote(self, context: Any, quote: Any) -> None:
+        self.count += 1
+        assert quote.ask - quote.bid == 0.5
+        if self.count % 3 == 0:
+            context.buy(SYMBOL, units=1)
+
+
+def test_quotes_that_come_one_by_one_lead_to_the_decisions_of_a_batch() -> None:
+    count = 12
+    when = T0 + SECOND * (np.arange(count, dtype=np.int64) // 4)
+    bids = 400 + np.arange(count, dtype=np.int64) % 3
+    ones = np.ones(count, np.int64)
+    rows = QuoteColumns(SYMBOL, when, when + SECOND, bids, ones, bids + 2, ones)
+    alone = [
+        Quote(SYMBOL, int(at), int(at) + SECOND, int(bid), 1, int(bid) + 2, 1, 0.25)
+        for at, bid in zip(when, bids, strict=True)
+    ]
+    ended = RunEnded(arrival_time_ns=T0 + 60 * SECOND, reason="end")
+    found = []
+    for batches in (
+        [MarketBatch(rows, stored=True)],
+        [MarketBatch(rows.rows(at, at + 5), stored=True) for at in (0, 5, 10)],
+        [Inputs(tuple(alone))],
+    ):
+        journal = MemoryJournal()
+        kernel = Kernel(OnQuotes, instruments={SYMBOL: ES}, journal=journal)
+        started = Inputs((RunStarted(arrival_time_ns=T0, cash=10**18),))
+        kernel.run(ScriptedSource(started, *batches, Inputs((ended,))), NobodyVenue())
+        assert kernel.failure is None
+        found.append((journal.decisions, kernel.state_hash()))
+
+    assert found[0] == found[1] == found[2]
+    origins = [each.origin for each in found[0][0] if isinstance(each, PlaceOrder)]
+    assert origins == [
+        f"quote:{SYMBOL}:{T0 + at * SECOND}:{name}" for at, name in ((0, 2), (1, 1), (2, 0), (2, 3))
+    ]
+    prices = [each.decision_price_ticks for each in found[0][0] if isinstance(each, PlaceOrder)]
+    assert prices == [403, 403, 403, 403]

@@ -209,3 +209,21 @@ def test_a_queue_model_decides_how_far_strangers_who_leave_bring_us() -> None:
     scene = Scene(queue=QueueModel.named("power-1")).place(0).level(1, 100, 20).level(1, 100, 10)
     # Ten ahead, ten behind: of the ten that left, half stood ahead.
     assert scene.ahead() == 5
+
+
+class Breaks:
+    name = "breaks"
+    version = 1
+
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        if after == 3:
+            raise ValueError("three is too few")
+        return min(ahead, after * 10**6) if after > 5 else ahead + 1
+
+
+@pytest.mark.parametrize(("after", "told"), [(3, "three is too few"), (4, "out of its bounds")])
+def test_what_a_queue_model_may_not_answer_ends_the_run(after: int, told: str) -> None:
+    scene = Scene(models={"queue": Breaks()}).place(0, limit_ticks=100)
+    scene.level(1, 100, 9)
+    with pytest.raises(SettingsError, match=f"model breaks.*{told}"):
+        scene.level(1, 100, after)

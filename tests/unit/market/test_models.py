@@ -9,12 +9,13 @@ import pytest
 
 from tieout.errors import SettingsError
 from tieout.market._compile import compiled
-from tieout.market._models_compiled import MODEL_FAILED, call_lots, call_shift
+from tieout.market._models_compiled import MODEL_FAILED, call_ahead, call_lots, call_shift
 from tieout.market.models import (
     ModelEntry,
     check_fee_model,
     check_fill_model,
     check_latency_model,
+    check_queue_model,
     check_slippage_model,
     compiled_model,
 )
@@ -193,3 +194,67 @@ class Backwards:
 def test_a_latency_may_not_be_negative() -> None:
     with pytest.raises(SettingsError, match="a Journey of whole nanoseconds"):
         check_latency_model(Backwards())
+
+
+@compiled("int64(int64, int64, int64, int64, int64)")
+def ask_ahead(address: int, ahead: int, traded: int, before: int, after: int) -> int:
+    return call_ahead(address, ahead, traded, before, after)
+
+
+class Halves:
+    """Half of what leaves stood ahead."""
+
+    name = "halves"
+    version = 1
+
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        gone = max(0, (before - after) * 10**6 - traded)
+        return max(0, min(ahead - gone // 2, after * 10**6))
+
+
+@compiled_model(name="halves", version=1)
+def ahead_after(ahead: int, traded: int, before: int, after: int) -> int:
+    gone = max(0, (before - after) * 1_000_000 - traded)
+    return max(0, min(ahead - gone // 2, after * 1_000_000))
+
+
+@pytest.mark.parametrize("model", [Halves(), ahead_after])
+def test_a_queue_model_is_asked_by_its_address_and_kept_to_its_contract(model: Any) -> None:
+    check_queue_model(model)
+    entry = ModelEntry(model, "ahead_after")
+
+    assert ask_ahead(entry.address, 5_000_000, 1_000_000, 9, 6) == 4_000_000
+    assert ask_ahead(entry.address, 5_000_000, 0, 9, 3) == 2_000_000
+    assert ask_ahead(entry.address, 5_000_000, 0, 9, 0) == 0
+
+
+class Grows(Halves):
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        return ahead + 1
+
+
+class Overlooks(Halves):
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        return ahead
+
+
+class Remembers(Halves):
+    asked = 0
+
+    def ahead_after(self, ahead: int, traded: int, before: int, after: int) -> int:
+        self.asked += 1
+        return min(ahead, after * 10**6, self.asked)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (Grows(), "a whole number in 0"),
+        (Overlooks(), "a whole number in 0"),
+        (Remembers(), "may not remember"),
+        (Tenth(), "has no ahead_after"),
+    ],
+)
+def test_a_queue_model_that_breaks_its_contract_is_refused(model: Any, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        check_queue_model(model)

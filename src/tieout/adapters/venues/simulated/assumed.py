@@ -60,6 +60,17 @@ class Assumed:
         taker, maker = profile.taker_fee_rate, profile.maker_fee_rate
         self._rates = {2: taker.as_integer_ratio(), 1: maker.as_integer_ratio()}
 
+    @property
+    def constant_ways(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """To the matching engine and back, of an order and of a cancel, where nothing varies.
+
+        None where a model of the user's answers, or the venue's clock is not ours.
+        """
+        place, cancel = self._ways.get("place"), self._ways.get("cancel")
+        if self._fee_model is not None or self._offset_ns or place is None or cancel is None:
+            return None
+        return place, cancel
+
     def way(self, command: str, decision: str, decided_at_ns: int) -> Way:
         """Return the way of a command that was decided at a time of our clock."""
         offset_ns = self._offset_ns

@@ -113,6 +113,7 @@ def core_of(
             start_ns=start_ns,
             sessions=sessions,
             queue=QueueModel.named(profile.queue),
+            models=models,
             feed_latency_ns_max=profile.feed_latency_ns_max,
         )
     if profile.fill_level is FillLevel.ORDERS:

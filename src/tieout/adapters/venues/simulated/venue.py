@@ -10,9 +10,11 @@ import msgspec
 from tieout.adapters.venues.simulated.assumed import Assumed
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import core_of
+from tieout.adapters.venues.simulated.lent import Lent
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import REASONS, ReportKind
+from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
+from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
@@ -138,6 +140,15 @@ class _Market:
         """Whether the chunk in hand ends before the limit, so that the next one matters."""
         return self.core.last_arrival_ns is None or self.core.last_arrival_ns <= limit_ns
 
+    def feed(self, until_ns: int) -> bool:
+        """Give the core its next rows, all before being committed; False when none are there."""
+        ahead = self._peek(until_ns)
+        if ahead is None:
+            return False
+        self._ahead = None
+        self.core.give(ahead)
+        return True
+
     def _peek(self, until_ns: int) -> MarketColumns | RecordedColumns | None:
         while self._ahead is None:
             self._ahead = self._record.fetch(until_ns)
@@ -201,7 +212,8 @@ class SimulatedVenue:
             for symbol, instrument in instruments.items()
         }
         self._each = tuple(self._markets.values())
-        self._placed: list[_Placed] = []
+        self._placed: dict[int, _Placed] = {}
+        self._next_number = 0
         self._numbers: dict[str, int] = {}
         self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
         self._reported = 0
@@ -216,7 +228,7 @@ class SimulatedVenue:
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after its latency."""
         way = self._way("place", order)
-        number = len(self._placed)
+        number = self._next_number
         arrival_ns, response_ns, busy = way
         detail = _BUSY_DETAIL if busy else self._refusal(order)
         if detail is not None:
@@ -228,7 +240,8 @@ class SimulatedVenue:
         if reason is not None:
             self._reject(order, reason, _DETAILS[reason], way)
             return
-        self._placed.append(_Placed(order))
+        self._placed[number] = _Placed(order)
+        self._next_number += 1
         self._numbers[order.decision_id] = number
         if order.post_only or order.reduce_only:
             # Whether it is accepted depends on the market at its arrival: the core says.
@@ -301,6 +314,47 @@ class SimulatedVenue:
             due.append(heappop(waiting)[1])
         return due
 
+    # -- what a compiled run asks ---------------------------------------------------------------
+
+    def lend(self) -> Lent | None:
+        """Return the only market for a compiled run, or None where numbers alone will not do.
+
+        It is lent while no order, cancel or report is under way, and where all latencies and fees
+        are constants of the profile.
+        """
+        if len(self._each) != 1 or self._waiting or self._back_ns:
+            return None
+        market = self._each[0]
+        ways = self._assumed.constant_ways
+        if ways is None or type(market.core) is not MatchingCore or not market.core.can_be_lent:
+            return None
+        numbers = (self._next_number, self._reported)
+        symbol = market.instrument.symbol
+        return Lent(symbol, market.core, market.feed, self._profile, ways, numbers, self._take_back)
+
+    def _take_back(
+        self,
+        *,
+        numbers: tuple[int, int],
+        orders: Sequence[tuple[int, PlaceOrder, int]],
+        waiting: Sequence[tuple[Sequence[int], bool]],
+        fills: tuple[int, int],
+    ) -> None:
+        """Know the orders and reports that a compiled run leaves under way."""
+        market = self._each[0]
+        core = market.core
+        assert isinstance(core, MatchingCore), core
+        for number, place, told in orders:
+            self._placed[number] = _Placed(place, told)
+            self._numbers[place.decision_id] = number
+        self._next_number, self._reported = numbers
+        every, assumed = fills
+        for name, count in ((core.resolution, every - assumed), (ASSUMED, assumed)):
+            if count:
+                self._resolved[name] = self._resolved.get(name, 0) + count
+        for row, is_assumed in waiting:
+            self._take(market, core_report(row, ASSUMED if is_assumed else core.resolution))
+
     def finish(self, until_ns: int) -> None:
         """Go through what of a book nobody was waiting for, so that its breaks are all named.
 
@@ -339,8 +393,9 @@ class SimulatedVenue:
                 # It was judged when it arrived.
                 post_only=False,
             )
-            number = len(self._placed)
-            self._placed.append(_Placed(each.place, each.fills))
+            number = self._next_number
+            self._next_number += 1
+            self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
             refused = self._markets[order.instrument].core.place(
                 number,

@@ -1,0 +1,42 @@
+"""The words a compiled strategy writes in: `from tieout.compiled import CompiledStrategy, target`.
+
+target(wishes, lots)              trade the difference to a position
+buy, sell(wishes, lots)           at the market; return a handle
+buy_limit, sell_limit(wishes, lots, limit_ticks)
+buy_stop, sell_stop(wishes, lots, stop_ticks)
+cancel(wishes, handle)
+"""
+
+from tieout.market.stepping import (
+    Account,
+    BarRow,
+    Memory,
+    TradeRow,
+    buy,
+    buy_limit,
+    buy_stop,
+    cancel,
+    sell,
+    sell_limit,
+    sell_stop,
+    target,
+)
+from tieout.strategy.compiled import CompiledStrategy, Given, Wishes
+
+__all__ = [
+    "Account",
+    "BarRow",
+    "CompiledStrategy",
+    "Given",
+    "Memory",
+    "TradeRow",
+    "Wishes",
+    "buy",
+    "buy_limit",
+    "buy_stop",
+    "cancel",
+    "sell",
+    "sell_limit",
+    "sell_stop",
+    "target",
+]

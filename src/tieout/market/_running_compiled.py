@@ -1,0 +1,316 @@
+"""A whole run in compiled code: rows, reports, account, strategy, gate and orders, in one loop.
+
+What the kernel's loop does, for what is plain; whatever is not makes it return, with a reason, and
+the kernel goes on from there. The rules of order are the kernel's: at one instant reports come
+before the row, and what is wished on a row leaves before the next one.
+
+The entry point stands last: it is compiled as it is defined, after what it calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tieout.market._bars_compiled import commit_bars, scan_bars
+from tieout.market._compile import uncounted, uncounted_inner
+from tieout.market._layout import (
+    COMMAND_ANSWER,
+    COMMAND_COUNT,
+    COMMAND_TIME,
+    COMMAND_WIDTH,
+    COMMITTED,
+    NEVER,
+    OUT_ARRIVAL,
+    OUT_COUNT,
+    SCANNED,
+)
+from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
+from tieout.market._orders_compiled import first_after
+from tieout.market._placing_compiled import decide_wishes, is_idle
+from tieout.market._reporting_compiled import drain, tell_due
+from tieout.market._running_layout import (
+    BLOCK,
+    COMING,
+    CORE_IS_TRADES,
+    HELD,
+    KNOWN,
+    LAST_KNOWN,
+    NO_MORE,
+    NO_ROOM,
+    OPEN_COUNT,
+    OUT_FULL,
+    PENDING,
+    PRICE_TOO_HIGH,
+    REASON_ROW,
+    ROW,
+    ROWS,
+    ROWS_DONE,
+    STEP,
+    STEP_FAILED,
+    STEP_FAILURE,
+    TOUCHES,
+    WAIT_COUNT,
+    WAIT_WIDTH,
+    WANTS_ROWS,
+    WATCH,
+    WISH_COUNT,
+)
+from tieout.market._stepping import call_step
+from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.int64]
+
+__all__: list[str] = []
+
+AHEAD_ROWS = 4096
+"""How far a scan looks ahead at least."""
+
+
+@uncounted_inner
+def look(
+    run: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_high: Array,
+    c_low: Array,
+    now: int,
+) -> None:
+    """Learn before which time the core's rows are quiet, and whether the row there touches."""
+    run[KNOWN] = 1
+    run[TOUCHES] = 0
+    run[WATCH] = NEVER
+    if is_idle(state) or len(c_arrival) == 0:
+        return
+    if run[CORE_IS_TRADES] == 1:
+        found = scan_trades(state, orders, commands, c_first, c_arrival, c_second, now, AHEAD_ROWS)
+    else:
+        found = scan_bars(
+            state, orders, commands, c_second, c_arrival, c_high, c_low, now, AHEAD_ROWS
+        )
+    row = state[SCANNED]
+    if row < len(c_arrival):
+        run[WATCH] = c_arrival[row]
+        run[TOUCHES] = found
+    else:
+        # No row of this chunk touches.
+        run[WATCH] = NEVER
+
+
+@uncounted_inner
+def next_answer(run: Array, state: Array, commands: Array) -> int:
+    """Return when the next cancel is answered without a row; never on bars."""
+    due = NEVER
+    if run[CORE_IS_TRADES] == 1:
+        for command in range(state[COMMAND_COUNT]):
+            base = command * COMMAND_WIDTH
+            due = min(due, commands[base + COMMAND_TIME] + commands[base + COMMAND_ANSWER])
+    return due
+
+
+@uncounted_inner
+def lacks_room(run: Array, waiting: Array, state: Array) -> bool:
+    """Whether what came about is more than can wait."""
+    return (run[WAIT_COUNT] + state[OUT_COUNT]) * WAIT_WIDTH > len(waiting)
+
+
+@uncounted_inner
+def act(
+    run: Array,
+    waiting: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+    until: int,
+    answers: int,
+) -> int:
+    """Let every row of the core that arrived by then act; return why it stopped.
+
+    `answers` is 1 where a cancel is answered by then as well.
+    """
+    run[KNOWN] = 0
+    if run[CORE_IS_TRADES] == 1:
+        reason = commit_trades(
+            state, orders, commands, out, ring, impact_y,
+            c_first, c_arrival, c_second, c_third, until,
+        )  # fmt: skip
+        if reason == COMMITTED and answers == 1:
+            reason = answer_commands(
+                state, orders, commands, out, ring, impact_y,
+                c_first, c_arrival, c_second, c_third, until,
+            )  # fmt: skip
+    else:
+        reason = commit_bars(
+            state, orders, commands, out, ring, impact_y,
+            c_first, c_second, c_arrival, c_third, c_high, c_low, c_closing, c_volume, until,
+        )  # fmt: skip
+    if lacks_room(run, waiting, state):
+        return NO_ROOM
+    drain(run, waiting, state, out)
+    if reason == CORE_OUT_FULL:
+        return OUT_FULL
+    return ROWS_DONE if reason == COMMITTED else PRICE_TOO_HIGH
+
+
+@uncounted_inner
+def catch_up(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+    now: int,
+) -> int:
+    """Take every report known by now; return why it stopped."""
+    if state[OUT_COUNT] > 0:
+        if lacks_room(run, waiting, state):
+            return NO_ROOM
+        drain(run, waiting, state, out)
+    while True:
+        if run[NO_MORE] == 0 and run[LAST_KNOWN] <= now:
+            # What the core has acts before it is given more.
+            reason = act(
+                run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, run[LAST_KNOWN], 0,
+            )  # fmt: skip
+            return WANTS_ROWS if reason == ROWS_DONE else reason
+        if run[KNOWN] == 0:
+            look(run, state, orders, commands, c_arrival, c_first, c_second, c_high, c_low, now)
+        wake = run[WATCH]
+        answer = next_answer(run, state, commands)
+        wake = min(wake, answer)
+        if run[WAIT_COUNT] > 0:
+            wake = min(wake, waiting[OUT_ARRIVAL])
+        if wake > now:
+            return ROWS_DONE
+        if answer <= wake or (run[WATCH] <= wake and run[TOUCHES] == 1):
+            reason = act(
+                run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, wake,
+                1 if answer <= wake else 0,
+            )  # fmt: skip
+            if reason != ROWS_DONE:
+                return reason
+        elif run[WATCH] <= wake:
+            run[KNOWN] = 0
+        reason = tell_due(run, waiting, tracked, words, wake)
+        if reason != ROWS_DONE:
+            return reason
+
+
+@uncounted_inner
+def next_stop(
+    run: Array, waiting: Array, state: Array, commands: Array, s_arrival: Array, row: int
+) -> int:
+    """Return the first row later than `row` before which something may have to be told."""
+    bound = min(run[WATCH], next_answer(run, state, commands))
+    if run[WAIT_COUNT] > 0:
+        bound = min(bound, waiting[OUT_ARRIVAL])
+    if run[NO_MORE] == 0:
+        bound = min(bound, run[LAST_KNOWN])
+    rows = run[ROWS]
+    if s_arrival[rows - 1] < bound:
+        return rows
+    return max(row + 1, first_after(s_arrival, row, bound - 1))
+
+
+@uncounted("int64(A, A, A, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)")
+def run_rows(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    s_arrival: Array,
+    s_true: Array,
+    s_price: Array,
+    s_key: Array,
+    s_revision: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+) -> int:
+    """Run over the strategy's rows from ROW on; return why it stopped.
+
+    `run` … `wishes` are drawn in `_running_layout`, `state` … `ring` in `_layout`. Of a strategy's
+    rows there are arrival, when they were true, the last price, and what names them: a trade's id,
+    or a bar's close and revision. Of the core's there are arrival, then of prints time, price and
+    lots, of bars open time, close time, open, high, low, close and volume.
+    """
+    while run[ROW] < run[ROWS]:
+        row = run[ROW]
+        if run[PENDING] == 0:
+            reason = catch_up(
+                run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
+                c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
+                s_arrival[row],
+            )  # fmt: skip
+            if reason != ROWS_DONE:
+                return reason
+            stop = next_stop(run, waiting, state, commands, s_arrival, row)
+            wished = call_step(
+                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
+            )
+            if wished == STEP_FAILURE:
+                return STEP_FAILED
+            if wished == stop:
+                run[ROW] = stop
+                continue
+            row = wished
+            run[ROW] = row
+            run[REASON_ROW] = row
+            run[PENDING] = 1
+        now = s_arrival[row]
+        reason = decide_wishes(
+            run, waiting, tracked, words, recent, wishes, state, orders, commands,
+            now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+        )  # fmt: skip
+        if reason != ROWS_DONE:
+            return reason
+        wishes[WISH_COUNT] = 0
+        run[PENDING] = 0
+        run[ROW] = row + 1
+    return ROWS_DONE
