@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from tieout.kernel.ports import MarketBatch, MergedBatch
 
@@ -19,10 +16,4 @@ def batches_of(given: MarketBatch | MergedBatch | Inputs) -> list[MarketBatch]:
         return [given]
     if not isinstance(given, MergedBatch):
         return []
-    merged = given.columns
-    cuts = [0, *(np.flatnonzero(np.diff(merged.part)) + 1).tolist(), len(merged)]
-    return [
-        MarketBatch(part, stored=True)
-        for start, stop in pairwise(cuts)
-        for part in merged.rows(start, stop).parts
-    ]
+    return [MarketBatch(rows, stored=True) for rows in given.columns.one_by_one()]

@@ -248,6 +248,10 @@ class Kernel:
 
     def _merged_batch(self, merged: MergedColumns) -> None:
         """Give rows of several streams to the strategy, as if each were a batch of its own."""
+        if self._lane is not None:
+            for rows in merged.one_by_one():
+                self._batch(rows)
+            return
         ticks = {name: each.tick_float for name, each in self.instruments.items()}
         for start in range(0, len(merged), _CHUNK_ROWS):
             part = merged.rows(start, start + _CHUNK_ROWS)
@@ -695,11 +699,7 @@ class Kernel:
         if cursor is None:
             return self.origin(), self._now_ns, self._mark(instrument)
         row = cursor.row
-        same = cursor.columns.instrument == instrument
-        price = cursor.prices[row] if same else self._last_prices.get(instrument)
-        if price is None:
-            price = self._mark(instrument)
-        return cursor.origin(row), cursor.arrivals[row], price
+        return cursor.origin(row), cursor.arrivals[row], self.price_ticks(instrument)
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""

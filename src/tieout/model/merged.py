@@ -11,12 +11,13 @@ The rows of one part keep their own order.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,6 +69,12 @@ class MergedColumns:
             if name not in whole and isinstance(getattr(first, name), np.ndarray)
         }
         return replace(first, **whole, **left_out)
+
+    def one_by_one(self) -> Iterator[MarketColumns]:
+        """Yield all rows in order as rows of one stream each, as many as it goes on for."""
+        cuts = [0, *(np.flatnonzero(np.diff(self.part)) + 1).tolist(), len(self)]
+        for start, stop in pairwise(cuts):
+            yield from self.rows(start, stop).parts
 
     def rows(self, start: int, stop: int) -> MergedColumns:
         """Return rows [start, stop), parts without a row among them left out."""
