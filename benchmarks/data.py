@@ -4,6 +4,8 @@
             The open of a bar is the close of the one before, so engines that fill at this close
             and engines that fill at the next open must agree.
     trades  time_ns, price_ticks, quantity_lots, aggressor (1 buyer, 2 seller)
+    many    the same three columns of each of twenty instruments: time_ns_00 …
+    store   a data store with the one data set `trades`, written a million rows at a time
 
 A tick is 0.01; all columns are int64 but `aggressor`, which is uint8.
 """
@@ -11,18 +13,48 @@ A tick is 0.01; all columns are int64 but `aggressor`, which is uint8.
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import platformdirs
 
+from tieout import Instrument
+from tieout.history import Store
+from tieout.model.columns import TradeColumns
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Columns = dict[str, NDArray[np.int64] | NDArray[np.uint8]]
 
-__all__ = ["MAKERS", "bars", "folder", "load", "trades"]
+__all__ = [
+    "INSTRUMENT",
+    "INSTRUMENTS",
+    "MAKERS",
+    "bars",
+    "folder",
+    "load",
+    "many",
+    "pieces",
+    "trade_columns",
+    "trades",
+]
+
+INSTRUMENTS: Final = 20
+"""How many there are in `many`."""
+
+INSTRUMENT: Final = Instrument(
+    symbol="BTC/USDT:USDT",
+    venue_symbol="BTCUSDT",
+    tick_size=Decimal("0.01"),
+    lot_size=Decimal(1),
+)
+PIECE_ROWS: Final = 1_000_000
 
 START_NS: Final = 1_704_067_200_000_000_000
 """2024-01-01T00:00:00Z."""
@@ -51,20 +83,47 @@ def bars(rows: int, *, seed: int = 1) -> Columns:
     }
 
 
-def trades(rows: int, *, seed: int = 2) -> Columns:
-    """Make trades: exponential waiting times of 200 ms, a log-normal walk of prices."""
+def trades(
+    rows: int,
+    *,
+    seed: int = 2,
+    mean_ns: float = 200e6,
+    start_ns: int = START_NS,
+    first_ticks: float = FIRST_TICKS,
+) -> Columns:
+    """Make trades: exponential waiting times, 200 ms in the mean, a log-normal walk of prices."""
     draw = np.random.default_rng(seed)
-    times = START_NS + np.cumsum(draw.exponential(200e6, rows)).astype(np.int64)
+    times = start_ns + np.cumsum(draw.exponential(mean_ns, rows)).astype(np.int64)
     walk = np.cumsum(draw.normal(0, 2e-5, rows))
     return {
         "time_ns": times,
-        "price_ticks": np.rint(FIRST_TICKS * np.exp(walk)).astype(np.int64),
+        "price_ticks": np.rint(first_ticks * np.exp(walk)).astype(np.int64),
         "quantity_lots": draw.integers(1, 100, rows),
         "aggressor": draw.integers(1, 3, rows).astype(np.uint8),
     }
 
 
-MAKERS: Final = {"bars": bars, "trades": trades}
+def many(rows: int, *, seed: int = 100) -> Columns:
+    """Make trades of twenty instruments, `rows` in all; each waits 2 s from one to the next."""
+    columns: Columns = {}
+    for number in range(INSTRUMENTS):
+        own = trades(rows // INSTRUMENTS, seed=seed + number, mean_ns=2e9)
+        for name in ("time_ns", "price_ticks", "quantity_lots"):
+            columns[f"{name}_{number:02d}"] = own[name]
+    return columns
+
+
+def pieces(rows: int, *, seed: int = 3) -> Iterator[Columns]:
+    """Make trades that go on from piece to piece, so that they never are in memory together."""
+    time_ns, first = START_NS, float(FIRST_TICKS)
+    for number in range(-(-rows // PIECE_ROWS)):
+        count = min(PIECE_ROWS, rows - number * PIECE_ROWS)
+        own = trades(count, seed=seed + number, start_ns=time_ns, first_ticks=first)
+        time_ns, first = int(own["time_ns"][-1]), float(own["price_ticks"][-1])
+        yield own
+
+
+MAKERS: Final = {"bars": bars, "trades": trades, "many": many}
 
 
 def folder(kind: str, rows: int) -> Path:
@@ -74,16 +133,46 @@ def folder(kind: str, rows: int) -> Path:
         return target
     half = target.with_name(f"{target.name}.{os.getpid()}.part")
     half.mkdir(parents=True, exist_ok=True)
-    for name, column in MAKERS[kind](rows).items():
-        np.save(half / f"{name}.npy", column)
+    if kind == "store":
+        _write_store(half, rows)
+    else:
+        for name, column in MAKERS[kind](rows).items():
+            np.save(half / f"{name}.npy", column)
     try:
         half.rename(target)
     except OSError:
         # Another run was quicker; its files are the same.
-        for each in half.iterdir():
-            each.unlink()
-        half.rmdir()
+        rmtree(half)
     return target
+
+
+def _write_store(target: Path, rows: int) -> None:
+    Store(target).write_trades(
+        "trades",
+        INSTRUMENT,
+        (
+            trade_columns(each, INSTRUMENT.symbol, first_id=1 + number * PIECE_ROWS)
+            for number, each in enumerate(pieces(rows))
+        ),
+        source="seeded, for benchmarks",
+    )
+
+
+def trade_columns(
+    columns: Columns, symbol: str, *, suffix: str = "", first_id: int = 1
+) -> TradeColumns:
+    """Return trades as the product takes them; they arrive when they happen."""
+    times = columns[f"time_ns{suffix}"].astype(np.int64, copy=False)
+    sides = columns.get(f"aggressor{suffix}", np.ones(len(times), np.uint8))
+    return TradeColumns(
+        instrument=symbol,
+        venue_time_ns=times,
+        arrival_time_ns=times,
+        price_ticks=columns[f"price_ticks{suffix}"].astype(np.int64, copy=False),
+        quantity_lots=columns[f"quantity_lots{suffix}"].astype(np.int64, copy=False),
+        aggressor=np.where(sides == 1, 1, -1).astype(np.int8),
+        trade_id=np.arange(first_id, first_id + len(times), dtype=np.int64),
+    )
 
 
 def load(source: Path) -> Columns:

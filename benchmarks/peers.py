@@ -73,29 +73,42 @@ def backtesting_bars(columns: dict[str, Any]) -> dict[str, Any]:
 def vectorbt_bars(columns: dict[str, Any]) -> dict[str, Any]:
     """vectorbt: whole arrays, compiled; no event reaches Python, so it is not the same work."""
     import pandas as pd
-    import vectorbt
 
     # Without a time zone: with one, every time becomes a Python object several times a run.
     closes = pd.Series(
         columns["close_ticks"] / 100.0, index=pd.to_datetime(columns["close_time_ns"])
     )
+    return _vectorbt_run(closes, lambda part: part)
+
+
+def vectorbt_made_bars(columns: dict[str, Any]) -> dict[str, Any]:
+    """vectorbt: pandas makes bars of the trades, then whole arrays; orders fill at closes."""
+    import pandas as pd
+
+    prices = pd.Series(columns["price_ticks"] / 100.0, index=pd.to_datetime(columns["time_ns"]))
+    return _vectorbt_run(prices, lambda part: part.resample("1min").ohlc()["close"].dropna())
+
+
+def _vectorbt_run(prices: Any, bars_of: Any) -> dict[str, Any]:
+    import vectorbt
 
     def run(part: Any) -> Any:
-        fast = vectorbt.MA.run(part, FAST, short_name="fast").ma
-        slow = vectorbt.MA.run(part, SLOW, short_name="slow").ma
+        closes = bars_of(part)
+        fast = vectorbt.MA.run(closes, FAST, short_name="fast").ma
+        slow = vectorbt.MA.run(closes, SLOW, short_name="slow").ma
         return vectorbt.Portfolio.from_signals(
-            part, fast > slow, fast < slow, size=1.0, fees=FEE, init_cash=CASH, freq="1min"
+            closes, fast > slow, fast < slow, size=1.0, fees=FEE, init_cash=CASH, freq="1min"
         )
 
     def figures(portfolio: Any) -> tuple[int, float]:
         return int(portfolio.orders.count()), float(portfolio.final_value())
 
-    figures(run(closes.iloc[:WARM_UP_ROWS]))
+    figures(run(prices.iloc[:WARM_UP_ROWS]))
     started = time.perf_counter()
-    fills, equity = figures(run(closes))
+    fills, equity = figures(run(prices))
     return {
         "seconds": time.perf_counter() - started,
-        "rows": len(closes),
+        "rows": len(prices),
         "fills": fills,
         "equity": equity,
         "version": version("vectorbt"),
@@ -104,22 +117,89 @@ def vectorbt_bars(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def nautilus_bars(columns: dict[str, Any]) -> dict[str, Any]:
-    """NautilusTrader: bars to a Python `on_bar` with the engine's own moving averages.
-
-    The strategy keeps its own flag, as ours does; asking the portfolio each bar is slower.
-    """
-    from nautilus_trader.config import StrategyConfig
-    from nautilus_trader.indicators import SimpleMovingAverage
+    """NautilusTrader: bars to a Python `on_bar` with the engine's own moving averages."""
     from nautilus_trader.model.data import Bar, BarType
-    from nautilus_trader.model.enums import OrderSide
-    from nautilus_trader.trading.strategy import Strategy
 
     instrument = _nautilus_instrument()
     kind = BarType.from_str(f"{instrument.id}-1-MINUTE-LAST-EXTERNAL")
+    times = columns["close_time_ns"].astype(np.uint64)
+    bars = Bar.from_raw_arrays_to_list(
+        kind,
+        2,
+        0,
+        columns["open_ticks"] / 100.0,
+        columns["high_ticks"] / 100.0,
+        columns["low_ticks"] / 100.0,
+        columns["close_ticks"] / 100.0,
+        columns["volume_lots"].astype(np.float64),
+        times,
+        times,
+    )
+    return _nautilus_run([instrument], [bars], [_nautilus_cross(instrument, kind)])
+
+
+def nautilus_made_bars(columns: dict[str, Any]) -> dict[str, Any]:
+    """NautilusTrader: trades in, bars that the engine makes of them to the same strategy."""
+    return _nautilus_made([_nautilus_instrument()], [columns])
+
+
+def nautilus_merged(columns: dict[str, Any]) -> dict[str, Any]:
+    """NautilusTrader: trades of many instruments, bars made of each, a strategy for each."""
+    ends = sorted(name.removeprefix("time_ns") for name in columns if name.startswith("time_ns"))
+    parts = [
+        {
+            "time_ns": columns[f"time_ns{end}"],
+            "price_ticks": columns[f"price_ticks{end}"],
+            "quantity_lots": columns[f"quantity_lots{end}"],
+            # In turns: its book has no bid while nobody ever sold.
+            "aggressor": (1 + np.arange(len(columns[f"time_ns{end}"])) % 2).astype(np.uint8),
+        }
+        for end in ends
+    ]
+    return _nautilus_made([_nautilus_instrument(f"C{end[1:]}USDT") for end in ends], parts)
+
+
+def _nautilus_made(instruments: list[Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    from nautilus_trader.model.data import BarType
+
+    strategies = []
+    for number, each in enumerate(instruments):
+        kind = BarType.from_str(f"{each.id}-1-MINUTE-LAST-INTERNAL")
+        strategies.append(_nautilus_cross(each, kind, tag=f"{number:03d}"))
+    data = [_nautilus_ticks(each, part) for each, part in zip(instruments, parts, strict=True)]
+    return _nautilus_run(instruments, data, strategies, trade_execution=True)
+
+
+def _nautilus_ticks(instrument: Any, columns: dict[str, Any]) -> Any:
+    from nautilus_trader.model.data import TradeTick
+
+    times = columns["time_ns"].astype(np.uint64)
+    return TradeTick.from_raw_arrays_to_list(
+        instrument.id,
+        2,
+        0,
+        columns["price_ticks"] / 100.0,
+        columns["quantity_lots"].astype(np.float64),
+        columns["aggressor"].copy(),
+        ["0"] * len(times),
+        times,
+        times,
+    )
+
+
+def _nautilus_cross(instrument: Any, kind: Any, *, tag: str = "000") -> Any:
+    """Return the crossing of averages on bars of a kind.
+
+    It keeps its own flag, as ours does; asking the portfolio each bar is slower.
+    """
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.indicators import SimpleMovingAverage
+    from nautilus_trader.model.enums import OrderSide
+    from nautilus_trader.trading.strategy import Strategy
 
     class Cross(Strategy):
         def __init__(self) -> None:
-            super().__init__(StrategyConfig())
+            super().__init__(StrategyConfig(order_id_tag=tag))
             self.fast = SimpleMovingAverage(FAST)
             self.slow = SimpleMovingAverage(SLOW)
             self.holds = False
@@ -144,26 +224,12 @@ def nautilus_bars(columns: dict[str, Any]) -> dict[str, Any]:
         def _send(self, side: Any) -> None:
             self.submit_order(self.order_factory.market(instrument.id, side, self.one))
 
-    times = columns["close_time_ns"].astype(np.uint64)
-    bars = Bar.from_raw_arrays_to_list(
-        kind,
-        2,
-        0,
-        columns["open_ticks"] / 100.0,
-        columns["high_ticks"] / 100.0,
-        columns["low_ticks"] / 100.0,
-        columns["close_ticks"] / 100.0,
-        columns["volume_lots"].astype(np.float64),
-        times,
-        times,
-    )
-    return _nautilus_run(instrument, bars, Cross())
+    return Cross()
 
 
 def nautilus_trades(columns: dict[str, Any]) -> dict[str, Any]:
     """NautilusTrader: trades to a Python `on_trade_tick`."""
     from nautilus_trader.config import StrategyConfig
-    from nautilus_trader.model.data import TradeTick
     from nautilus_trader.trading.strategy import Strategy
 
     instrument = _nautilus_instrument()
@@ -181,24 +247,13 @@ def nautilus_trades(columns: dict[str, Any]) -> dict[str, Any]:
             self.seen += 1
             self.last = tick.price
 
-    times = columns["time_ns"].astype(np.uint64)
-    trades = TradeTick.from_raw_arrays_to_list(
-        instrument.id,
-        2,
-        0,
-        columns["price_ticks"] / 100.0,
-        columns["quantity_lots"].astype(np.float64),
-        columns["aggressor"].copy(),
-        ["0"] * len(times),
-        times,
-        times,
-    )
     strategy = Count()
-    outcome = _nautilus_run(instrument, trades, strategy, trade_execution=True)
+    trades = _nautilus_ticks(instrument, columns)
+    outcome = _nautilus_run([instrument], [trades], [strategy], trade_execution=True)
     return outcome | {"seen": strategy.seen, "last_ticks": round(float(str(strategy.last)) * 100)}
 
 
-def _nautilus_instrument() -> Any:
+def _nautilus_instrument(name: str = "BTCUSDT") -> Any:
     from decimal import Decimal
 
     from nautilus_trader.model.currencies import BTC, USDT
@@ -207,8 +262,8 @@ def _nautilus_instrument() -> Any:
     from nautilus_trader.model.objects import Price, Quantity
 
     return CryptoPerpetual(
-        instrument_id=InstrumentId(Symbol("BTCUSDT"), Venue("SIM")),
-        raw_symbol=Symbol("BTCUSDT"),
+        instrument_id=InstrumentId(Symbol(name), Venue("SIM")),
+        raw_symbol=Symbol(name),
         base_currency=BTC,
         quote_currency=USDT,
         settlement_currency=USDT,
@@ -226,7 +281,9 @@ def _nautilus_instrument() -> Any:
     )
 
 
-def _nautilus_run(instrument: Any, data: Any, strategy: Any, **venue: Any) -> dict[str, Any]:
+def _nautilus_run(
+    instruments: list[Any], data: list[Any], strategies: list[Any], **venue: Any
+) -> dict[str, Any]:
     from decimal import Decimal
 
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -238,7 +295,7 @@ def _nautilus_run(instrument: Any, data: Any, strategy: Any, **venue: Any) -> di
     engine = BacktestEngine(
         BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
     )
-    place = instrument.id.venue
+    place = instruments[0].id.venue
     engine.add_venue(
         venue=place,
         oms_type=OmsType.NETTING,
@@ -248,9 +305,11 @@ def _nautilus_run(instrument: Any, data: Any, strategy: Any, **venue: Any) -> di
         default_leverage=Decimal(10),
         **venue,
     )
-    engine.add_instrument(instrument)
-    engine.add_data(data)
-    engine.add_strategy(strategy)
+    for number, each in enumerate(instruments, start=1):
+        engine.add_instrument(each)
+        # Sorted once all are there.
+        engine.add_data(data[number - 1], sort=number == len(instruments))
+        engine.add_strategy(strategies[number - 1])
     started = time.perf_counter()
     engine.run()
     seconds = time.perf_counter() - started
@@ -258,7 +317,7 @@ def _nautilus_run(instrument: Any, data: Any, strategy: Any, **venue: Any) -> di
     unrealised = engine.portfolio.unrealized_pnls(place).values()
     return {
         "seconds": seconds,
-        "rows": len(data),
+        "rows": sum(len(each) for each in data),
         "fills": sum(float(order.filled_qty) > 0 for order in engine.cache.orders()),
         "equity": balance + sum(float(each) for each in unrealised),
         "version": version("nautilus_trader"),
@@ -336,6 +395,9 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
 WORKS = {
     ("nautilus_trader", "bars_python"): nautilus_bars,
     ("nautilus_trader", "trades_python"): nautilus_trades,
+    ("nautilus_trader", "trades_to_bars"): nautilus_made_bars,
+    ("nautilus_trader", "merge_20"): nautilus_merged,
+    ("vectorbt", "trades_to_bars"): vectorbt_made_bars,
     ("backtesting", "bars_python"): backtesting_bars,
     ("vectorbt", "bars_python"): vectorbt_bars,
     ("vectorbt", "bars_compiled"): vectorbt_bars,

@@ -50,12 +50,16 @@ class Cross(Strategy):
     slow: int = SLOW
 
     def on_start(self, context: Context) -> None:
-        context.bars(SYMBOL, "1m")
+        self.ask(context)
         self.fast_closes: deque[int] = deque()
         self.slow_closes: deque[int] = deque()
         self.fast_sum = 0
         self.slow_sum = 0
         self.long = False
+
+    def ask(self, context: Context) -> None:
+        """Ask for the bars."""
+        context.bars(SYMBOL, "1m")
 
     def on_bar(self, context: Context, bar: Bar) -> None:
         close = bar.close_ticks

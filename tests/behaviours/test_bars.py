@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.merging import batches_of
 from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL, T0
 from tests.support.worlds import trades as prints
 from tests.unit.feeds.arriving import disordered
@@ -16,7 +17,6 @@ from tieout import Context, Strategy
 from tieout.adapters.feeds.history import HistorySource, Stream, at_slice_end
 from tieout.errors import DataError
 from tieout.history import made_bars
-from tieout.kernel.ports import MarketBatch
 from tieout.market import BarMaker
 from tieout.model.bars import bar_rule
 from tieout.model.columns import BarColumns
@@ -195,8 +195,8 @@ def test_l45_what_arrives_within_a_slice_comes_at_its_end_in_order_of_arrival(
     )
     given = []
     while (each := source.next(None)) is not None:
-        if isinstance(each, MarketBatch):
-            rows = each.columns
+        for batch in batches_of(each):
+            rows = batch.columns
             given += [
                 (arrival, rows.instrument, number)
                 for arrival, number in zip(

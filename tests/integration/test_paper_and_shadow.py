@@ -21,7 +21,7 @@ from tieout.journal import JournalReader
 from tieout.model.events import RunStarted, Trade
 from tieout.model.profiles import profile
 from tieout.reconcile import compare_runs
-from tieout.strategy import load_strategy
+from tieout.strategy import Strategy, load_strategy
 from tieout.wiring import VenueAccess, ladder, live, paper, reconcile, replay, resume, shadow
 
 if TYPE_CHECKING:
@@ -202,3 +202,18 @@ def said_by(words: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, A
     assert app(words, standalone_mode=False) is None
     said: dict[str, Any] = json.loads(capsys.readouterr().out)
     return said
+
+
+class LooksAtBook(Strategy):
+    """Asks for what the venue's streams do not bring."""
+
+    def on_start(self, context: Any) -> None:
+        context.books(ES.symbol)
+
+
+def test_a_book_is_refused_at_the_start_since_no_stream_brings_one(world: Path) -> None:
+    with pytest.raises(InputError, match=r"asks for a book or quotes.*do not bring as yet"):
+        on_paper(world, LooksAtBook)
+    for level in ("book", "orders"):
+        with pytest.raises(InputError, match=f"at level {level}, on a recorded book"):
+            on_paper(world, example("trade_follower.py"), profile=profile(f"{level}-1"))

@@ -50,6 +50,7 @@ def demo(
     from tieout import history, wiring  # noqa: PLC0415 - heavy
     from tieout.adapters.storage.runs import Runs  # noqa: PLC0415 - heavy
     from tieout.cli.commands import new  # noqa: PLC0415 - it lists this command
+    from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
     from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
     from tieout.strategy import load_strategy  # noqa: PLC0415 - heavy
 
@@ -64,16 +65,17 @@ def demo(
     runs = Runs(folder / "runs")
     strategy = load_strategy(str(folder / "strategies" / _STRATEGY), {"units": _UNITS})
     settings = load_settings(folder)
-    say("backtest     compiling on the first run, which takes some seconds ...")
-    before = wiring.backtest(
-        strategy,
-        store=store,
-        data=["es-trades"],
-        profile=_PROFILE,
-        limits=settings.risk,
-        start_ns=None,
-        runs=runs,
-    )
+    with Progress("backtest", quiet=as_json) as progress:
+        before = wiring.backtest(
+            strategy,
+            store=store,
+            data=["es-trades"],
+            profile=_PROFILE,
+            limits=settings.risk,
+            start_ns=None,
+            runs=runs,
+            progress=progress,
+        )
     say(f"backtest     {before.fills} fills, profit {before.profit} ({before.run_id})")
     with _practice(folder, script) as url:
         say(f"practice     venue at {url}, lock-step, {_described(script)}")

@@ -73,7 +73,9 @@ class DatasetWriter:
         self._rows = 0
         self._first_ns = 0
         self._last_ns = 0
-        self._schema = pa.schema([(column, pa.int64()) for column in self.columns])
+        # Columns that may have holes are read at two thirds of the speed: a mark for every value.
+        whole = [pa.field(column, pa.int64(), nullable=False) for column in self.columns]
+        self._schema = pa.schema(whole)
         try:
             store.mkdir(parents=True, exist_ok=True)
             self._half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=store))

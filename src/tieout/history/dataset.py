@@ -18,6 +18,7 @@ The fingerprint is the SHA-256 over the content, column by column, whatever the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +38,7 @@ from tieout.model.columns import (
 from tieout.model.instruments import Instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -102,6 +103,7 @@ RECORDED: Final = frozenset({"quotes", "book", "orders"})
 """Kinds whose arrivals were recorded; no delay is added to them."""
 
 _BATCH_ROWS = 131_072
+_GROUPS_AT_A_TIME = 16
 
 
 class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,6 +192,7 @@ class Dataset:
         start_ns: int | None = None,
         end_ns: int | None = None,
         rows: int = _BATCH_ROWS,
+        only: Collection[str] = (),
     ) -> Iterator[MarketColumns]:
         """Yield columns in order.
 
@@ -198,6 +201,8 @@ class Dataset:
             start_ns: Rows whose arrival is earlier are left out.
             end_ns: Rows whose arrival is later are left out.
             rows: Most rows a batch.
+            only: Of trades, the columns that somebody looks at, which saves reading the others:
+                these are 0. The venue time is always there. Empty: all.
 
         Raises:
             InputError: Delay or rows are out of range.
@@ -212,7 +217,7 @@ class Dataset:
                 f"{self.meta.name} holds {self.meta.kind}, whose arrivals were recorded; trades or "
                 "bars are asked for here"
             )
-        return self._batches(delay_ns, start_ns, end_ns, rows)
+        return self._batches(delay_ns, start_ns, end_ns, rows, self._wanted(only))
 
     @property
     def part(self) -> Path:
@@ -274,20 +279,37 @@ class Dataset:
                 remedy="Import the data again.",
             )
 
+    def _wanted(self, only: Collection[str]) -> list[str] | None:
+        """Return the stored columns to read, or None for all."""
+        if self.meta.kind != "trades" or not only:
+            return None
+        return [each for each in COLUMNS["trades"] if each in only or each in TIME_COLUMN.values()]
+
     def _batches(
-        self, delay_ns: int, start_ns: int | None, end_ns: int | None, rows: int
+        self,
+        delay_ns: int,
+        start_ns: int | None,
+        end_ns: int | None,
+        rows: int,
+        wanted: list[str] | None,
     ) -> Iterator[MarketColumns]:
         first_ns = None if start_ns is None else start_ns - delay_ns
         last_ns = None if end_ns is None else end_ns - delay_ns
-        for chunk, low, high in self._within(rows, first_ns, last_ns):
+        for chunk, low, high in self._within(rows, first_ns, last_ns, wanted):
             when = chunk[TIME_COLUMN[self.meta.kind]]
-            yield self._columns(chunk, when + delay_ns).rows(low, high)
+            # The same array where nothing is added: what is compared with it is in the cache then.
+            arrival = when + delay_ns if delay_ns else when
+            yield self._columns(chunk, arrival).rows(low, high)
 
     def _within(
-        self, rows: int, first_ns: int | None, last_ns: int | None
+        self,
+        rows: int,
+        first_ns: int | None,
+        last_ns: int | None,
+        wanted: list[str] | None = None,
     ) -> Iterator[tuple[dict[str, Int64s], int, int]]:
         """Yield stored columns and which of their rows lie in [first, last], none of them empty."""
-        for chunk in self._chunks(rows, first_ns, last_ns):
+        for chunk in self._chunks(rows, first_ns, last_ns, wanted):
             when = chunk[TIME_COLUMN[self.meta.kind]]
             low = 0 if first_ns is None else int(np.searchsorted(when, first_ns, "left"))
             high = len(when) if last_ns is None else int(np.searchsorted(when, last_ns, "right"))
@@ -297,17 +319,27 @@ class Dataset:
                 return
 
     def _chunks(
-        self, rows: int, first_ns: int | None, last_ns: int | None
+        self,
+        rows: int,
+        first_ns: int | None,
+        last_ns: int | None,
+        wanted: list[str] | None = None,
     ) -> Iterator[dict[str, Int64s]]:
         """Yield stored columns, leaving out row groups that lie wholly before or after."""
         part = self.part
         try:
             with pq.ParquetFile(part) as file:
                 groups = self._groups(file, first_ns, last_ns)
-                for batch in file.iter_batches(
-                    batch_size=rows, row_groups=groups, use_threads=False
-                ):
-                    yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
+                # What is read of the file is kept until the last group of a call: a few at a time
+                # keep the memory flat, however long the file is.
+                for start in range(0, len(groups), _GROUPS_AT_A_TIME):
+                    for batch in file.iter_batches(
+                        batch_size=rows,
+                        row_groups=groups[start : start + _GROUPS_AT_A_TIME],
+                        columns=wanted,
+                        use_threads=False,
+                    ):
+                        yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
         except (pa.ArrowException, OSError, KeyError) as error:
             raise DataError(
                 f"cannot be read ({str(error)[:200]})",
@@ -329,14 +361,15 @@ class Dataset:
     def _columns(self, chunk: dict[str, Int64s], arrival: Int64s) -> MarketColumns:
         symbol = self.meta.instrument.symbol
         if self.meta.kind == "trades":
+            left_out = _zeros(len(arrival)) if len(chunk) < len(COLUMNS["trades"]) else arrival
             return TradeColumns(
                 symbol,
                 chunk["venue_time_ns"],
                 arrival,
-                chunk["price_ticks"],
-                chunk["quantity_lots"],
-                chunk["aggressor"].astype(np.int8),
-                chunk["trade_id"],
+                chunk.get("price_ticks", left_out),
+                chunk.get("quantity_lots", left_out),
+                chunk.get("aggressor", left_out).astype(np.int8),
+                chunk.get("trade_id", left_out),
             )
         return BarColumns(
             symbol,
@@ -382,3 +415,11 @@ class Dataset:
             chunk["order_id"],
             chunk["last"].astype(np.bool_),
         )
+
+
+@lru_cache(maxsize=2)
+def _zeros(rows: int) -> Int64s:
+    """Return zeros that nobody can write to; batches of one file are of few lengths."""
+    zeros = np.zeros(rows, np.int64)
+    zeros.flags.writeable = False
+    return zeros

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tieout.errors import InputError
+from tieout.kernel.cursor import OneStream
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from tieout.market.book import Book
     from tieout.market.order_book import OrderBook
     from tieout.model.columns import RecordedColumns
-    from tieout.strategy import BarStream
 
     Array = NDArray[np.int64]
 
@@ -255,7 +255,7 @@ def _empty_book(rows: BookColumns | OrderEventColumns) -> Book | OrderBook:
     return OrderBook()
 
 
-class BookCursor:
+class BookCursor(OneStream):
     """Whole packets of a book being handled; offers what `Cursor` does for rows.
 
     Attributes:
@@ -269,7 +269,7 @@ class BookCursor:
     def __init__(
         self, columns: BookColumns | OrderEventColumns, names: PacketNames, view: BookView
     ) -> None:
-        self.columns = columns
+        self.columns: BookColumns | OrderEventColumns = columns
         ends = np.flatnonzero(columns.last)
         self._ends: list[int] = (ends + 1).tolist()
         times = columns.venue_time_ns[ends]
@@ -306,10 +306,6 @@ class BookCursor:
         """Logical origin of a packet."""
         return f"book:{self.columns.instrument}:{self.true_at[packet]}:{self._names[packet]}"
 
-    def is_bars_of(self, stream: BarStream) -> bool:  # noqa: ARG002  no book is bars
-        """No: these are no bars."""
-        return False
-
     def prints(self) -> Iterator[Trade]:
         """Return the prints of the packet last taken."""
         row = self.row
@@ -332,7 +328,7 @@ class BookCursor:
         return self._view
 
 
-class QuoteCursor:
+class QuoteCursor(OneStream):
     """Quotes being handled; offers what `Cursor` does for trades and bars.
 
     Attributes:
@@ -343,7 +339,7 @@ class QuoteCursor:
     """
 
     def __init__(self, columns: QuoteColumns, names: PacketNames, tick: float) -> None:
-        self.columns = columns
+        self.columns: QuoteColumns = columns
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
         self.true_at: list[int] = columns.venue_time_ns.tolist()
         bids, asks = columns.bid_ticks, columns.ask_ticks
@@ -383,10 +379,6 @@ class QuoteCursor:
     def origin(self, row: int) -> str:
         """Logical origin of a quote."""
         return f"quote:{self.columns.instrument}:{self.true_at[row]}:{self._names[row]}"
-
-    def is_bars_of(self, stream: BarStream) -> bool:  # noqa: ARG002  no quote is a bar
-        """No: these are no bars."""
-        return False
 
     def prints(self) -> Iterator[Trade]:
         """None: a quote is no print."""

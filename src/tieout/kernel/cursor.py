@@ -5,19 +5,64 @@ from __future__ import annotations
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
-from tieout.model.columns import TradeColumns, interval_name
+from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.strategy import BarStream
 
-__all__ = ["Cursor", "origin_of"]
+__all__ = ["Cursor", "OneStream", "are_closed_bars_of", "origin_in", "origin_of"]
 
 
-class Cursor:
+class OneStream:
+    """What all cursors over rows of one stream have in common; the merged one does it otherwise."""
+
+    __slots__ = ()
+
+    columns: Any
+    prices: Any
+
+    if TYPE_CHECKING:
+
+        @property
+        def row(self) -> int:
+            """Index of the row last taken."""
+
+    @property
+    def instrument(self) -> str:
+        """Whose row was last taken."""
+        return self.columns.instrument  # type: ignore[no-any-return]
+
+    @property
+    def parts(self) -> Sequence[MarketColumns | RecordedColumns]:
+        """The rows stream by stream."""
+        return (self.columns,)
+
+    def watched_in(self, watchers: Mapping[str, Any]) -> bool:
+        """Whether somebody watches what these rows are of."""
+        return bool(watchers.get(self.instrument))
+
+    def price_of(self, instrument: str) -> int | None:
+        """Return the last price of an instrument among the rows taken, or None."""
+        return self.prices[self.row] if instrument == self.instrument else None
+
+    def prices_into(self, marks: dict[str, int], start: int) -> None:  # noqa: ARG002
+        """Write the last price of each instrument among the rows taken, from row `start` on."""
+        price = self.prices[self.row]
+        if price is not None:
+            marks[self.instrument] = price
+
+    def seen_of(self, stream: BarStream) -> BarColumns | None:
+        """Return the closed bars of a stream among the rows taken, or None."""
+        if not are_closed_bars_of(self.columns, stream):
+            return None
+        return self.columns.rows(0, self.row + 1)  # type: ignore[no-any-return]
+
+
+class Cursor(OneStream):
     """A chunk of market rows being handled: makes the objects, knows the row.
 
     The row is read off the first column's iterator: the object maker takes from all columns in
@@ -43,7 +88,7 @@ class Cursor:
     )
 
     def __init__(self, columns: MarketColumns, tick: float) -> None:
-        self.columns = columns
+        self.columns: MarketColumns = columns
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
         self._rows = len(self.arrivals)
         # None where no row has one.
@@ -111,27 +156,31 @@ class Cursor:
 
     def origin(self, row: int) -> str:
         """Logical origin of a row."""
-        columns = self.columns
-        if type(columns) is TradeColumns:
-            return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
-        bars: BarColumns = columns  # type: ignore[assignment]
-        return _bar_origin(
-            bars,
-            self.true_at[row],
-            None if bars.trades is None else int(bars.trades[row]),
-            0 if self._revisions is None else self._revisions[row],
-        )
+        return origin_in(self.columns, row)
 
-    def is_bars_of(self, stream: BarStream) -> bool:
-        """Whether these rows are closed bars of a stream."""
-        columns = self.columns
-        return (
-            type(columns) is not TradeColumns
-            and columns.instrument == stream.instrument
-            and columns.interval_ns == stream.interval_ns  # type: ignore[union-attr]
-            and columns.rule == stream.rule  # type: ignore[union-attr]
-            and not columns.running  # type: ignore[union-attr]
-        )
+
+def are_closed_bars_of(columns: MarketColumns | RecordedColumns, stream: BarStream) -> bool:
+    """Whether rows are closed bars of a stream."""
+    return (
+        type(columns) is BarColumns
+        and columns.instrument == stream.instrument
+        and columns.interval_ns == stream.interval_ns
+        and columns.rule == stream.rule
+        and not columns.running
+    )
+
+
+def origin_in(columns: MarketColumns, row: int) -> str:
+    """Return the logical origin of a row: what a decision on it is named after."""
+    if type(columns) is TradeColumns:
+        return f"trade:{columns.instrument}:{int(columns.trade_id[row])}"
+    bars: BarColumns = columns  # type: ignore[assignment]
+    return _bar_origin(
+        bars,
+        int(bars.close_time_ns[row]),
+        None if bars.trades is None else int(bars.trades[row]),
+        int(bars.revision[row]),
+    )
 
 
 def origin_of(event: Trade | Bar) -> str:

@@ -24,8 +24,9 @@ from tieout.kernel.compiled import lane_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
+from tieout.kernel.merged_cursor import MergedCursor
 from tieout.kernel.orders import Orders
-from tieout.kernel.ports import MarketBatch
+from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
@@ -64,12 +65,14 @@ if TYPE_CHECKING:
     from tieout.kernel.compiled import CompiledLane
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
+    from tieout.kernel.cursor import OneStream
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
+    from tieout.model.merged import MergedColumns
     from tieout.model.venues import VenueProfile
     from tieout.strategy import BarStream
 
@@ -154,6 +157,8 @@ class Kernel:
                     self.books.before(given.columns)  # type: ignore[arg-type]
                 else:
                     self._batch(given.columns)
+            elif type(given) is MergedBatch:
+                self._merged_batch(given.columns)
             else:
                 for event in given.events:  # type: ignore[union-attr]
                     self._input(event)
@@ -241,6 +246,19 @@ class Kernel:
                 "a source must give inputs in the order of their arrival"
             )
 
+    def _merged_batch(self, merged: MergedColumns) -> None:
+        """Give rows of several streams to the strategy, as if each were a batch of its own."""
+        ticks = {name: each.tick_float for name, each in self.instruments.items()}
+        for start in range(0, len(merged), _CHUNK_ROWS):
+            part = merged.rows(start, start + _CHUNK_ROWS)
+            self._under_way = cursor = MergedCursor(part, ticks)
+            self._chunk(cursor)
+            self._under_way = None
+            for rows in cursor.runs():
+                self.seen.extend(rows, 0, len(rows))
+            for each in part.parts:
+                self._remember(each)
+
     def _cursors(
         self, columns: MarketColumns | RecordedColumns
     ) -> Iterator[Cursor | BookCursor | QuoteCursor]:
@@ -259,9 +277,10 @@ class Kernel:
         wishes = context.wishes
         desk = self.desk
         watchers = desk.watchers
-        handler = self._market_handler(cursor.columns)
+        handler = self._handler_of(cursor)
         row = 0
         while row < rows:
+            begun = row
             self._woke_at_ns = arrivals[row]
             stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
             # Reports and timers come before the market event that arrives with them.
@@ -269,7 +288,7 @@ class Kernel:
             if self.failure is not None:
                 handler = None
             self._cursor = cursor
-            watched = watchers.get(cursor.columns.instrument)
+            watched = bool(watchers) and cursor.watched_in(watchers)
             if handler is None and not watched:
                 cursor.skip_to(stop)
             else:
@@ -288,9 +307,7 @@ class Kernel:
                     self._settle()
             row = cursor.row + 1
             self._now_ns = arrivals[row - 1]
-            price = cursor.prices[row - 1]
-            if price is not None:
-                self._last_prices[cursor.columns.instrument] = price
+            cursor.prices_into(self._last_prices, begun)
             self._cursor = None
 
     def _watched_rows(
@@ -312,6 +329,14 @@ class Kernel:
                 handler(context, event)
             if context.wishes or desk.outbox or desk.told:
                 return
+
+    def _handler_of(self, cursor: OneStream) -> Callable[[Any, Any], None] | None:
+        """Return what rows under a cursor must be given to, or None when nobody asked."""
+        handlers = [self._market_handler(each) for each in cursor.parts]
+        if all(each == handlers[0] for each in handlers):
+            return handlers[0]
+        assert isinstance(cursor, MergedCursor), cursor
+        return cursor.by_stream(handlers)
 
     def _market_handler(
         self, columns: MarketColumns | RecordedColumns
@@ -591,6 +616,9 @@ class Kernel:
         """Give the strategy news in the middle of something else: a callback of its own."""
         outer = self._origin, self._cursor, self._single
         self._now_ns = self.now_ns
+        if self._cursor is not None:
+            # The row that led to the news has been seen, wherever its chunk began.
+            self._cursor.prices_into(self._last_prices, 0)
         self._cursor, self._single = None, None
         self._origin = lambda: origin
         self._tell_strategy(news)
@@ -675,10 +703,7 @@ class Kernel:
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""
-        cursor = self._cursor
-        price = None
-        if cursor is not None and cursor.columns.instrument == instrument:
-            price = cursor.prices[cursor.row]
+        price = None if self._cursor is None else self._cursor.price_of(instrument)
         return self._mark(instrument) if price is None else price
 
     def _mark(self, instrument: str) -> int | None:
@@ -707,15 +732,13 @@ class Kernel:
     def equity(self) -> int:
         """Return cash plus open profit at the last prices seen, in internal money units."""
         marks = self._marks()
-        cursor = self._cursor
-        price = None if cursor is None else cursor.prices[cursor.row]
-        if cursor is not None and price is not None:
-            marks[cursor.columns.instrument] = price
+        if self._cursor is not None:
+            self._cursor.prices_into(marks, 0)
         return self.ledger.equity(marks)
 
     def _marks(self) -> dict[str, int]:
         marks = dict(self._last_prices)
-        for symbol in self.subscriptions.books:
+        for symbol in sorted(self.subscriptions.books):
             mark = None if symbol in marks else self.books.mark_ticks(symbol)
             if mark is not None:
                 marks[symbol] = mark
@@ -749,8 +772,9 @@ class Kernel:
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.
         cursor = self._under_way
-        if cursor is not None and cursor.is_bars_of(stream):
-            parts.append(cursor.columns.rows(0, cursor.row + 1))  # type: ignore[arg-type]
+        under_way = None if cursor is None else cursor.seen_of(stream)
+        if under_way is not None:
+            parts.append(under_way)
         for part in reversed(parts):
             if isinstance(part, Bar):
                 found.append(part)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tieout.model.blocks import Block
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
+    from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LentMarket",
     "MarketBatch",
     "MarketRecord",
+    "MergedBatch",
     "Source",
     "Venue",
 ]
@@ -47,6 +49,17 @@ class MarketBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class MergedBatch:
+    """Market rows of several streams for the strategy, in arrival order, all of them stored.
+
+    Attributes:
+        columns: The rows. No other input of the source lies between the first and the last.
+    """
+
+    columns: MergedColumns
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """Single inputs (reports, connection state, market events one by one), in arrival order."""
 
@@ -56,7 +69,7 @@ class Inputs:
 class Source(Protocol):
     """The one ordered way in. Arrival times never decrease from one answer to the next."""
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next, or None for ever after a `RunEnded` was given.
 
         Args:

@@ -1,6 +1,6 @@
 """The compiled core: matching, drilling down, making bars, merging streams, chaining rows."""
 
-from tieout.market._compile import sources_digest
+from tieout.market._compile import compiling_told, sources_digest
 from tieout.market.bars import EACH_TRADE, BarMaker, MadeBars
 from tieout.market.chain import DataChain
 from tieout.market.drilldown import Band, DrillingCore
@@ -25,6 +25,7 @@ __all__ = [
     "MatchingCore",
     "ReportKind",
     "Window",
+    "compiling_told",
     "merged_windows",
     "resolution_name",
     "sources_digest",

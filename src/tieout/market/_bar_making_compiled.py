@@ -100,7 +100,7 @@ from tieout.market._bar_layout import (
     VOLUME_TOO_LARGE,
     WHOLE_FROM,
 )
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import compiled, compiled_inner, uncounted_inner
 from tieout.market._layout import NEVER
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ BLOCK = 4096
 # -- intervals ----------------------------------------------------------------------------------
 
 
-@compiled_inner
+@uncounted_inner
 def session_at(sessions: Array, time: int) -> int:
     """Return the number of the first session that is not over at a time."""
     low, high = 0, len(sessions) // 2
@@ -130,7 +130,7 @@ def session_at(sessions: Array, time: int) -> int:
     return low
 
 
-@compiled_inner
+@uncounted_inner
 def interval_open(state: Array, sessions: Array, time: int) -> int:
     """Return when the interval that holds a time opens, or NEVER between sessions."""
     length = state[SIZE]
@@ -142,7 +142,7 @@ def interval_open(state: Array, sessions: Array, time: int) -> int:
     return time - (time - sessions[2 * session]) % length
 
 
-@compiled_inner
+@uncounted_inner
 def interval_close(state: Array, sessions: Array, opened: int) -> int:
     """Return when the interval that opens then closes: never after its session."""
     closed = opened + state[SIZE]
@@ -151,7 +151,7 @@ def interval_close(state: Array, sessions: Array, opened: int) -> int:
     return closed
 
 
-@compiled_inner
+@uncounted_inner
 def seek(state: Array, sessions: Array, time: int) -> None:
     """Set the interval under way to the one that holds a time, or the first one after it."""
     opened = interval_open(state, sessions, time)
@@ -169,7 +169,7 @@ def seek(state: Array, sessions: Array, time: int) -> None:
 # -- what is told -------------------------------------------------------------------------------
 
 
-@compiled_inner
+@uncounted_inner
 def write_bar(state: Array, out: Array, kind: int, known: int, revision: int) -> None:
     """Append the bar under way to `out`."""
     base = state[OUT_COUNT] * BAR_WIDTH
@@ -188,7 +188,7 @@ def write_bar(state: Array, out: Array, kind: int, known: int, revision: int) ->
     state[OUT_COUNT] += 1
 
 
-@compiled_inner
+@uncounted_inner
 def write_kept(state: Array, kept: Array, out: Array, base: int, known: int) -> None:
     """Append a bar that was closed before, as it is now, to `out`; its revision rises by one."""
     kept[base + KEPT_REVISION] += 1
@@ -208,7 +208,7 @@ def write_kept(state: Array, kept: Array, out: Array, base: int, known: int) -> 
     state[OUT_COUNT] += 1
 
 
-@compiled_inner
+@uncounted_inner
 def next_kept(state: Array, kept: Array) -> int:
     """Return where the next kept bar goes; the one that opened first makes room for it."""
     rows = len(kept) // KEPT_WIDTH
@@ -223,7 +223,7 @@ def next_kept(state: Array, kept: Array) -> int:
     return base
 
 
-@compiled_inner
+@uncounted_inner
 def keep_bar(state: Array, kept: Array) -> None:
     """Remember the bar under way: a late trade may revise it."""
     base = next_kept(state, kept)
@@ -245,7 +245,7 @@ def keep_bar(state: Array, kept: Array) -> None:
 # -- closing ------------------------------------------------------------------------------------
 
 
-@compiled_inner
+@uncounted_inner
 def close_interval(state: Array, sessions: Array, kept: Array, out: Array, known: int) -> None:
     """Close the interval under way and begin the next; at most one row goes to `out`."""
     if state[TRADES] > 0:
@@ -271,7 +271,7 @@ def close_interval(state: Array, sessions: Array, kept: Array, out: Array, known
     seek(state, sessions, state[CLOSE_TIME])
 
 
-@compiled_inner
+@uncounted_inner
 def fill_gap(state: Array) -> None:
     """Set the prices of an interval without trades to the last close."""
     price = state[LAST_CLOSE]
@@ -285,7 +285,7 @@ def fill_gap(state: Array) -> None:
     state[LAST_ID] = 0
 
 
-@compiled_inner
+@uncounted_inner
 def passes_silently(state: Array) -> bool:
     """Whether the interval under way, were it over now, would be told to nobody."""
     return state[TRADES] == 0 and (
@@ -293,7 +293,7 @@ def passes_silently(state: Array) -> bool:
     )
 
 
-@compiled_inner
+@uncounted_inner
 def close_due(state: Array) -> int:
     """Return when the interval under way closes by our clock, or NEVER."""
     if (
@@ -307,7 +307,7 @@ def close_due(state: Array) -> int:
     return state[CLOSE_TIME] + state[GRACE]
 
 
-@compiled_inner
+@uncounted_inner
 def catch_up(state: Array, sessions: Array, kept: Array, out: Array, now: int) -> int:
     """Do what is due by a time of our clock, in order; a closed bar before a running one."""
     while True:
@@ -336,7 +336,7 @@ def catch_up(state: Array, sessions: Array, kept: Array, out: Array, now: int) -
 # -- late trades --------------------------------------------------------------------------------
 
 
-@compiled_inner
+@uncounted_inner
 def find_kept(state: Array, kept: Array, opened: int) -> int:
     """Return where the kept bar that opens then lies, or −1."""
     rows = len(kept) // KEPT_WIDTH
@@ -347,7 +347,7 @@ def find_kept(state: Array, kept: Array, opened: int) -> int:
     return -1
 
 
-@compiled_inner
+@uncounted_inner
 def kept_after(state: Array, kept: Array, opened: int) -> int:
     """Return where the first kept bar that opens later lies, or −1."""
     found = -1
@@ -360,7 +360,7 @@ def kept_after(state: Array, kept: Array, opened: int) -> int:
     return found
 
 
-@compiled_inner
+@uncounted_inner
 def carry_on(state: Array, kept: Array, out: Array, base: int, known: int) -> None:
     """Carry a revised close into the filled bars that follow, up to the next that traded."""
     price = kept[base + KEPT_CLOSE]
@@ -379,7 +379,7 @@ def carry_on(state: Array, kept: Array, out: Array, base: int, known: int) -> No
         write_kept(state, kept, out, base, known)
 
 
-@compiled_inner
+@uncounted_inner
 def revise(
     state: Array,
     sessions: Array,
@@ -444,7 +444,7 @@ def revise(
     return DONE
 
 
-@compiled_inner
+@uncounted_inner
 def later(time: int, number: int, than_time: int, than_number: int) -> bool:
     """Whether a trade comes after another at the venue: by its time, then by its id."""
     return time > than_time or (time == than_time and number > than_number)
@@ -453,7 +453,7 @@ def later(time: int, number: int, than_time: int, than_number: int) -> bool:
 # -- one row ------------------------------------------------------------------------------------
 
 
-@compiled_inner
+@uncounted_inner
 def come_to(state: Array, sessions: Array, kept: Array, out: Array, time: int, arrival: int) -> int:
     """Close the intervals that are over at a venue time, since somebody saw it pass."""
     if state[STARTED] == 0:
@@ -474,7 +474,7 @@ def come_to(state: Array, sessions: Array, kept: Array, out: Array, time: int, a
     return DONE
 
 
-@compiled_inner
+@uncounted_inner
 def take_row(
     state: Array,
     sessions: Array,
@@ -536,7 +536,7 @@ def take_row(
     return DONE
 
 
-@compiled_inner
+@uncounted_inner
 def tell_running(state: Array, out: Array, arrival: int) -> None:
     """Tell the bar under way at once, or set when it is told next, as the rule says."""
     if state[RUNNING] == EACH_TRADE:
@@ -545,7 +545,7 @@ def tell_running(state: Array, out: Array, arrival: int) -> None:
         state[RUNNING_DUE] = (arrival // state[RUNNING] + 1) * state[RUNNING]
 
 
-@compiled_inner
+@uncounted_inner
 def take_counted(
     state: Array, out: Array, time: int, arrival: int, price: int, quantity: int, trade_id: int
 ) -> int:
@@ -585,7 +585,7 @@ def take_counted(
     return DONE
 
 
-@compiled_inner
+@uncounted_inner
 def progress(state: Array) -> int:
     """Return how far the bar under way has come, in what its size is counted in."""
     if state[KIND] == TRADES_KIND:
@@ -595,7 +595,7 @@ def progress(state: Array) -> int:
     return state[NOTIONAL]
 
 
-@compiled_inner
+@uncounted_inner
 def take_trade(
     state: Array,
     sessions: Array,
@@ -682,7 +682,7 @@ def is_calm(
     )
 
 
-@compiled_inner
+@uncounted_inner
 def first_at_least(values: Array, start: int, stop: int, bound: int) -> int:
     """Return the first row in [start, stop) whose value reaches a bound, or stop; ascending."""
     step = 16
@@ -699,7 +699,7 @@ def first_at_least(values: Array, start: int, stop: int, bound: int) -> int:
     return start
 
 
-@compiled_inner
+@uncounted_inner
 def calm_stop(
     state: Array,
     venue_time: Array,

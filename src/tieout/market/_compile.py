@@ -4,6 +4,8 @@ numba keys a cached function by its own source alone: an edit in a function it c
 unnoticed, and the old answer comes back. So the cache folder carries a hash of all sources of
 this package, and must be set before the first compiled function is defined; every module here
 imports `compiled` from this one, which does so.
+
+Nothing is compiled, nor read from the cache, before it is called: a run pays for what it uses.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import atexit
 import os
 import tempfile
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,13 +23,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numba
 import numpy as np
 import platformdirs
+from numba.core import event
+from numba.core.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "compiled",
     "compiled_inner",
+    "compiling_told",
     "inlined",
     "sources_digest",
     "uncounted",
@@ -42,14 +48,13 @@ _UNCOUNTED: dict[str, Any] = {**_SETTINGS, "_nrt": False}
 
 
 def compiled(signature: str) -> Callable[[Function], Function]:
-    """Compile an entry point now, for exactly this signature.
+    """Compile an entry point when it is first called, for exactly this signature.
 
     Args:
         signature: In numba's words, e.g. `int64(int64[::1], int64)`. Market columns are declared
             read-only (`C` below), because those that come from a Parquet file are.
     """
-    decorate: Callable[[Function], Function] = numba.njit(_expanded(signature), **_SETTINGS)
-    return decorate
+    return _on_first_call(signature, _SETTINGS)
 
 
 def compiled_inner(function: Function) -> Function:
@@ -65,8 +70,7 @@ def uncounted(signature: str) -> Callable[[Function], Function]:
     out for one or two arrays only: each more costs 3 to 4 ns a call. The caller of an entry point
     holds all arrays, so nothing needs counting; its inner functions are uncounted too.
     """
-    decorate: Callable[[Function], Function] = numba.njit(_expanded(signature), **_UNCOUNTED)
-    return decorate
+    return _on_first_call(signature, _UNCOUNTED)
 
 
 def uncounted_inner(function: Function) -> Function:
@@ -81,6 +85,24 @@ def inlined(function: Function) -> Function:
     return wrapped
 
 
+@contextmanager
+def compiling_told(tell: Callable[[str, int, int], None]) -> Iterator[None]:
+    """Tell what is compiled meanwhile, function by function, before each begins.
+
+    What comes from the cache is not told: that takes no time that anybody sees.
+
+    Args:
+        tell: Called with the name of an entry point, how many of the functions that it needs have
+            been begun, and how many they are.
+    """
+    listener = _Teller(tell)
+    event.register("numba:compile", listener)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]
+
+
 @lru_cache(maxsize=1)
 def sources_digest() -> str:
     """Return the hash of everything that decides what the compiled core computes.
@@ -93,6 +115,86 @@ def sources_digest() -> str:
         digest.update(f"\x00{path.name}\x00{len(text)}\x00".encode())
         digest.update(text)
     return digest.hexdigest()
+
+
+class _Teller(event.Listener):
+    """Counts what is compiled for one entry point; what is a user's, or numba's, is not ours."""
+
+    def __init__(self, tell: Callable[[str, int, int], None]) -> None:
+        self._tell = tell
+        self._within: list[Dispatcher] = []
+        self._needed: set[Dispatcher] = set()
+        self._begun: set[Dispatcher] = set()
+
+    def on_start(self, event: Any) -> None:  # noqa: ANN401
+        function = event.data["dispatcher"]
+        if not self._within:
+            self._needed, self._begun = _needed_by(function), set()
+        self._within.append(function)
+        if not function.py_func.__module__.startswith(f"{__package__}."):
+            return
+        self._begun.add(function)
+        name = self._within[0].py_func.__name__
+        self._tell(name, len(self._begun), len(self._needed | self._begun))
+
+    def on_end(self, event: Any) -> None:  # noqa: ANN401, ARG002
+        self._within.pop()
+
+
+def _needed_by(entry: Dispatcher) -> set[Dispatcher]:
+    """Return a function and all that it calls, however deep, but for what is compiled already."""
+    found: set[Dispatcher] = set()
+    left = [entry]
+    while left:
+        each = left.pop()
+        found.add(each)
+        code, names = each.py_func.__code__, each.py_func.__globals__
+        called = (names.get(name) for name in code.co_names)
+        left += [
+            other
+            for other in called
+            if isinstance(other, Dispatcher) and other not in found and not other.signatures
+        ]
+    return found
+
+
+def _on_first_call(signature: str, settings: dict[str, Any]) -> Callable[[Function], Function]:
+    """Return a decorator that compiles for one signature as soon as somebody wants to call.
+
+    numba itself compiles either at once, which costs every start the whole core, or for whatever
+    types the first call has, which need not be the declared ones.
+    """
+
+    def decorate(function: Function) -> Function:
+        wrapped: Any = numba.njit(**settings)(function)
+        if isinstance(wrapped, Dispatcher):
+            _compile_late(wrapped, signature)
+        return wrapped
+
+    return decorate
+
+
+def _compile_late(wrapped: Any, signature: str) -> None:  # noqa: ANN401  numba is untyped
+    """Stand in, on one dispatcher, for what numba asks of one that has nothing compiled yet."""
+
+    def compile_now() -> None:
+        wrapped.compile(_expanded(signature))
+        wrapped.disable_compile()
+        for name in stand_ins:
+            wrapped.__dict__.pop(name, None)
+
+    def callable_for(*values: Any, **named: Any) -> Any:  # noqa: ANN401, ARG001
+        compile_now()
+        # It is called with the values then, which must be of the declared types.
+        return wrapped
+
+    def template(types: Any, named: Any) -> Any:  # noqa: ANN401
+        # Another compiled function calls it.
+        compile_now()
+        return wrapped.get_call_template(types, named)
+
+    stand_ins = {"_compile_for_args": callable_for, "get_call_template": template}
+    wrapped.__dict__.update(stand_ins)
 
 
 def _expanded(signature: str) -> Any:  # noqa: ANN401  numba's types are untyped

@@ -123,6 +123,8 @@ def next_touch(
     from_time = time_bound(state, orders, commands, 1)
     low = low_bound(state, orders)
     high = high_bound(state, orders)
+    if from_time == NEVER and low == -NEVER and high == NEVER:
+        return stop
     if venue_time[start] >= from_time or price[start] <= low or price[start] >= high:
         return start
     row = start + 1

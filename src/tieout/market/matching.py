@@ -14,6 +14,7 @@ import numpy as np
 from tieout.errors import DataError, SettingsError
 from tieout.market import _layout as at
 from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
+from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import (
     answer_commands,
     commit_trades,
@@ -571,10 +572,8 @@ class MatchingCore:
     def _give_trades(self, chunk: TradeColumns) -> None:
         self._is_trades, self._resolution = True, TRADE
         times = (_column(chunk.venue_time_ns), _column(chunk.arrival_time_ns))
-        price = _column(chunk.price_ticks)
-        _check_prices(price, chunk.instrument)
-        quantity = _column(chunk.quantity_lots)
-        _check_lots(quantity, chunk.instrument)
+        price, quantity = _column(chunk.price_ticks), _column(chunk.quantity_lots)
+        _check(price, quantity, chunk.instrument)
         self._scan_columns = (*times, price)
         self._commit_columns = (*times, price, quantity)
 
@@ -582,9 +581,8 @@ class MatchingCore:
         self._is_trades, self._resolution = False, resolution_name(chunk.interval_ns)
         close_time, arrival = _column(chunk.close_time_ns), _column(chunk.arrival_time_ns)
         high, low = _column(chunk.high_ticks), _column(chunk.low_ticks)
-        _check_prices(low, chunk.instrument)
         volume = _column(chunk.volume_lots)
-        _check_lots(volume, chunk.instrument)
+        _check(low, volume, chunk.instrument)
         self._scan_columns = (close_time, arrival, high, low)
         self._commit_columns = (
             _column(chunk.open_time_ns),
@@ -697,6 +695,13 @@ class MatchingCore:
 
 def _column(values: Array) -> Array:
     return np.ascontiguousarray(values, np.int64)
+
+
+def _check(lowest: Array, lots: Array, instrument: str) -> None:
+    looks: Callable[..., int] = looks_odd
+    if looks(lowest, lots):
+        _check_prices(lowest, instrument)
+        _check_lots(lots, instrument)
 
 
 def _check_prices(lowest: Array, instrument: str) -> None:

@@ -13,6 +13,9 @@ from tieout.model.orders import Side
 
 __all__ = ["Instrument", "as_decimal"]
 
+_FLOAT_NOISE = Decimal("1e-15")
+"""By what share of itself a float of whole ticks may miss them: tick and product are rounded."""
+
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """A linear instrument as its venue defines it.
@@ -106,10 +109,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def round_price(self, price: Decimal | str | float, *, side: Side) -> int:
         """Return the nearest tick that is no worse for us: a buy rounds down, a sell up.
 
-        A limit rounded so never pays more, or takes less, than was asked for.
+        A limit rounded so never pays more, or takes less, than was asked for. A float that is a
+        tick but for its last bits is that tick: 1001 · 0.1 is 100.1, and not a tick above it.
         """
+        ticks = as_decimal(price) / self.tick_size
+        if isinstance(price, float):
+            nearest = ticks.to_integral_value(rounding=ROUND_HALF_EVEN)
+            if abs(ticks - nearest) <= abs(nearest) * _FLOAT_NOISE:
+                return int(nearest)
         rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-        return int((as_decimal(price) / self.tick_size).to_integral_value(rounding=rounding))
+        return int(ticks.to_integral_value(rounding=rounding))
 
     def round_stop(self, price: Decimal | str | float) -> int:
         """Return the tick nearest to a trigger price, ties to even."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tieout.journal import JournalWriter
-    from tieout.kernel.ports import Inputs, MarketBatch, Source
+    from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch, Source
     from tieout.model.events import Input
 
 
@@ -51,7 +51,7 @@ class WrittenSource:
         self._source = source
         self._journal = journal
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next."""
         self._journal.flush()
         return self._source.next(deadline_ns)

@@ -14,6 +14,7 @@ from tieout.adapters.feeds.stacked import FinerColumns, SlicedRows, StackedMarke
 from tieout.errors import InputError
 from tieout.history import StoredRanges, bars_from_trades, made_bars
 from tieout.market import BarMaker, resolution_name
+from tieout.model.bars import GapRule
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -80,6 +81,10 @@ _WARM_UP_REACH = 20
 
 _BAR_SLACK_NS = 1_000_000
 """How much later than expected a finer bar may come, at least, before the longer one closes."""
+
+_MAKING_COLUMNS = ("price_ticks", "quantity_lots", "trade_id")
+_MATCHING_COLUMNS = ("price_ticks", "quantity_lots")
+"""What bars are made of, and orders matched on: nobody asks who traded."""
 
 _DAY_NS = 86_400_000_000_000
 """For how long, times that, the past of bars that are not bars of time is read."""
@@ -170,7 +175,8 @@ def made_of_columns(
                 f"{symbol}: bars {name} are made of {asked.made.made_of}; give columns of these"
             )
         made = made_bars(sliced(source, chunk_rows), maker_of(asked, profile, start), until_ns=end)
-        streams.append(Stream(f"made:{name}:{symbol}", as_rows(made), made=True))
+        halts = asked.made.gaps is GapRule.HALT
+        streams.append(Stream(f"made:{name}:{symbol}", as_rows(made), made=True, may_halt=halts))
     return streams
 
 
@@ -257,6 +263,7 @@ def _made_stream(
         _made_warm_up(asked, profile, start_ns, rows),
         _opened(name, dataset, start_ns),
         made=True,
+        may_halt=asked.made.gaps is GapRule.HALT,
     )
 
 
@@ -296,7 +303,9 @@ def _trades_of(symbol: str, datasets: Sequence[Dataset]) -> Dataset:
 
 def _reader(dataset: Dataset, delay_ns: int) -> Callable[[int, int], Iterator[MarketColumns]]:
     def read(from_ns: int, to_ns: int) -> Iterator[MarketColumns]:
-        return dataset.batches(delay_ns=delay_ns, start_ns=from_ns, end_ns=to_ns)
+        return dataset.batches(
+            delay_ns=delay_ns, start_ns=from_ns, end_ns=to_ns, only=_MAKING_COLUMNS
+        )
 
     return read
 
@@ -351,7 +360,7 @@ def _bar_source(
     def make(from_ns: int, to_ns: int) -> Iterator[BarColumns]:
         # A bar is whole only when its first trade is read: begin on an interval.
         begin = (from_ns - profile.bar_delay_ns) // interval * interval
-        chunks = source.batches(delay_ns=0, start_ns=begin, end_ns=to_ns)
+        chunks = source.batches(delay_ns=0, start_ns=begin, end_ns=to_ns, only=_MAKING_COLUMNS)
         made = bars_from_trades(
             (each for each in chunks if isinstance(each, TradeColumns)),
             interval,
@@ -501,7 +510,9 @@ def stored_market(
     dataset: Dataset, profile: SimulationProfile, *, until_ns: int | None = None
 ) -> Iterator[MarketColumns]:
     """Yield a data set's rows with the arrivals that the profile gives them."""
-    return dataset.batches(delay_ns=_delay_of(dataset, profile), end_ns=until_ns)
+    return dataset.batches(
+        delay_ns=_delay_of(dataset, profile), end_ns=until_ns, only=_MATCHING_COLUMNS
+    )
 
 
 def _delay_of(dataset: Dataset, profile: SimulationProfile) -> int:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.merging import batches_of
 from tests.unit.history.builders import MINUTE, SECOND, T0, bar_columns, trade_columns
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.errors import DataError, InputError
-from tieout.kernel.ports import Inputs, MarketBatch
+from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import DataOpened, RunEnded, RunStarted
 
@@ -44,7 +45,7 @@ def stream(columns: MarketColumns, *, chunk: int = 1000, name: str = "s", **more
     return Stream(name, iter(pieces), **more)
 
 
-def everything(given_source: HistorySource) -> list[MarketBatch | Inputs]:
+def everything(given_source: HistorySource) -> list[MarketBatch | MergedBatch | Inputs]:
     """Return all that a source gives."""
     found = []
     while (each := given_source.next(None)) is not None:
@@ -54,7 +55,7 @@ def everything(given_source: HistorySource) -> list[MarketBatch | Inputs]:
 
 def batches(given_source: HistorySource) -> list[MarketBatch]:
     """Return the market batches that a source gives."""
-    return [each for each in everything(given_source) if isinstance(each, MarketBatch)]
+    return [batch for each in everything(given_source) for batch in batches_of(each)]
 
 
 def plain(found: Sequence[MarketBatch]) -> list[Row]:

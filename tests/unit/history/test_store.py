@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +27,7 @@ from tests.unit.history.builders import (
     trade_columns,
 )
 from tieout.errors import DataError, InputError
-from tieout.history import Store, _writer
+from tieout.history import Store, _writer, dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,3 +350,90 @@ def test_a_damaged_description_and_an_unknown_set_are_named(tmp_path: Path) -> N
     (made.path / "meta.json").write_text("{}")
     with pytest.raises(DataError, match="Import the data again"):
         store.dataset("set")
+
+
+def test_columns_that_nobody_looks_at_are_0_and_the_rest_as_it_was_written(tmp_path: Path) -> None:
+    columns = trade_columns([401, 402, 399, 400])
+    made = write(tmp_path, columns)
+
+    (batch,) = made.batches(
+        delay_ns=7, start_ns=T0 + 2 * SECOND, only=("price_ticks", "quantity_lots")
+    )
+
+    expected = columns.rows(1, 4)
+    for name in ("venue_time_ns", "price_ticks", "quantity_lots"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(expected, name))
+    np.testing.assert_array_equal(batch.arrival_time_ns, expected.venue_time_ns + 7)
+    assert isinstance(batch, type(columns))
+    assert not batch.trade_id.any()
+    assert not batch.aggressor.any()
+    assert batch.trade_id.dtype == np.int64
+    assert batch.aggressor.dtype == np.int8
+    assert not batch.trade_id.flags.writeable
+
+
+def test_of_bars_every_column_is_read_whatever_is_looked_at(tmp_path: Path) -> None:
+    columns = bar_columns([401, 402], delay_ns=5)
+    made = Store(tmp_path / "store").write_bars("set", ES, MINUTE, [columns], source="a test")
+
+    (batch,) = made.batches(delay_ns=5, only=("close_ticks",))
+
+    np.testing.assert_array_equal(batch.volume_lots, columns.volume_lots)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 16])
+@pytest.mark.parametrize("batch_rows", [3, 8, 1_000])
+def test_rows_come_once_and_in_order_however_many_groups_are_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int, batch_rows: int
+) -> None:
+    monkeypatch.setattr(_writer, "_GROUP_ROWS", 8)
+    monkeypatch.setattr(dataset, "_GROUPS_AT_A_TIME", at_a_time)
+    columns = trade_columns(list(range(400, 475)))
+    made = write(tmp_path, columns)
+    assert pq.ParquetFile(made.part).metadata.num_row_groups == 10
+
+    whole = rows(made, "price_ticks", delay_ns=0, rows=batch_rows)
+    part = rows(
+        made,
+        "price_ticks",
+        delay_ns=0,
+        rows=batch_rows,
+        start_ns=T0 + 20 * SECOND,
+        end_ns=T0 + 61 * SECOND,
+    )
+
+    assert whole == list(range(400, 475))
+    assert part == list(range(419, 461))
+
+
+def test_reading_takes_no_more_memory_when_the_file_is_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_writer, "_GROUP_ROWS", 4_096)
+    draw = np.random.default_rng(1)
+
+    def most_bytes(count: int) -> int:
+        made = write(
+            tmp_path, trade_columns(draw.integers(400, 4_000_000, count)), name=f"s{count}"
+        )
+        before = pa.total_allocated_bytes()
+        return max(
+            pa.total_allocated_bytes() - before for _ in made.batches(delay_ns=0, rows=4_096)
+        )
+
+    assert most_bytes(800_000) < 1.3 * most_bytes(100_000)
+
+
+def test_a_file_whose_columns_may_have_holes_is_read_as_before(tmp_path: Path) -> None:
+    columns = trade_columns([401, 402, 399])
+    made = write(tmp_path, columns)
+    table = pq.read_table(made.part)
+    assert not any(field.nullable for field in table.schema)
+
+    pq.write_table(
+        table.cast(pa.schema([pa.field(each, pa.int64()) for each in table.column_names])),
+        made.part,
+    )
+
+    made.verify()
+    assert rows(made, "price_ticks", delay_ns=0) == [401, 402, 399]

@@ -71,3 +71,18 @@ def test_impossible_instruments_are_refused(wrong: dict[str, Decimal]) -> None:
 def test_tick_as_float_serves_statistics() -> None:
     assert isinstance(ES, Instrument)
     assert ES.tick_float == 0.25
+
+
+@pytest.mark.parametrize("tick", ["0.1", "0.01", "0.05", "0.0001", "0.25", "0.3"])
+def test_a_price_that_was_shown_as_a_float_is_that_tick(tick: str) -> None:
+    rules = Instrument(symbol="X", venue_symbol="X", tick_size=Decimal(tick), lot_size=Decimal(1))
+    for ticks in (1, 3, 7, 1001, 602_347, 1_234_567, 4_999_999):
+        for side in Side:
+            assert rules.round_price(ticks * rules.tick_float, side=side) == ticks
+
+
+def test_a_float_between_two_ticks_goes_to_the_side_that_is_no_worse() -> None:
+    rules = Instrument(symbol="X", venue_symbol="X", tick_size=Decimal("0.1"), lot_size=Decimal(1))
+    assert rules.round_price(100.1000001, side=Side.SELL) == 1002
+    assert rules.round_price(100.0999999, side=Side.BUY) == 1000
+    assert rules.round_price("100.10000000000001", side=Side.SELL) == 1002

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heappop, heapreplace
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
 from tieout.errors import DataError, InputError
-from tieout.kernel.ports import Inputs, MarketBatch
+from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
+from tieout.market import merged_windows
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -19,11 +20,12 @@ from tieout.model.columns import (
     TradeColumns,
 )
 from tieout.model.events import DataOpened, RunEnded, RunStarted, SourceRank
+from tieout.model.merged import MergedColumns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tieout.market import MadeBars
+    from tieout.market import MadeBars, Window
     from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
     from tieout.model.events import GapSeen
 
@@ -113,6 +115,7 @@ class Stream:
         warm_up: Rows from before the start, oldest first; they are given at the start time.
         opened: Which stored data it is, for the journal; None for data in memory.
         made: Whether the rows are bars that we make, of rows as they are delivered to us.
+        may_halt: Whether gaps may come among bars that we make: single inputs, never merged.
         past: Rows of a book from before the start; it begins with them.
     """
 
@@ -121,6 +124,7 @@ class Stream:
     warm_up: BarColumns | None = None
     opened: DataOpened | None = None
     made: bool = False
+    may_halt: bool = True
     past: Iterator[RecordedColumns] | None = None
     _chunk: MarketColumns | RecordedColumns | GapRows | None = field(default=None, init=False)
     _row: int = field(default=0, init=False)
@@ -154,6 +158,15 @@ class Stream:
         self._row = stop
         return taken
 
+    def rest(self) -> Iterator[MarketColumns]:
+        """Yield what is left, chunk by chunk; no gap may be among it."""
+        while self.head_ns() is not None:
+            chunk = self._chunk
+            assert chunk is not None, self.name
+            assert isinstance(chunk, TradeColumns | BarColumns), self.name
+            yield chunk.rows(self._row, len(chunk))
+            self._chunk = None
+
     def _check(self, chunk: MarketColumns | RecordedColumns | GapRows) -> None:
         arrivals = chunk.arrival_time_ns
         if not len(arrivals):
@@ -170,6 +183,64 @@ class Stream:
                 remedy="Sort the data by time and give it from the start of the run on.",
             )
         self._last_ns = int(arrivals[-1])
+
+
+class _Joined:
+    """Streams of one kind as one stream: their rows in order of arrival, then of the streams.
+
+    Args:
+        streams: Two or more; each has a row left, and none has gaps.
+    """
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.made = streams[0].made
+        self.rank = streams[0].rank
+        self._windows = merged_windows([each.rest() for each in streams])
+        self._chunk: MergedColumns | None = None
+        self._row = 0
+
+    def head_ns(self) -> int | None:
+        """Return the arrival of the next row, or None at the end."""
+        if self._chunk is None or self._row >= len(self._chunk):
+            window = next(self._windows, None)
+            if window is None:
+                return None
+            self._chunk = _merged_columns(window)
+            self._row = 0
+        return int(self._chunk.arrival_time_ns[self._row])
+
+    def take(self, before_ns: int) -> MergedColumns:
+        """Return the rows of the present window that arrive before a time; the next one does."""
+        chunk = self._chunk
+        assert chunk is not None, before_ns
+        stop = int(np.searchsorted(chunk.arrival_time_ns, before_ns, "left"))
+        assert stop > self._row, before_ns
+        taken = chunk if stop - self._row == len(chunk) else chunk.rows(self._row, stop)
+        self._row = stop
+        return taken
+
+
+def _merged_columns(window: Window) -> MergedColumns:
+    numbers = np.array([number for number, _ in window.slices], np.int64)
+    part = np.searchsorted(numbers, window.stream)
+    arrival: Any = window.merged("arrival_time_ns")
+    return MergedColumns([rows for _, rows in window.slices], part, window.position, arrival)
+
+
+def _joined(streams: Sequence[Stream]) -> list[Stream | _Joined]:
+    """Return the streams with a row, those of trades or bars of one kind as one.
+
+    Bars that we make come by themselves where one of them may tell of gaps, since these come among
+    them as single inputs.
+    """
+    halting = any(each.made and each.may_halt for each in streams)
+    kinds: dict[tuple[bool, int, int], list[Stream]] = {}
+    for place, stream in enumerate(streams):
+        if stream.head_ns() is not None:
+            plain = stream.rank in (SourceRank.TRADE, SourceRank.BAR)
+            alone = -1 if plain and not (stream.made and halting) else place
+            kinds.setdefault((stream.made, stream.rank, alone), []).append(stream)
+    return [each[0] if len(each) == 1 else _Joined(each) for each in kinds.values()]
 
 
 class HistorySource:
@@ -224,11 +295,11 @@ class HistorySource:
         self._progress = progress
         self._steps = self._all()
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:  # noqa: ARG002
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:  # noqa: ARG002
         """Return what comes next; history does not wait, so a deadline means nothing."""
         return next(self._steps, None)
 
-    def _all(self) -> Iterator[MarketBatch | Inputs]:
+    def _all(self) -> Iterator[MarketBatch | MergedBatch | Inputs]:
         opened = [each.opened for each in self._streams if each.opened is not None]
         # The book of the start before any other input: a timer may be due then, and look at it.
         past = (columns for stream in self._streams for columns in stream.past or ())
@@ -246,25 +317,28 @@ class HistorySource:
         yield from self._merged()
         yield Inputs((self._ended,))
 
-    def _merged(self) -> Iterator[MarketBatch | Inputs]:
+    def _merged(self) -> Iterator[MarketBatch | MergedBatch | Inputs]:
         start, end = self._started.arrival_time_ns, self._ended.arrival_time_ns
-        # The next row of each stream, earliest first. A batch is what one stream has before the
-        # next row of any other.
+        # The next row of each stream, earliest first. A batch is what one stream, or those of one
+        # kind, have before the next row of any other.
+        lanes = _joined(self._streams)
         heads = [
             head
-            for place, stream in enumerate(self._streams)
+            for place, stream in enumerate(lanes)
             if (head := self._head(place, stream)) is not None
         ]
         heapify(heads)
         while heads:
             first = heads[0]
-            stream = self._streams[first.place]
+            stream = lanes[first.place]
             taken = stream.take(self._before(heads))
             if self._progress:
                 done = int(taken.arrival_time_ns[-1]) - start
                 self._progress(done / 1e9, (end - start) / 1e9)
             if isinstance(taken, GapRows):
                 yield Inputs(taken.events)
+            elif isinstance(taken, MergedColumns):
+                yield MergedBatch(taken if first.made else self._delivered(taken))
             elif first.made:
                 yield MarketBatch(taken, stored=True)
             else:
@@ -275,7 +349,16 @@ class HistorySource:
             else:
                 heappop(heads)
 
-    def _head(self, place: int, stream: Stream) -> _Head | None:
+    def _delivered(self, taken: MergedColumns) -> MergedColumns:
+        if not self._slice_ns:
+            return taken
+        return replace(
+            taken,
+            parts=[at_slice_end(each, self._slice_ns) for each in taken.parts],
+            arrival_time_ns=-(-taken.arrival_time_ns // self._slice_ns) * self._slice_ns,
+        )
+
+    def _head(self, place: int, stream: Stream | _Joined) -> _Head | None:
         """Return where a stream's next row stands in the order; None when none is given any more.
 
         A row that is delivered after the end is not given.

@@ -10,7 +10,7 @@ from tieout.kernel.ports import Inputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tieout.kernel.ports import MarketBatch, Source
+    from tieout.kernel.ports import MarketBatch, MergedBatch, Source
     from tieout.model.events import Input
 
 __all__ = ["FirstSource", "RecordedSource"]
@@ -38,7 +38,7 @@ class RecordedSource:
         self._group = group
         self._progress = progress
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:  # noqa: ARG002
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:  # noqa: ARG002
         """Return the next recorded inputs; a deadline means nothing to a record."""
         events = tuple(islice(self._inputs, self._group))
         self._given += len(events)
@@ -59,7 +59,7 @@ class FirstSource:
         self._first: MarketBatch | Inputs | None = first
         self._source = source
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what was taken, and then what comes next."""
         if self._first is not None:
             first, self._first = self._first, None

@@ -9,7 +9,7 @@ from tieout.kernel.ports import Inputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.kernel.ports import MarketBatch, Source
+    from tieout.kernel.ports import MarketBatch, MergedBatch, Source
 
 __all__ = ["ToldSource"]
 
@@ -27,7 +27,7 @@ class ToldSource:
         self._progress = progress
         self._first_ns: int | None = None
 
-    def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
+    def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next."""
         given = self._source.next(deadline_ns)
         if isinstance(given, Inputs):

@@ -1,0 +1,178 @@
+"""What is compiled when: only what a run uses, once a machine, and not in silence."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+import pytest
+
+from tieout.market._compile import compiled, compiling_told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+needs_compiler = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
+    reason="nothing is compiled",
+)
+
+READY = """
+import json, sys
+from numba.core.dispatcher import Dispatcher
+
+def ready():
+    return sorted({
+        name
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("tieout.market.")
+        for name, each in vars(module).items()
+        if isinstance(each, Dispatcher) and each.__dict__.get("overloads")
+    })
+"""
+BACKTEST = """
+from decimal import Decimal
+import numpy as np
+from tieout import Instrument, Strategy
+from tieout.model.columns import BarColumns
+from tieout.wiring import backtest_columns
+
+class Buy(Strategy):
+    def on_start(self, context):
+        context.bars("A", "1m")
+
+    def on_bar(self, context, bar):
+        context.buy("A", units=1)
+
+MINUTE = 60_000_000_000
+close = MINUTE * np.arange(1, 31, dtype=np.int64)
+price = np.full(30, 1_000, np.int64)
+none = np.zeros(30, np.int64)
+bars = BarColumns(
+    "A", MINUTE, close - MINUTE, close, close, price, price, price, price, price, none, none > 0
+)
+rules = Instrument(symbol="A", venue_symbol="A", tick_size=Decimal(1), lot_size=Decimal(1))
+result = backtest_columns(
+    Buy, [bars], instruments=[rules], profile="zero-latency", cash=Decimal(100_000)
+)
+assert result.fills == 29, result
+"""
+
+TOLD = """
+import json
+import numpy as np
+from tieout.market import compiling_told
+from tieout.market._bar_layout import BAR_STATE_WIDTH
+from tieout.market._bar_making_compiled import next_due
+from tieout.market._merging_compiled import pack_keys
+
+told = []
+row = np.ones(1, np.int64)
+with compiling_told(lambda *words: told.append(words)):
+    pack_keys(row, 0, 1, 0, 1, 0, row, 0)
+    next_due(np.zeros(BAR_STATE_WIDTH, np.int64))
+print(json.dumps(told))
+"""
+
+
+def run(script: str, **environment: str) -> Any:
+    """Run a script in a fresh process, and return what it printed last, read as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@compiled("int64(A)")
+def total(values: Any) -> int:
+    """Add up; a function of these tests alone."""
+    found = 0
+    for value in values:
+        found += value
+    return found
+
+
+@numba.njit
+def twice(values: Any) -> int:
+    """Call a compiled entry point from compiled code."""
+    answer: int = 2 * total(values)
+    return answer
+
+
+@needs_compiler
+def test_importing_every_world_compiles_nothing() -> None:
+    assert run(READY + "import tieout.wiring\nprint(json.dumps(ready()))") == []
+
+
+@needs_compiler
+def test_a_run_on_bars_makes_ready_what_bars_need_and_nothing_else() -> None:
+    found = run(READY + BACKTEST + "print(json.dumps(ready()))")
+
+    assert {"commit_bars", "extend_bars"} <= set(found)
+    others = {"make_bars", "commit_trades", "join_bars", "merge_runs", "apply_rows", "sum_up_bars"}
+    assert not others & set(found)
+
+
+@needs_compiler
+def test_what_is_compiled_is_told_once_and_what_comes_from_the_cache_is_not(
+    tmp_path: Path,
+) -> None:
+    first = run(TOLD, NUMBA_CACHE_DIR=str(tmp_path))
+    later = run(TOLD, NUMBA_CACHE_DIR=str(tmp_path))
+
+    due = [["next_due", begun, 3] for begun in (1, 2, 3)]
+    assert first == [["pack_keys", 1, 1], *due]
+    assert later == []
+
+
+@needs_compiler
+def test_a_late_start_costs_less_than_somebody_notices(tmp_path: Path) -> None:
+    bytecode = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    script = BACKTEST + "print(0)"
+    run(script, **bytecode)
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(script, **bytecode)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    # 0.9 s where nothing else runs; a shared machine is given its time.
+    assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 3
+
+
+@needs_compiler
+def test_a_function_that_waits_for_its_first_call_takes_its_declared_types_only() -> None:
+    with pytest.raises(TypeError, match="No matching definition"):
+        total(np.ones(3))
+
+    assert total(np.arange(4)) == 6
+    assert len(total.signatures) == 1  # type: ignore[attr-defined]
+
+
+@needs_compiler
+def test_compiled_code_may_call_what_is_not_compiled_yet() -> None:
+    assert twice(np.arange(5)) == 20
+
+
+@needs_compiler
+def test_a_function_of_somebody_else_is_not_told() -> None:
+    told: list[str] = []
+
+    @numba.njit
+    def own(value: int) -> int:
+        return value + 1
+
+    with compiling_told(lambda name, *_: told.append(name)):
+        own(1)
+
+    assert told == []
