@@ -149,7 +149,9 @@ def _cpu(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 def _allowed(definition: ModuleType, engine: str) -> dict[str, float]:
     """Return how far an engine may be from the bare loop; ours, of some works, not at all."""
-    exact: dict[str, float] = getattr(definition, "EXACT", {}) if engine in definition.ENGINES else {}
+    exact: dict[str, float] = (
+        getattr(definition, "EXACT", {}) if engine in definition.ENGINES else {}
+    )
     return {**definition.SAME, **exact}
 
 
