@@ -149,9 +149,8 @@ def _cpu(runs: list[dict[str, Any]]) -> dict[str, float]:
 
 def _allowed(definition: ModuleType, engine: str) -> dict[str, float]:
     """Return how far an engine may be from the bare loop; ours, of some works, not at all."""
-    exact: dict[str, float] = (
-        getattr(definition, "EXACT", {}) if engine in definition.ENGINES else {}
-    )
+    own = engine in definition.ENGINES
+    exact: dict[str, float] = getattr(definition, "EXACT", {}) if own else {}
     return {**definition.SAME, **exact}
 
 

@@ -49,7 +49,6 @@ from tieout.market._layout import (
     OUT_RANK,
     OUT_VENUE_TIME,
     OUT_WIDTH,
-    PASSED,
     PHASE,
     POSITION,
     QUEUED,
@@ -305,9 +304,6 @@ def decide_wishes(
     # What was open before: an order cannot be cancelled in the call that wishes it.
     known = run[TRACKED_COUNT]
     number = run[NEXT_NUMBER]
-    if is_idle(state):
-        # Nothing was there that the rows so far could have touched.
-        state[PASSED] = now
     wished = 0
     place = 0
     first = run[WORDS]

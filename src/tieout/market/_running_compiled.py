@@ -19,9 +19,11 @@ from tieout.market._layout import (
     COMMAND_TIME,
     COMMAND_WIDTH,
     COMMITTED,
+    CURSOR,
     NEVER,
     OUT_ARRIVAL,
     OUT_COUNT,
+    PASSED,
     SCANNED,
 )
 from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
@@ -29,6 +31,7 @@ from tieout.market._orders_compiled import first_after
 from tieout.market._placing_compiled import decide_wishes, is_idle
 from tieout.market._reporting_compiled import drain, tell_due
 from tieout.market._running_layout import (
+    AHEAD,
     BLOCK,
     COMING,
     CORE_IS_TRADES,
@@ -102,6 +105,28 @@ def look(
     else:
         # No row of this chunk touches.
         run[WATCH] = NEVER
+
+
+@uncounted_inner
+def pass_idle(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> None:
+    """Commit the core's rows that arrived by now, when nothing was there that they could touch.
+
+    Where both read the same rows the cursor is found without a search.
+    """
+    if not is_idle(state):
+        return
+    state[PASSED] = now
+    guess = row + run[AHEAD]
+    if (
+        guess < state[CURSOR]
+        or guess < 1
+        or guess >= len(c_arrival)
+        or c_arrival[guess - 1] > now
+        or c_arrival[guess] <= now
+    ):
+        guess = first_after(c_arrival, state[CURSOR], now)
+        run[AHEAD] = guess - row
+    state[CURSOR] = guess
 
 
 @uncounted_inner
@@ -304,6 +329,7 @@ def run_rows(
             run[REASON_ROW] = row
             run[PENDING] = 1
         now = s_arrival[row]
+        pass_idle(run, state, c_arrival, row, now)
         reason = decide_wishes(
             run, waiting, tracked, words, recent, wishes, state, orders, commands,
             now, now - s_true[row], s_price[row], s_key[row], s_revision[row],

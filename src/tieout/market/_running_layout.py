@@ -101,7 +101,9 @@ LATEST_ARRIVAL: Final = 59
 """Latest arrival of an order at the venue."""
 OPEN_COUNT: Final = 60
 """Of those tracked, how many may still trade."""
-RUN_WIDTH: Final = 61
+AHEAD: Final = 61
+"""How many rows the core's cursor was beyond the strategy's when it was last put there."""
+RUN_WIDTH: Final = 62
 
 # waiting: a row of `out`, then
 WAIT_REPORTED: Final = 13
