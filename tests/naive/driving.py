@@ -26,7 +26,16 @@ from tieout.model.events import (
 )
 from tieout.model.latencies import Journey, draws_for
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
-from tieout.model.profiles import FillLevel, FundingRule, LimitRule, SimulationProfile
+from tieout.model.profiles import (
+    BOOK_LEVELS,
+    FillLevel,
+    FundingRule,
+    LimitRule,
+    SimulationProfile,
+)
+
+LEVELS = tuple(each for each in FillLevel if each not in BOOK_LEVELS)
+"""Those that match on prints and bars; books are matched by cores of their own."""
 
 STEP = 7_000_000_000
 START = T0 // STEP * STEP
@@ -55,7 +64,7 @@ PRICES = st.integers(397, 404)
 profiles = st.builds(
     SimulationProfile,
     name=st.just("random"),
-    fill_level=st.sampled_from(FillLevel),
+    fill_level=st.sampled_from(LEVELS),
     spread_bps=st.sampled_from([Decimal(0), Decimal(3), Decimal("12.5")]),
     slippage_bps=st.sampled_from([Decimal(0), Decimal(5), Decimal("33.3333")]),
     impact_y=st.sampled_from([0.0, 1.0, 2.5]),
@@ -462,7 +471,7 @@ def busy_profile(dice: Dice) -> SimulationProfile:
     """Return assumptions under which much happens."""
     return SimulationProfile(
         name="busy",
-        fill_level=dice.one_of(*FillLevel),
+        fill_level=dice.one_of(*LEVELS),
         spread_bps=dice.one_of(Decimal(0), Decimal("12.5")),
         slippage_bps=dice.one_of(Decimal(0), Decimal(5), Decimal("33.3333")),
         impact_y=dice.one_of(0.0, 1.0, 2.5),

@@ -131,7 +131,7 @@ class _Teller(event.Listener):
         if not self._within:
             self._needed, self._begun = _needed_by(function), set()
         self._within.append(function)
-        if not function.py_func.__module__.startswith(f"{__package__}."):
+        if not str(function.py_func.__module__).startswith(f"{__package__}."):
             return
         self._begun.add(function)
         name = self._within[0].py_func.__name__
