@@ -22,7 +22,7 @@ from tieout.model.events import RunStarted, Trade
 from tieout.model.profiles import profile
 from tieout.reconcile import compare_runs
 from tieout.strategy import Strategy, load_strategy
-from tieout.wiring import VenueAccess, ladder, live, paper, reconcile, replay, resume, shadow
+from tieout.wiring import VenueAccess, ladder, live, paper, reconcile, replay, shadow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,13 +171,6 @@ def test_a_wrong_key_is_refused_before_anything_starts(world: Path) -> None:
             example("trade_follower.py"), access=VenueAccess(access.url, "wrong", "wrong"),
             store=world / "data", data=["made"], profile=PROFILE, runs=runs,
         )  # fmt: skip
-
-
-def test_a_paper_run_is_not_resumed(world: Path) -> None:
-    run = on_paper(world, example("trade_follower.py"))
-
-    with pytest.raises(InputError, match="no live run"):
-        resume(run, access=VenueAccess("http://127.0.0.1:1", "", ""))
 
 
 @pytest.mark.parametrize("command", ["paper", "shadow"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tests.support.worlds import (
@@ -207,6 +208,39 @@ def test_bars_that_were_due_while_the_process_was_down_are_known_when_it_is_back
     assert resumed == back
     assert bars
     assert {each.arrival_time_ns for each in bars} == {back.arrival_time_ns}
+
+
+def test_what_was_missed_is_no_revision_and_no_look_at_a_bar_that_forms() -> None:
+    trades = single_events(disordered(4))
+    orderly = [
+        msgspec.structs.replace(each, arrival_time_ns=each.venue_time_ns)
+        for each in sorted(trades[:60], key=lambda each: each.venue_time_ns)
+    ]
+    back_ns = orderly[-1].arrival_time_ns + 90 * SECOND
+    down_ns = orderly[19].arrival_time_ns
+    back = RunResumed(arrival_time_ns=back_ns, down_since_ns=down_ns, state="kept")
+    missed = [msgspec.structs.replace(each, arrival_time_ns=back_ns) for each in orderly[20:]]
+    making = BarMakingSource(
+        ScriptedSource(Inputs([back, *missed])), makers(a_kernel()[0]), ticks={SYMBOL: 0.25}
+    )
+    making.fold([STARTED, *orderly[:20]])
+
+    answer = making.next(None)
+    assert answer is not None
+    bars = [each for each in answer.events if isinstance(each, Bar)]  # type: ignore[union-attr]
+
+    assert bars
+    assert not any(each.running for each in bars)
+    assert not any(each.revision for each in bars)
+    whole = makers(a_kernel()[0])
+    alone = BarMakingSource(ScriptedSource(), whole, ticks={SYMBOL: 0.25}).over(orderly)
+    closed = {
+        (each.rule, each.close_time_ns): each.volume_lots
+        for each in alone
+        if isinstance(each, Bar) and not each.running
+    }
+    known = {(each.rule, each.close_time_ns): each.volume_lots for each in bars}
+    assert known.items() >= {key: closed[key] for key in known if key in closed}.items()
 
 
 def test_a_gap_halts_the_run_in_both_worlds() -> None:

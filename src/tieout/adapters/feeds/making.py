@@ -9,7 +9,7 @@ due, by the same `ClockReached` as for a timer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BarMakingSource"]
 
+Row = TypeVar("Row", Trade, Bar)
+
 
 class BarMakingSource:
     """Passes inputs on and gives the bars that are made of them.
@@ -46,6 +48,7 @@ class BarMakingSource:
         self._makers = makers
         self._ticks = ticks
         self._resumed_ns = 0
+        self._missed_ns = 0
 
     def next(self, deadline_ns: int | None) -> MarketBatch | Inputs | None:
         """Return what comes next, bars that we make included."""
@@ -79,10 +82,13 @@ class BarMakingSource:
             now_ns = event.arrival_time_ns
             if now_ns != last_ns:
                 found += _in_order(waiting)
+                told: list[_Told] = []
                 if isinstance(event, RunResumed):
-                    # Nobody looked at the clock while the process was down.
-                    self._resumed_ns = now_ns
-                told = self._until(now_ns)
+                    # Nobody looked at the clock while the process was down: what was missed is in
+                    # time, and closes the bars it belongs to before the clock does.
+                    self._resumed_ns, self._missed_ns = now_ns, event.down_since_ns
+                else:
+                    told = self._until(now_ns)
                 found += _in_order([each for each in told if each[0] < now_ns])
                 waiting = [each for each in told if each[0] == now_ns]
                 last_ns = now_ns
@@ -91,6 +97,8 @@ class BarMakingSource:
                 waiting = []
             found.append(event)
             waiting += self._made_of(event)
+        if last_ns is not None and last_ns == self._resumed_ns:
+            waiting += self._until(last_ns)
         return found + _in_order(waiting)
 
     def _until(self, now_ns: int) -> list[_Told]:
@@ -103,9 +111,10 @@ class BarMakingSource:
 
     def _made_of(self, event: Input) -> list[_Told]:
         if isinstance(event, Trade):
-            rows, length = columns_of([event]), 0
+            rows, length = columns_of([self._in_time(event, event.venue_time_ns)]), 0
         elif isinstance(event, Bar) and not event.warm_up and not event.rule:
-            rows, length = columns_of([event]), event.interval_ns
+            rows = columns_of([self._in_time(event, event.close_time_ns)])
+            length = event.interval_ns
         else:
             return []
         return [
@@ -114,6 +123,13 @@ class BarMakingSource:
             if maker.instrument == event.instrument and maker.rule.finer_ns == length
             for each in self._events(place, maker.take(rows))
         ]
+
+    def _in_time(self, row: Row, true_ns: int) -> Row:
+        """Return a row that was missed as if it had come when it was true; any other as it is."""
+        if row.arrival_time_ns != self._resumed_ns:
+            return row
+        self._missed_ns = max(self._missed_ns, min(true_ns, self._resumed_ns))
+        return msgspec.structs.replace(row, arrival_time_ns=self._missed_ns)
 
     def _events(self, place: int, made: Iterable[MadeBars]) -> list[_Told]:
         found: list[Bar | Trade | GapSeen] = []
@@ -125,6 +141,9 @@ class BarMakingSource:
         told: list[_Told] = []
         for event in found:
             known_ns = max(event.arrival_time_ns, self._resumed_ns)
+            if known_ns == self._resumed_ns and isinstance(event, Bar) and event.running:
+                # How bars looked meanwhile is no news: nobody should act on all of it at once.
+                continue
             at_once = known_ns == event.arrival_time_ns
             told.append(
                 (
