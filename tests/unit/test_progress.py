@@ -6,11 +6,11 @@ from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.support.compiling import needs_compiler
 from tieout.cli import progress
 from tieout.cli.progress import Progress
 from tieout.market import _compile
@@ -43,12 +43,6 @@ def compile_something() -> None:
     settings = {"nogil": True}
     compiled = _compile._on_first_call("int64(A)", settings)(add)
     assert compiled(np.ones(1, np.int64)) == 2
-
-
-needs_compiler = pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
-    reason="nothing is compiled",
-)
 
 
 @needs_compiler

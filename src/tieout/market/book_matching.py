@@ -23,7 +23,7 @@ from tieout.market._queues_compiled import OWN_QUEUE
 from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
 from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
-from tieout.market.models import ModelEntry
+from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
 from tieout.market.sessions import Sessions
@@ -100,10 +100,11 @@ class BookCore:
         self._resets = Resets()
         model = queue or QueueModel()
         kind, parameter = int(model.kind), model.twice_power
-        self._own_queue = None if models is None else models.get("queue")
-        if self._own_queue is not None:
-            self._entry = ModelEntry(self._own_queue, "ahead_after")
-            kind, parameter = OWN_QUEUE, self._entry.address
+        self._models: list[tuple[object, ModelEntry]] = []
+        if models and "queue" in models:
+            entry = ModelEntry(models["queue"], "ahead_after")
+            self._models.append((models["queue"], entry))
+            kind, parameter = OWN_QUEUE, entry.address
         self._book = BookArrays(window_ticks)
         self._desk = np.zeros(at.DESK_WIDTH, np.int64)
         self._view = memoryview(self._desk.data)
@@ -395,13 +396,7 @@ class BookCore:
 
     def _drain(self) -> list[CoreReport]:
         if self._view[at.MODEL_BROKE]:
-            name = getattr(self._own_queue, "name", self._own_queue)
-            if self._entry.failure is not None:
-                self._entry.raise_failure(str(name))
-            raise SettingsError(
-                f"model {name}: it raised, or answered out of its bounds, during the run; run its "
-                "check on what it was asked"
-            )
+            refuse_what_models_did(self._models)
         count = self._view[at.OUT_COUNT]
         if not count:
             return []

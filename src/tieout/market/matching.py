@@ -21,7 +21,7 @@ from tieout.market._trades_compiled import (
     leave_trades,
     scan_trades,
 )
-from tieout.market.models import ModelEntry
+from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import CoreReport
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
@@ -596,7 +596,8 @@ class MatchingCore:
         )
 
     def _drain(self) -> Sequence[CoreReport]:
-        self._refuse_what_models_did()
+        if self._view[at.MODEL_BROKE]:
+            refuse_what_models_did(self._models)
         count = self._view[at.OUT_COUNT]
         if not count:
             return ()
@@ -651,19 +652,6 @@ class MatchingCore:
         uses_statistics = state[at.LEVEL] == at.IMPACT_LEVEL or "slippage" in models
         state[at.STATISTICS] = int(uses_statistics)
         return entries
-
-    def _refuse_what_models_did(self) -> None:
-        """Raise what a model raised inside of the step that has ended."""
-        if not self._view[at.MODEL_BROKE]:
-            return
-        for model, entry in self._models:
-            if entry.failure is not None:
-                entry.raise_failure(str(getattr(model, "name", model)))
-        names = ", ".join(str(getattr(model, "name", model)) for model, _ in self._models)
-        raise SettingsError(
-            f"model {names}: it raised, or answered out of its bounds, during the run; run its "
-            "check on what it was asked"
-        )
 
     def _set_profile(self, profile: SimulationProfile) -> None:
         state = self._state

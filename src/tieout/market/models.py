@@ -30,7 +30,7 @@ from tieout.model.assumptions import SHIFT_E8_MAX
 from tieout.model.latencies import LATENCY_NS_MAX, Journey, draws_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tieout.model.assumptions import FeeModel, FillModel, QueueModel, SlippageModel
     from tieout.model.instruments import Instrument
@@ -45,6 +45,7 @@ __all__ = [
     "check_queue_model",
     "check_slippage_model",
     "compiled_model",
+    "refuse_what_models_did",
 ]
 
 Function = TypeVar("Function", bound="Callable[..., int]")
@@ -139,6 +140,22 @@ class ModelEntry:
         """
         told = f"{type(self.failure).__name__}: {self.failure}" if self.failure else "it raised"
         raise SettingsError(f"model {name}: {told}; mend the model") from self.failure
+
+
+def refuse_what_models_did(asked: Sequence[tuple[object, ModelEntry]]) -> None:
+    """Raise what one of the models did that a step was marked broken for.
+
+    Raises:
+        SettingsError: Always.
+    """
+    for model, entry in asked:
+        if entry.failure is not None:
+            entry.raise_failure(_name_of(model))
+    names = ", ".join(_name_of(model) for model, _ in asked)
+    raise SettingsError(
+        f"model {names}: it raised, or answered out of its bounds, during the run; run its "
+        "check on what it was asked"
+    )
 
 
 def _compiled_entry(ask: Callable[..., int], signature: str, name: str) -> Any:  # noqa: ANN401

@@ -31,6 +31,7 @@ from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
     by_symbol,
     datasets_of,
+    kernel_of,
     manifest_of,
     period_of,
     same_data,
@@ -227,14 +228,7 @@ def run_on_history(
     run = runs.create(manifest, now_ns=WallClock().now_ns())
     try:
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
-        kernel = Kernel(
-            loaded,
-            instruments=instruments,
-            journal=journal,
-            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
-            seed=manifest.seed,
-            venue_profile=manifest.venue_profile,
-        )
+        kernel = kernel_of(manifest, loaded, journal)
         begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
         streams = streams_of(
             kernel.subscriptions,

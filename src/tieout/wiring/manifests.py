@@ -15,6 +15,8 @@ from tieout.journal import (
     JournalReader,
 )
 from tieout.journal.manifest import DataUse, Manifest
+from tieout.kernel.loop import Kernel
+from tieout.kernel.risk import RiskLimits
 from tieout.market import sources_digest
 from tieout.model.events import (
     RunEnded,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.history import Dataset, Store
-    from tieout.kernel.risk import RiskLimits
+    from tieout.kernel.ports import JournalPort
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
@@ -40,12 +42,25 @@ __all__ = [
     "by_symbol",
     "datasets_of",
     "find_dataset",
+    "kernel_of",
     "manifest_of",
     "period_of",
     "same_data",
     "same_strategy",
     "strategy_of",
 ]
+
+
+def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) -> Kernel:
+    """Return the kernel of a manifest: one for the run, its twin, its replay and its rungs."""
+    return Kernel(
+        loaded,
+        instruments=by_symbol(manifest.instruments),
+        journal=journal,
+        limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
+        seed=manifest.seed,
+        venue_profile=manifest.venue_profile,
+    )
 
 
 def manifest_of(

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.recorded import RecordedVenue
 from tieout.errors import InputError, JournalDamaged
 from tieout.journal import JournalReader, first_difference
 from tieout.journal.records import decode
-from tieout.kernel.loop import Kernel
-from tieout.kernel.risk import RiskLimits
 from tieout.model.events import Bar, FundingCharged, RunEnded, Trade
 from tieout.wiring.journals import DecisionsInMemory
-from tieout.wiring.manifests import by_symbol
+from tieout.wiring.manifests import kernel_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +21,7 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder
     from tieout.adapters.venues.exchange import ResumePoint
     from tieout.journal import JournalWriter
+    from tieout.kernel.loop import Kernel
     from tieout.model.events import Input
     from tieout.strategy import LoadedStrategy
 
@@ -63,14 +60,7 @@ def refolded(run: RunFolder, loaded: LoadedStrategy) -> Refolded:
     made = list(reader.decisions())
     journal = reader.recover()
     folded = DecisionsInMemory()
-    kernel = Kernel(
-        loaded,
-        instruments=by_symbol(manifest.instruments),
-        journal=folded,
-        limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
-        seed=manifest.seed,
-        venue_profile=manifest.venue_profile,
-    )
+    kernel = kernel_of(manifest, loaded, folded)
     kernel.run(RecordedSource(recorded), RecordedVenue())
     if first_difference(made, folded.decisions[: len(made)]) is not None:
         raise JournalDamaged(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -19,8 +17,6 @@ from tieout.journal import (
     Kind,
     first_difference,
 )
-from tieout.kernel.loop import Kernel
-from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
     ClockReached,
     DataOpened,
@@ -29,7 +25,7 @@ from tieout.model.events import (
     RunStarted,
 )
 from tieout.wiring.journals import DecisionsInMemory
-from tieout.wiring.manifests import by_symbol, same_data, strategy_of
+from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
 from tieout.wiring.results import Replayed, in_words
 
@@ -39,6 +35,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Input, Report
     from tieout.wiring.telling import Progress
@@ -69,15 +66,7 @@ def replay(
     loaded = strategy_of(manifest)
     reader = JournalReader(RealDisk(), str(run.journal), chunk_bytes=chunk_bytes)
     journal = DecisionsInMemory()
-    limits = msgspec.json.decode(manifest.limits, type=RiskLimits)
-    kernel = Kernel(
-        loaded,
-        instruments=by_symbol(manifest.instruments),
-        journal=journal,
-        limits=limits,
-        seed=manifest.seed,
-        venue_profile=manifest.venue_profile,
-    )
+    kernel = kernel_of(manifest, loaded, journal)
     recorded = list(reader.inputs())
     if any(isinstance(each, DataOpened) for each in recorded):
         source, venue = _history_again(manifest, kernel, Store(store), recorded, progress)

@@ -17,8 +17,6 @@ from tieout.history import Store
 from tieout.journal import (
     JournalReader,
 )
-from tieout.kernel.loop import Kernel
-from tieout.kernel.risk import RiskLimits
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -43,7 +41,7 @@ from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
 from tieout.wiring.assumptions import simulated_venue
 from tieout.wiring.journals import RecordsInMemory
-from tieout.wiring.manifests import by_symbol, period_of, same_data, same_strategy
+from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
 from tieout.wiring.telling import Progress, share_of
 
@@ -56,6 +54,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated import SimulatedVenue
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Input, Report
     from tieout.strategy import LoadedStrategy
@@ -257,11 +256,4 @@ class _Rungs:
         return RungRecord.from_records(name, journal.records)
 
     def _kernel(self, journal: RecordsInMemory) -> Kernel:
-        return Kernel(
-            self._loaded,
-            instruments=self.instruments,
-            journal=journal,
-            limits=msgspec.json.decode(self._manifest.limits, type=RiskLimits),
-            seed=self._manifest.seed,
-            venue_profile=self._manifest.venue_profile,
-        )
+        return kernel_of(self._manifest, self._loaded, journal)

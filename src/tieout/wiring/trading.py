@@ -17,14 +17,12 @@ from tieout.history import Store
 from tieout.journal import (
     JournalWriter,
 )
-from tieout.kernel.loop import Kernel
-from tieout.kernel.risk import RiskLimits
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of
 from tieout.wiring.books import check_no_books
 from tieout.wiring.journals import WrittenSource
-from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, period_of
+from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of
 from tieout.wiring.markets import making_of
 from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import Result, result_of
@@ -38,7 +36,9 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
+    from tieout.kernel.risk import RiskLimits
     from tieout.model.events import Input
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -142,14 +142,7 @@ def _trade_live(
         manifest = msgspec.structs.replace(manifest, instruments=tuple(rules))
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
-        kernel = Kernel(
-            loaded,
-            instruments=by_symbol(rules),
-            journal=journal,
-            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
-            seed=manifest.seed,
-            venue_profile=manifest.venue_profile,
-        )
+        kernel = kernel_of(manifest, loaded, journal)
         gateway.start(
             subscriptions_to(streams_asked(kernel)),
             warmup_bars=warm_up_of(kernel),

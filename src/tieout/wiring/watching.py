@@ -14,7 +14,6 @@ from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue, Standing
 from tieout.history import Store
 from tieout.journal import JournalWriter
-from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import Bar, Fill, RunStarted, Trade
 from tieout.model.money import money
@@ -24,7 +23,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import check_trades_or_bars
 from tieout.wiring.journals import WrittenSource
-from tieout.wiring.manifests import by_symbol, datasets_of, manifest_of, same_data
+from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
 from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import result_of
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.exchange import ExchangeGateway
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
@@ -195,14 +195,7 @@ def _watch(
         manifest = msgspec.structs.replace(manifest, instruments=tuple(rules))
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
-        kernel = Kernel(
-            loaded,
-            instruments=by_symbol(rules),
-            journal=journal,
-            limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
-            seed=manifest.seed,
-            venue_profile=manifest.venue_profile,
-        )
+        kernel = kernel_of(manifest, loaded, journal)
         source, venue = _beside(gateway, kernel, manifest, datasets, started)
         return _to_the_end(run, kernel, journal, source, venue, progress)
 

@@ -13,15 +13,11 @@ import numba
 import numpy as np
 import pytest
 
+from tests.support.compiling import needs_compiler
 from tieout.market._compile import compiled, compiling_told
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-needs_compiler = pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT),  # type: ignore[attr-defined]
-    reason="nothing is compiled",
-)
 
 READY = """
 import json, sys

@@ -7,6 +7,7 @@ a rehearsal at fifty times real time behaves like the real thing.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ _NAP_S_MAX = 60.0
 """Sleepers look at the clock this often, since its offset may be corrected meanwhile."""
 
 
-class VenueClock:
+class VenueClock(ABC):
     """Time as the venue has it: a base clock plus the measured offset, never going backwards."""
 
     def __init__(self) -> None:
@@ -42,16 +43,17 @@ class VenueClock:
         """Return the time now without the offset, for measuring it."""
         return self._base_ns()
 
+    @abstractmethod
     async def sleep_until(self, due_ns: int) -> None:
         """Wait until the clock shows at least `due_ns`."""
-        raise NotImplementedError
 
     async def sleep(self, duration_ns: int) -> None:
         """Wait for a length of time on this clock."""
         await self.sleep_until(self.now_ns() + duration_ns)
 
+    @abstractmethod
     def _base_ns(self) -> int:
-        raise NotImplementedError
+        """Return the base clock's time, which may jump."""
 
 
 class LockStepClock(VenueClock):

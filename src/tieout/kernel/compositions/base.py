@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from tieout.errors import InvariantViolated
 from tieout.model.events import (
     AmendRejected,
     Bar,
@@ -115,11 +116,11 @@ class Composition:
 
     def seen(self, event: Trade | Bar) -> None:
         """Take a market event of the instrument."""
-        raise NotImplementedError(f"{type(self).__name__} watches no market")
+        raise InvariantViolated(f"{type(self).__name__} watches no market, not even {event}")
 
     def alarm(self, timer: Timer) -> None:
         """Take an alarm that was set."""
-        raise NotImplementedError(f"{type(self).__name__} sets no alarm")
+        raise InvariantViolated(f"{type(self).__name__} sets no alarm, not even {timer}")
 
     # -- wishes -------------------------------------------------------------------------------
 
