@@ -174,6 +174,14 @@ def test_a_bar_there_and_back_is_an_outlier_and_a_crash_is_none(tmp_path: Path) 
     assert only(judge([written(tmp_path, rows)]), "outlier").rows == (101,)
 
 
+def test_a_far_extreme_among_bars_as_wide_is_the_market_and_no_outlier(tmp_path: Path) -> None:
+    rows = candles()
+    for row in rows[98:103]:
+        row[2], row[3] = row[2] * 1.04, row[3] * 0.96
+
+    assert judge([written(tmp_path, rows)]) == []
+
+
 def test_a_new_unit_is_named_where_it_begins(tmp_path: Path) -> None:
     rows = candles()
     for row in rows[300:]:
