@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from tieout.adapters.venues.simulated.assumed import fee_meter_of
 from tieout.model.events import Fill, FundingCharged
 from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.profiles import FundingRule
@@ -13,6 +14,7 @@ from tieout.model.profiles import FundingRule
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tieout.ledger.fees import FeeMeter
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
 
@@ -33,20 +35,33 @@ class Costs(Protocol):
 
 
 class ModelledCosts:
-    """Costs as the profile has them: what the twin would have paid for the same fills."""
+    """Costs as the profile has them: what the twin would have paid for the same fills.
+
+    Args:
+        profile: Every assumption.
+        instruments: What can be traded, by symbol.
+        market: Tells what the market was.
+        fee_meter: Charges by the profile's schedule, together with what else is charged on the
+            rung; None: one of its own.
+    """
 
     def __init__(
         self,
         profile: SimulationProfile,
         instruments: Mapping[str, Instrument],
         market: Market,
+        *,
+        fee_meter: FeeMeter | None = None,
     ) -> None:
         self._profile = profile
         self._instruments = instruments
         self._market = market
+        self._meter = fee_meter or fee_meter_of(profile, instruments, market.reference_ticks)
 
     def fee(self, fill: Fill) -> int:
-        """Return the profile's commission of a fill."""
+        """Return the profile's commission of a fill; by a schedule, each fill is asked once."""
+        if self._meter is not None:
+            return self._meter.charge(fill).fee
         return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
 
     def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.adapters.venues.simulated.assumed import Assumed
+from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import core_of
 from tieout.adapters.venues.simulated.lent import Lent
@@ -231,6 +231,7 @@ class SimulatedVenue:
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
+        self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
         self._funding_rate = profile.funding_rate.as_integer_ratio()
         self._rounding = 10 ** (MONEY_DIGITS - profile.fee_digits)
 
@@ -325,6 +326,9 @@ class SimulatedVenue:
         due: list[Report] = []
         while waiting and waiting[0][0][0] <= until_ns:
             due.append(heappop(waiting)[1])
+        if self.fee_meter is not None:
+            # As they become known, however far each market has been gone through.
+            due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
         return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
@@ -394,6 +398,9 @@ class SimulatedVenue:
             back_ns: When it was back.
         """
         self._back_ns = back_ns
+        fills = tuple(fills)
+        if self.fee_meter is not None:
+            self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
         for each in orders:
