@@ -512,7 +512,7 @@ def _show_fees(venue: str, *, as_json: bool) -> None:
 
     facts = fee_facts(venue, now_ns=WallClock().now_ns())
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for line in fee_lines(facts):
         _say(line)
