@@ -35,7 +35,8 @@ def table_of(family: str, settled: dict[str, str]) -> str:
 
 def settling_in_the_guide(text: str) -> dict[str, str]:
     """Return the measured column of the guide by the names of indicators."""
-    rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, flags=re.MULTILINE)
+    tables, _, _ = text.partition("## Which convention")
+    rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", tables, flags=re.MULTILINE)
     return {name: rest.split(" | ")[3].strip() for name, rest in rows if name in INDICATORS}
 
 
