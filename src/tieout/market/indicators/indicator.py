@@ -43,7 +43,28 @@ def make_indicator(
 
 
 class _Working:
-    """What indicators of one stream and of two have in common."""
+    """An indicator, of one stream of bars or of two.
+
+    Its outputs are attributes by name: `bands.upper`. An output is 0.0 until it says something;
+    act on none before `ready`.
+
+    Args:
+        name: One of `INDICATORS`.
+        *arguments: In the order of its parameters.
+        tick: Size of a tick.
+        **options: Parameters by name.
+
+    Attributes:
+        definition: What it is.
+        arguments: All arguments by name, defaults filled in.
+        warm_up: Bars until all outputs are there.
+        ready: Whether so many have come.
+        value: The first output.
+
+    Raises:
+        SettingsError: The name is unknown, it reads another number of streams, or an argument is
+            not allowed.
+    """
 
     __slots__ = (
         "_lines",
@@ -164,27 +185,7 @@ class _Working:
 
 
 class Indicator(_Working):
-    """One indicator of one stream of bars.
-
-    Its outputs are attributes by name: `bands.upper`. An output is 0.0 until it says something;
-    act on none before `ready`.
-
-    Args:
-        name: One of `INDICATORS`.
-        *arguments: In the order of its parameters.
-        tick: Size of a tick.
-        **options: Parameters by name.
-
-    Attributes:
-        definition: What it is.
-        arguments: All arguments by name, defaults filled in.
-        warm_up: Bars until all outputs are there.
-        ready: Whether so many have come.
-        value: The first output.
-
-    Raises:
-        SettingsError: The name is unknown, it reads two streams, or an argument is not allowed.
-    """
+    """One indicator of one stream of bars."""
 
     __slots__ = ()
 
