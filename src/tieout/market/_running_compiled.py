@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
-from tieout.market._compile import uncounted, uncounted_inner
+from tieout.market._compile import inlined, uncounted, uncounted_inner
 from tieout.market._layout import (
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -27,7 +27,9 @@ from tieout.market._layout import (
     SCANNED,
 )
 from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
+from tieout.market._lone_compiled import goes_short, trade_alone
 from tieout.market._orders_compiled import first_after
+from tieout.market._packing_compiled import pack_written
 from tieout.market._placing_compiled import decide_wishes, is_idle
 from tieout.market._reporting_compiled import drain, tell_due
 from tieout.market._running_layout import (
@@ -57,6 +59,7 @@ from tieout.market._running_layout import (
     WANTS_ROWS,
     WATCH,
     WISH_COUNT,
+    WORDS_FULL,
 )
 from tieout.market._stepping import call_step
 from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
@@ -66,11 +69,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
+    Bytes = NDArray[np.uint8]
 
 __all__: list[str] = []
 
 AHEAD_ROWS = 4096
 """How far a scan looks ahead at least."""
+
+
+@inlined
+def know_quiet(run: Array) -> None:
+    """Know that no row of the core touches anything."""
+    run[KNOWN] = 1
+    run[TOUCHES] = 0
+    run[WATCH] = NEVER
 
 
 @uncounted_inner
@@ -87,9 +99,7 @@ def look(
     now: int,
 ) -> None:
     """Learn before which time the core's rows are quiet, and whether the row there touches."""
-    run[KNOWN] = 1
-    run[TOUCHES] = 0
-    run[WATCH] = NEVER
+    know_quiet(run)
     if is_idle(state) or len(c_arrival) == 0:
         return
     if run[CORE_IS_TRADES] == 1:
@@ -107,15 +117,12 @@ def look(
         run[WATCH] = NEVER
 
 
-@uncounted_inner
-def pass_idle(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> None:
-    """Commit the core's rows that arrived by now, when nothing was there that they could touch.
+@inlined
+def core_row(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> int:
+    """Return the first of the core's rows that arrives after now, the arrival of our row.
 
-    Where both read the same rows the cursor is found without a search.
+    Where both read the same rows it is found without a search.
     """
-    if not is_idle(state):
-        return
-    state[PASSED] = now
     guess = row + run[AHEAD]
     if (
         guess < state[CURSOR]
@@ -126,10 +133,10 @@ def pass_idle(run: Array, state: Array, c_arrival: Array, row: int, now: int) ->
     ):
         guess = first_after(c_arrival, state[CURSOR], now)
         run[AHEAD] = guess - row
-    state[CURSOR] = guess
+    return guess
 
 
-@uncounted_inner
+@inlined
 def next_answer(run: Array, state: Array, commands: Array) -> int:
     """Return when the next cancel is answered without a row; never on bars."""
     due = NEVER
@@ -254,7 +261,18 @@ def catch_up(
             return reason
 
 
-@uncounted_inner
+@inlined
+def is_calm(run: Array, state: Array, now: int) -> bool:
+    """Whether nothing is open or under way, so that there is nothing to catch up with."""
+    return (
+        run[WAIT_COUNT] == 0
+        and state[OUT_COUNT] == 0
+        and is_idle(state)
+        and (run[NO_MORE] == 1 or run[LAST_KNOWN] > now)
+    )
+
+
+@inlined
 def next_stop(
     run: Array, waiting: Array, state: Array, commands: Array, s_arrival: Array, row: int
 ) -> int:
@@ -270,12 +288,96 @@ def next_stop(
     return max(row + 1, first_after(s_arrival, row, bound - 1))
 
 
-@uncounted("int64(A, A, A, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)")
+@uncounted_inner
+def run_on(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    s_arrival: Array,
+    s_true: Array,
+    s_price: Array,
+    s_key: Array,
+    s_revision: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+) -> int:
+    """Run over the strategy's rows until there is something to stop for; return what."""
+    while run[ROW] < run[ROWS]:
+        row = run[ROW]
+        if run[PENDING] == 0:
+            if is_calm(run, state, s_arrival[row]):
+                know_quiet(run)
+            else:
+                reason = catch_up(
+                    run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
+                    c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
+                    s_arrival[row],
+                )  # fmt: skip
+                if reason != ROWS_DONE:
+                    return reason
+            stop = next_stop(run, waiting, state, commands, s_arrival, row)
+            wished = call_step(
+                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
+            )
+            if wished == STEP_FAILURE:
+                return STEP_FAILED
+            if wished == stop:
+                run[ROW] = stop
+                continue
+            row = wished
+            run[ROW] = row
+            run[REASON_ROW] = row
+            run[PENDING] = 1
+        now = s_arrival[row]
+        met = core_row(run, state, c_arrival, row, now)
+        if is_idle(state):
+            # What has arrived is committed: nothing was there that it could touch.
+            state[PASSED] = now
+            state[CURSOR] = met
+        if not goes_short(run, words, wishes, state, s_arrival, c_arrival, row, met) or (
+            not trade_alone(
+                run, tracked, words, recent, wishes, state, ring, impact_y, c_arrival, c_first,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, met,
+                now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+            )
+        ):  # fmt: skip
+            reason = decide_wishes(
+                run, waiting, tracked, words, recent, wishes, state, orders, commands,
+                now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+            )  # fmt: skip
+            if reason != ROWS_DONE:
+                return reason
+        wishes[WISH_COUNT] = 0
+        run[PENDING] = 0
+        run[ROW] = row + 1
+    return ROWS_DONE
+
+
+@uncounted(
+    "int64(A, A, A, A, B, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)"
+)
 def run_rows(
     run: Array,
     waiting: Array,
     tracked: Array,
     words: Array,
+    packed: Bytes,
+    kept: Array,
     recent: Array,
     wishes: Array,
     s_arrival: Array,
@@ -305,38 +407,11 @@ def run_rows(
     or a bar's close and revision. Of the core's there are arrival, then of prints time, price and
     lots, of bars open time, close time, open, high, low, close and volume.
     """
-    while run[ROW] < run[ROWS]:
-        row = run[ROW]
-        if run[PENDING] == 0:
-            reason = catch_up(
-                run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
-                c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
-                s_arrival[row],
-            )  # fmt: skip
-            if reason != ROWS_DONE:
-                return reason
-            stop = next_stop(run, waiting, state, commands, s_arrival, row)
-            wished = call_step(
-                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
-            )
-            if wished == STEP_FAILURE:
-                return STEP_FAILED
-            if wished == stop:
-                run[ROW] = stop
-                continue
-            row = wished
-            run[ROW] = row
-            run[REASON_ROW] = row
-            run[PENDING] = 1
-        now = s_arrival[row]
-        pass_idle(run, state, c_arrival, row, now)
-        reason = decide_wishes(
-            run, waiting, tracked, words, recent, wishes, state, orders, commands,
-            now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+    while True:
+        reason = run_on(
+            run, waiting, tracked, words, recent, wishes,
+            s_arrival, s_true, s_price, s_key, s_revision, state, orders, commands, out, ring,
+            impact_y, c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
         )  # fmt: skip
-        if reason != ROWS_DONE:
+        if reason != WORDS_FULL or not pack_written(run, words, packed, kept):
             return reason
-        wishes[WISH_COUNT] = 0
-        run[PENDING] = 0
-        run[ROW] = row + 1
-    return ROWS_DONE
