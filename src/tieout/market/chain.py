@@ -7,7 +7,7 @@ finds where two runs parted, the journal's SHA-256 chain guards against change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -80,10 +80,8 @@ class DataChain:
     def _extend_recorded(self, rows: RecordedColumns) -> None:
         kind, values = _values(rows)
         none = np.zeros(len(rows), np.int64)
-        spare = (none,) * (6 - len(values))
-        extend_bars(
-            self._state, self._scratch, kind, rows.venue_time_ns, *values, *spare, 0, len(rows)
-        )
+        columns: list[Any] = [*values, *(none,) * (6 - len(values))]
+        extend_bars(self._state, self._scratch, kind, rows.venue_time_ns, *columns, 0, len(rows))  # type: ignore[call-arg]
 
     def extend_one(self, event: Trade | Bar | Quote) -> None:
         """Take one event: the same as its row."""

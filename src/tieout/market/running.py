@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -183,7 +183,7 @@ class Running:
         self._recent = np.zeros(terms.rate_max, np.int64)
         self._shown: tuple[Array, ...] = ()
         # What compiled code is given; empty: to be gathered anew, since an array was replaced.
-        self._arrays: tuple[Array | float, ...] = ()
+        self._arrays: tuple[Any, ...] = ()
         self._set(terms)
         run = self._run
         run[at.HELD], run[at.COST] = account
