@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
+from tieout.market._commands_compiled import reports_at_most
 from tieout.market._compile import inlined, uncounted, uncounted_inner
 from tieout.market._layout import (
     COMMAND_ANSWER,
@@ -23,7 +24,9 @@ from tieout.market._layout import (
     NEVER,
     OUT_ARRIVAL,
     OUT_COUNT,
+    OUT_WIDTH,
     PASSED,
+    PROBLEM,
     SCANNED,
 )
 from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
@@ -118,11 +121,12 @@ def look(
 
 
 @inlined
-def core_row(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> int:
-    """Return the first of the core's rows that arrives after now, the arrival of our row.
+def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> int:
+    """Commit the core's rows that arrived by now, which touch nothing: what is sent now is later.
 
-    Where both read the same rows it is found without a search.
+    Returns the first that is later; where both read the same rows it is found without a search.
     """
+    state[PASSED] = now
     guess = row + run[AHEAD]
     if (
         guess < state[CURSOR]
@@ -133,6 +137,7 @@ def core_row(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> 
     ):
         guess = first_after(c_arrival, state[CURSOR], now)
         run[AHEAD] = guess - row
+    state[CURSOR] = guess
     return guess
 
 
@@ -151,6 +156,17 @@ def next_answer(run: Array, state: Array, commands: Array) -> int:
 def lacks_room(run: Array, waiting: Array, state: Array) -> bool:
     """Whether what came about is more than can wait."""
     return (run[WAIT_COUNT] + state[OUT_COUNT]) * WAIT_WIDTH > len(waiting)
+
+
+@uncounted_inner
+def room_for_answers(run: Array, waiting: Array, state: Array, out: Array, count: int) -> int:
+    """Say whether the answers to cancels have room, which come with the wishes and not after."""
+    needed = reports_at_most(state) + 9 * count
+    if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
+        state[PROBLEM] = needed
+        return OUT_FULL
+    more = state[OUT_COUNT] + state[COMMAND_COUNT] + 2 * count
+    return NO_ROOM if (run[WAIT_COUNT] + more) * WAIT_WIDTH > len(waiting) else ROWS_DONE
 
 
 @uncounted_inner
@@ -289,6 +305,52 @@ def next_stop(
 
 
 @uncounted_inner
+def decide_long(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+    now: int,
+    age: int,
+    price: int,
+    key: int,
+    revision: int,
+) -> int:
+    """Decide whatever is wished, and send it; return why it stopped."""
+    if run[CORE_IS_TRADES] == 0:
+        reason = room_for_answers(run, waiting, state, out, wishes[WISH_COUNT])
+        if reason != ROWS_DONE:
+            return reason
+    reason = decide_wishes(
+        run, waiting, tracked, words, recent, wishes, state, orders, commands,
+        now, age, price, key, revision,
+    )  # fmt: skip
+    if reason == ROWS_DONE and run[CORE_IS_TRADES] == 0 and state[COMMAND_COUNT] > 0:
+        # A cancel that arrives by the close of the bar that is over is answered now.
+        reason = act(
+            run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
+            c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0,
+        )  # fmt: skip
+    return reason
+
+
+@uncounted_inner
 def run_on(
     run: Array,
     waiting: Array,
@@ -344,21 +406,19 @@ def run_on(
             run[REASON_ROW] = row
             run[PENDING] = 1
         now = s_arrival[row]
-        met = core_row(run, state, c_arrival, row, now)
-        if is_idle(state):
-            # What has arrived is committed: nothing was there that it could touch.
-            state[PASSED] = now
-            state[CURSOR] = met
+        met = pass_quiet(run, state, c_arrival, row, now)
+        age, price, key, revision = now - s_true[row], s_price[row], s_key[row], s_revision[row]
         if not goes_short(run, words, wishes, state, s_arrival, c_arrival, row, met) or (
             not trade_alone(
                 run, tracked, words, recent, wishes, state, ring, impact_y, c_arrival, c_first,
                 c_second, c_third, c_high, c_low, c_closing, c_volume, met,
-                now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+                now, age, price, key, revision,
             )
         ):  # fmt: skip
-            reason = decide_wishes(
-                run, waiting, tracked, words, recent, wishes, state, orders, commands,
-                now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+            reason = decide_long(
+                run, waiting, tracked, words, recent, wishes, state, orders, commands, out, ring,
+                impact_y, c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
+                now, age, price, key, revision,
             )  # fmt: skip
             if reason != ROWS_DONE:
                 return reason
