@@ -57,6 +57,7 @@ _INPUT, _DECISION, _COMMIT, _BLOCK = (
     bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT, Kind.BLOCK)
 )
 _SPILL_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 14
 
 
 class DiskFile(Protocol):
@@ -225,7 +226,12 @@ class JournalWriter:
     def _append(self, record: bytes) -> None:
         if self._broken:
             self._usable()
-        self._chain = sha256(self._chain + record).digest()
+        if len(record) < _LARGE_BYTES:
+            self._chain = sha256(self._chain + record).digest()
+        else:
+            digest = sha256(self._chain)
+            digest.update(record)
+            self._chain = digest.digest()
         self._uncommitted = True
         self._records.append(record)
         self._waiting_bytes += _HEAD.size + len(record)
@@ -233,16 +239,12 @@ class JournalWriter:
     def _spill(self, *, sync: bool) -> None:
         if not self._records and not (sync and self._unsynced):
             return
-        parts = [self._header]
-        for each in self._records:
-            parts += _HEAD.pack(len(each) - 1, crc32(each)), each
-        data = b"".join(parts)
-        self._records.clear()
+        pieces = self._pieces()
         self._waiting_bytes = 0
-        self._header = b""
         try:
-            if data:
-                self._file.append(data)
+            for piece in pieces:
+                self._file.append(piece)
+                self._written += len(piece)
             if sync:
                 self._file.sync()
             self._unsynced = not sync
@@ -252,7 +254,23 @@ class JournalWriter:
                 f"journal {self._folder}: {self._broken}; nothing more is sent, resume the run "
                 "in a new process once the disk is well"
             ) from error
-        self._written += len(data)
+
+    def _pieces(self) -> list[bytes]:
+        """Return what waits as frames: small ones in one piece, large ones as they are."""
+        pieces: list[bytes] = []
+        small = [self._header]
+        for each in self._records:
+            small.append(_HEAD.pack(len(each) - 1, crc32(each)))
+            if len(each) < _LARGE_BYTES:
+                small.append(each)
+            else:
+                # Memory for a copy of it would cost more than to write in two goes.
+                pieces += b"".join(small), each
+                small.clear()
+        self._records.clear()
+        self._header = b""
+        pieces.append(b"".join(small))
+        return [each for each in pieces if each]
 
     def _rotate(self) -> None:
         self._spill(sync=self._durable)

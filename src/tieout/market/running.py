@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "Stop"]
 
-_WORDS = 1 << 12
+_WORDS = 1 << 10
 """Words that are packed at a time: they stay in the nearest cache."""
-_PACKED_BYTES = 1 << 18
-"""About what a block has: 5,000 orders and their fills."""
+_PACKED_BYTES = 84 << 10
+"""A block is about 64 KiB of it, 1,300 orders and their fills: larger pieces of memory come from
+the system, page by page, which costs as much as the orders."""
 _WAITING = 64
 _TRACKED = 32
 _RATE_MAX = 1 << 20
