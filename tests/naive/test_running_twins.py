@@ -326,6 +326,42 @@ def test_most_orders_go_the_short_way(terms: dict[str, Any]) -> None:
     assert waited == 0 or ("funding_rule" in terms and waited < waited_long / 2)
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"funding_rule": FundingRule.SIGNED, "funding_interval_ns": MINUTE},
+        {"funding_rule": FundingRule.AGAINST, "funding_interval_ns": 7 * MINUTE},
+        {"participation": Decimal("0.05"), "fill_level": FillLevel.IMPACT},
+        {"entry_latency_ns": 40 * SECOND, "stale_after_ns": 20 * SECOND},
+        {"entry_latency_ns": 40 * SECOND, "response_latency_ns": 3 * SECOND},
+        {"entry_latency_ns": 40 * SECOND, "response_latency_ns": 3 * SECOND + 1},
+        {"entry_latency_ns": 57 * SECOND},
+    ],
+    ids=["every bar", "at times", "share", "stale", "just known", "not yet known", "at the close"],
+)
+def test_where_the_short_way_ends_both_are_the_same_run(terms: dict[str, Any]) -> None:
+    draw = np.random.default_rng(6)
+    bars = bars_like(
+        4_000 + np.cumsum(draw.integers(-2, 3, 300)),
+        draw.integers(0, 4, 300),
+        draw.integers(0, 4, 300),
+        draw.integers(0, 90, 300),
+        delay_ns=3 * SECOND if "entry_latency_ns" in terms else 0,
+    )
+    assumed = msgspec.structs.replace(profile("zero-latency"), **terms)
+
+    def made() -> Seldom:
+        return Seldom(seed=3, every=2)
+
+    short, short_cells, waited = cells_of(1, made, bars, assumed)
+    long, long_cells, waited_long = cells_of(0, made, bars, assumed)
+
+    assert short_cells == long_cells
+    assert short == long == facts_of(run_of(made, bars, assumed, lent=False))
+    assert waited <= waited_long
+    assert short["counts"][1] > 60
+
+
 ENTRIES = st.sampled_from(
     [
         (at.PLACED, at.PLACED_WORDS),
