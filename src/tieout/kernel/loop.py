@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from tieout.errors import DataError, InvariantViolated
 from tieout.kernel.books import Books, handler_of, middle_of
 from tieout.kernel.compiled import lane_of
-from tieout.kernel.context import KernelContext
+from tieout.kernel.context import FollowsBars, KernelContext
 from tieout.kernel.cursor import Cursor, origin_of
 from tieout.kernel.desk import Desk
 from tieout.kernel.merged_cursor import MergedCursor
@@ -31,6 +31,7 @@ from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
+from tieout.market.indicators import Indicator
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
@@ -363,7 +364,7 @@ class Kernel:
             # Indicators take closed bars in; one that is still forming would be taken twice.
             return self._strategy.on_running_bar
         on_bar = self._strategy.on_bar
-        updates = tuple(each.update for each in wanted.indicators)
+        updates = tuple(_taking(each, bars) for each in wanted.indicators)
         if not updates:
             return on_bar
 
@@ -845,6 +846,13 @@ class Kernel:
         if wanted is None:
             return
         wanted.remember(seen)
+
+
+def _taking(follower: FollowsBars, bars: BarColumns | Bar) -> Callable[[Bar], None]:
+    """Return what gives an indicator its next bar; those of a batch are worked out at once."""
+    if isinstance(follower, Indicator) and isinstance(bars, BarColumns):
+        return follower.follow(bars)
+    return follower.update
 
 
 def _origin_of_report(report: Report, order: Order) -> Callable[[], str]:
