@@ -49,6 +49,8 @@ _HEAD = Struct(">II")
 _INPUT, _DECISION, _COMMIT, _BLOCK = (
     bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT, Kind.BLOCK)
 )
+_IS_DECISION = int(Kind.DECISION)
+"""The first byte of a decision's record."""
 _SPILL_BYTES = 1 << 20
 
 
@@ -123,8 +125,10 @@ class JournalWriter:
         self._decisions = GENESIS
         # Blocks whose decisions are not chained yet: that is done when somebody asks.
         self._unchained: list[Block] = []
-        # Records that are not written yet, and what comes before them in the file.
+        # Records that are not chained yet; a bare `_COMMIT` stands for the chain up to it.
         self._records: list[bytes] = []
+        # Frames that are not written yet, and what comes before them in the file.
+        self._frames: list[bytes] = []
         self._waiting_bytes = 0
         self._header = b""
         self._written = 0
@@ -139,11 +143,13 @@ class JournalWriter:
     @property
     def chain(self) -> str:
         """Chained hash of every record so far, hexadecimal."""
+        self._fold()
         return self._chain.hex()
 
     @property
     def decisions_chain(self) -> str:
         """Chained hash of the decision records of this writer, hexadecimal."""
+        self._fold()
         self._chain_blocks()
         return self._decisions.hex()
 
@@ -153,14 +159,11 @@ class JournalWriter:
 
     def decision(self, record: Record) -> None:
         """Append a decision."""
-        payload = encode(record)
-        if self._unchained:
-            self._chain_blocks()
-        self._decisions = sha256(self._decisions + payload).digest()
-        self._append(_DECISION + payload)
+        self._append(_DECISION + encode(record))
 
     def block(self, block: Block) -> None:
         """Append many inputs and decisions at once, as compiled code wrote them."""
+        self._fold()
         self._append(_BLOCK + encode(block))
         self._unchained.append(block)
 
@@ -204,28 +207,47 @@ class JournalWriter:
         for block in blocks:
             for record in records_of(block):
                 if kind_of(record) is Kind.DECISION:
-                    self._decisions = sha256(self._decisions + encode(record)).digest()
+                    self._chain_decision(encode(record))
 
     def _seal(self) -> None:
         if self._uncommitted:
-            self._records.append(_COMMIT + self._chain)
-            self._waiting_bytes += FRAME.size + len(self._chain)
+            self._records.append(_COMMIT)
+            self._waiting_bytes += FRAME.size + len(GENESIS)
             self._uncommitted = False
 
     def _append(self, record: bytes) -> None:
         if self._broken:
             self._usable()
-        self._chain = sha256(self._chain + record).digest()
         self._uncommitted = True
         self._records.append(record)
         self._waiting_bytes += _HEAD.size + len(record)
 
-    def _spill(self, *, sync: bool) -> None:
-        if not self._records and not (sync and self._unsynced):
-            return
-        frames = [_HEAD.pack(len(each) - 1, crc32(each)) + each for each in self._records]
-        data = self._header + b"".join(frames)
+    def _fold(self) -> None:
+        """Take what was appended into the chains, and frame it: many records in one go."""
+        chain, frames = self._chain, self._frames
+        for each in self._records:
+            record = each
+            if record == _COMMIT:
+                record += chain
+            else:
+                chain = sha256(chain + record).digest()
+                if record[0] == _IS_DECISION:
+                    self._chain_decision(record[1:])
+            frames.append(_HEAD.pack(len(record) - 1, crc32(record)) + record)
+        self._chain = chain
         self._records.clear()
+
+    def _chain_decision(self, payload: bytes) -> None:
+        if self._unchained:
+            self._chain_blocks()
+        self._decisions = sha256(self._decisions + payload).digest()
+
+    def _spill(self, *, sync: bool) -> None:
+        self._fold()
+        if not self._frames and not (sync and self._unsynced):
+            return
+        data = self._header + b"".join(self._frames)
+        self._frames.clear()
         self._waiting_bytes = 0
         self._header = b""
         try:
@@ -253,7 +275,7 @@ class JournalWriter:
 
     def _begin_segment(self) -> None:
         self._header = HEADER
-        self._records.append(_COMMIT + self._chain)
+        self._records.append(_COMMIT)
         if self._durable:
             self._spill(sync=True)
             self._disk.sync_folder(self._folder)
