@@ -195,10 +195,15 @@ class Kernel:
             the horizon are looked for. Without any, a time that never comes.
         """
         venue, timers = self._venue, self.timers
+        alone = self._on_fill is None and self._on_order is None and not self.desk.engaged
         while True:
             due = timers.next_due_ns
             if due is None:
                 due = _NEVER
+            if alone:
+                # Nobody acts on a report, so all that come before the next timer come together.
+                for report in venue.advance(min(reports_until_ns, due - 1)):
+                    self._report(report)
             wake = venue.next_wake_ns(horizon_ns if horizon_ns < due else due - 1)
             if wake is not None and wake <= reports_until_ns:
                 for report in venue.advance(wake):
@@ -498,28 +503,23 @@ class Kernel:
         fills = type(report) is Fill
         if fills:
             self.ledger.book_fill(report)  # type: ignore[arg-type]
-        strategy, desk = self._strategy, self.desk
+        desk = self.desk
         if desk.engaged:
             self._origin = _origin_of_report(report, order)
             desk.report(report)  # type: ignore[arg-type]
             self._settle()
             self._origin = _no_origin
-        elif fills:
-            if type(strategy).on_fill is not Strategy.on_fill:
+        else:
+            callback = self._on_fill if fills else self._on_order
+            if callback is not None:
                 self._origin = _origin_of_report(report, order)
-                self._call(strategy.on_fill, report)
-        elif type(strategy).on_order is not Strategy.on_order:
-            self._origin = _origin_of_report(report, order)
-            self._call(strategy.on_order, report)
+                self._call(callback, report)
 
     def _tell_strategy(self, news: News) -> None:
         """Give the strategy the news of one of its orders, where it asked for such."""
-        strategy = self._strategy
-        if type(news) is Fill:
-            if type(strategy).on_fill is not Strategy.on_fill:
-                self._call(strategy.on_fill, news)
-        elif type(strategy).on_order is not Strategy.on_order:
-            self._call(strategy.on_order, news)
+        callback = self._on_fill if type(news) is Fill else self._on_order
+        if callback is not None:
+            self._call(callback, news)
 
     def _fire(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
@@ -809,7 +809,11 @@ class Kernel:
 
     def _declare(self) -> None:
         """Make the strategy and let it name its data; nothing has happened yet."""
-        self._strategy = self._make_strategy()
+        self._strategy = strategy = self._make_strategy()
+        made = type(strategy)
+        # None where it does not listen.
+        self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
+        self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
         self._unchained: list[Trade | Bar | Quote] = []

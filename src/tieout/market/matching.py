@@ -30,7 +30,7 @@ from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,6 +121,7 @@ class MatchingCore:
         self._order_cells = self._orders.data
         self._commands = np.zeros(_FIRST_ORDERS * at.COMMAND_WIDTH, np.int64)
         self._out = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
+        self._out_cells = self._out.data
         self._ring = np.zeros(2 * at.WINDOW, np.int64)
         # A memoryview reads and writes single cells several times faster than an array.
         self._view = memoryview(self._state.data)
@@ -596,25 +597,30 @@ class MatchingCore:
         )
 
     def _drain(self) -> Sequence[CoreReport]:
-        if self._view[at.MODEL_BROKE]:
+        view = self._view
+        if view[at.MODEL_BROKE]:
             refuse_what_models_did(self._models)
-        count = self._view[at.OUT_COUNT]
+        count = view[at.OUT_COUNT]
         if not count:
             return ()
-        self._view[at.OUT_COUNT] = 0
+        view[at.OUT_COUNT] = 0
         width = at.OUT_WIDTH
-        cells = self._out[: count * width].tolist()
-        rows: list[list[Any]] = [cells[base : base + width] for base in range(0, len(cells), width)]
+        cells = self._out_cells[: count * width].tolist()
+        rows = [cells[base : base + width] for base in range(0, len(cells), width)]
         assumed = () if self._is_trades else self._assumed(rows)
-        for place, row in enumerate(rows):
-            row.append(ASSUMED if place in assumed else self._resolution)
-        return [CoreReport(*row) for row in rows]
+        resolution = self._resolution
+        return [
+            CoreReport(*row, ASSUMED if place in assumed else resolution)
+            for place, row in enumerate(rows)
+        ]
 
-    def _assumed(self, reports: Sequence[Sequence[int]]) -> set[int]:
+    def _assumed(self, reports: Sequence[Sequence[int]]) -> Collection[int]:
         """Return the places of the fills that rest on an assumption about a bar's path."""
-        more, self._ambiguous = self.ambiguous_bars - self._ambiguous, self.ambiguous_bars
+        ambiguous = self._view[at.AMBIGUOUS]
+        more, self._ambiguous = ambiguous - self._ambiguous, ambiguous
         assumed = path_decided(reports, ambiguous=more, at_close=self._at_close)
-        self._unresolved += len({reports[place][at.OUT_MOMENT] for place in assumed})
+        if assumed:
+            self._unresolved += len({reports[place][at.OUT_MOMENT] for place in assumed})
         return assumed
 
     def _mend(self, reason: int) -> None:
@@ -637,6 +643,7 @@ class MatchingCore:
             grown = np.zeros(2 * needed, np.int64)
             grown[: len(self._out)] = self._out
             self._out = grown
+            self._out_cells = grown.data
 
     def _set_models(self, models: Mapping[str, object]) -> list[tuple[object, ModelEntry]]:
         state = self._state

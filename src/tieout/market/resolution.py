@@ -54,6 +54,12 @@ def path_decided(
         ambiguous: How many of these bars the core found ambiguous.
         at_close: Orders that fill at the close of a session, by number.
     """
+    if len(reports) == 1:
+        # Nothing to compare it with: a taker inside of a bar is a market order that arrived there.
+        (each,) = reports
+        alone = each[at.OUT_RANK] == at.EVENT_RANK and each[at.OUT_LIQUIDITY] == at.TAKER
+        is_fill = alone and each[at.OUT_KIND] == at.FILL_REPORT
+        return {0} if is_fill and each[at.OUT_ORDER] not in at_close else set()
     # What came about by the close of a bar has that close as its moment, which so names the bar.
     inside = [
         (place, each[at.OUT_ORDER], each[at.OUT_MOMENT], each[at.OUT_LIQUIDITY])
@@ -64,8 +70,6 @@ def path_decided(
     ]
     if not inside:
         return set()
-    if len(reports) == 1:
-        return {0} if inside[0][3] == at.TAKER else set()
     triggered = {
         (each[at.OUT_ORDER], each[at.OUT_MOMENT])
         for each in reports

@@ -49,6 +49,11 @@ __all__ = ["SimulatedVenue", "Standing"]
 _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
 
+_Waiting = tuple[int, int, int, int, int, "Report"]
+"""A report that is not told yet, after what it is told in the order of: when it is known, when it
+came about and as what of a market's, and as which report of all."""
+
+_FILL = ReportKind.FILL
 
 _ONCE_TRIGGERED = {
     int(OrderType.STOP_MARKET): int(OrderType.MARKET),
@@ -195,6 +200,7 @@ class SimulatedVenue:
         held = positions or {}
         trading = sessions or {}
         self._profile = profile
+        self._on_book = profile.matches_on_book
         self._markets = {
             symbol: _Market(
                 instrument,
@@ -215,7 +221,7 @@ class SimulatedVenue:
         self._placed: dict[int, _Placed] = {}
         self._next_number = 0
         self._numbers: dict[str, int] = {}
-        self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
+        self._waiting: list[_Waiting] = []
         self._reported = 0
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
@@ -271,7 +277,7 @@ class SimulatedVenue:
         way = self._way("amend", order)
         number = self._numbers.get(order.order_decision_id)
         invalid = amend_refused(order) is not None or (
-            self._profile.matches_on_book and book_amend_refusal(order) is not None
+            self._on_book and book_amend_refusal(order) is not None
         )
         if number is None or invalid or way.refused:
             refused = "invalid" if invalid else "unknown_order"
@@ -292,7 +298,7 @@ class SimulatedVenue:
         """Return the earliest arrival by the limit at which there may be a report, or None."""
         wake = None
         if self._waiting:
-            arrival_ns = self._waiting[0][0][0]
+            arrival_ns = self._waiting[0][0]
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
         for market in self._each:
@@ -304,14 +310,24 @@ class SimulatedVenue:
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival by then that were not returned before."""
+        if len(self._each) == 1:
+            return self._known_by(until_ns)
+        # What came about at one time in two markets is told in the order in which it was found, so
+        # that must not depend on how far one looks at a time.
+        due: list[Report] = []
+        while (wake_ns := self.next_wake_ns(until_ns)) is not None:
+            due += self._known_by(wake_ns)
+        return due
+
+    def _known_by(self, until_ns: int) -> list[Report]:
         for market in self._each:
             if not market.core.passes(until_ns):
                 for row in market.advance(until_ns):
                     self._take(market, row)
         waiting = self._waiting
         due: list[Report] = []
-        while waiting and waiting[0][0][0] <= until_ns:
-            due.append(heappop(waiting)[1])
+        while waiting and waiting[0][0] <= until_ns:
+            due.append(heappop(waiting)[-1])
         return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
@@ -360,7 +376,7 @@ class SimulatedVenue:
 
         The run is over: nothing that comes of it is told any more.
         """
-        if self._profile.matches_on_book:
+        if self._on_book:
             for market in self._each:
                 market.advance(until_ns)
 
@@ -433,7 +449,7 @@ class SimulatedVenue:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
         refused = terms_refused(order)
-        if refused is None and self._profile.matches_on_book:
+        if refused is None and self._on_book:
             refused = book_refusal(order)
         return refused
 
@@ -459,21 +475,30 @@ class SimulatedVenue:
 
     def _wait(self, report: Report, moment_ns: int) -> None:
         self._reported += 1
-        key = (report.arrival_time_ns, moment_ns, _ARRIVAL_RANK, 0, self._reported)
-        heappush(self._waiting, (key, report))
+        known_ns = report.arrival_time_ns
+        heappush(self._waiting, (known_ns, moment_ns, _ARRIVAL_RANK, 0, self._reported, report))
 
     def _take(self, market: _Market, row: CoreReport) -> None:
         self._reported += 1
-        key = (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported)
-        heappush(self._waiting, (key, self._report(market, row)))
+        heappush(
+            self._waiting,
+            (
+                row.arrival_ns,
+                row.moment_ns,
+                row.rank,
+                row.sequence,
+                self._reported,
+                self._report(market, row),
+            ),
+        )
 
     def _report(self, market: _Market, row: CoreReport) -> Report:
+        if row.kind == _FILL:
+            return self._fill(market.instrument, self._placed[row.order], row)
         if row.kind == ReportKind.FUNDING:
             return self._funding(market.instrument, row)
         placed = self._placed[row.order]
         decision = placed.place.decision_id
-        if row.kind == ReportKind.FILL:
-            return self._fill(market.instrument, placed, row)
         if row.kind == ReportKind.TRIGGER:
             return OrderTriggered(
                 decision_id=decision,
