@@ -124,6 +124,8 @@ class Kernel:
         self.timers = Timers()
         self.risk = RiskGate(limits or RiskLimits())
         self.venue_profile = venue_profile
+        # Part of every decision's identity.
+        self.strategy_name = ""
         self.desk = Desk(self, venue_profile)
         self.seen = DataChain()
         self.books = Books({symbol: each.tick_float for symbol, each in instruments.items()})
@@ -314,9 +316,10 @@ class Kernel:
                     handler = None
                 if wishes or desk.outbox or desk.told:
                     self._settle()
-            row = cursor.row + 1
-            self._now_ns = arrivals[row - 1]
-            cursor.prices_into(self._last_prices, begun)
+            taken = cursor.row
+            row = taken + 1
+            self._now_ns = arrivals[taken]
+            cursor.prices_into(self._last_prices, begun, taken)
             self._cursor = None
 
     def _watched_rows(
@@ -622,7 +625,7 @@ class Kernel:
         self._now_ns = self.now_ns
         if self._cursor is not None:
             # The row that led to the news has been seen, wherever its chunk began.
-            self._cursor.prices_into(self._last_prices, 0)
+            self._cursor.prices_into(self._last_prices, 0, self._cursor.row)
         self._cursor, self._single = None, None
         self._origin = lambda: origin
         self._tell_strategy(news)
@@ -668,11 +671,6 @@ class Kernel:
         return self._journal
 
     @property
-    def strategy_name(self) -> str:
-        """Name of the strategy's class: part of every decision's identity."""
-        return type(self._strategy).__name__
-
-    @property
     def subscriptions(self) -> Subscriptions:
         """What the strategy asked for in `on_start`."""
         return self._context.subscriptions
@@ -699,11 +697,15 @@ class Kernel:
         if cursor is None:
             return self.origin(), self._now_ns, self._mark(instrument)
         row = cursor.row
-        return cursor.origin(row), cursor.arrivals[row], self.price_ticks(instrument)
+        price = cursor.price_of(instrument, row)
+        if price is None:
+            price = self._mark(instrument)
+        return cursor.origin(row), cursor.arrivals[row], price
 
     def price_ticks(self, instrument: str) -> int | None:
         """Return the last price seen, the row being handled included; None before any."""
-        price = None if self._cursor is None else self._cursor.price_of(instrument)
+        cursor = self._cursor
+        price = None if cursor is None else cursor.price_of(instrument, cursor.row)
         return self._mark(instrument) if price is None else price
 
     def _mark(self, instrument: str) -> int | None:
@@ -733,7 +735,7 @@ class Kernel:
         """Return cash plus open profit at the last prices seen, in internal money units."""
         marks = self._marks()
         if self._cursor is not None:
-            self._cursor.prices_into(marks, 0)
+            self._cursor.prices_into(marks, 0, self._cursor.row)
         return self.ledger.equity(marks)
 
     def _marks(self) -> dict[str, int]:
@@ -811,6 +813,7 @@ class Kernel:
         """Make the strategy and let it name its data; nothing has happened yet."""
         self._strategy = strategy = self._make_strategy()
         made = type(strategy)
+        self.strategy_name = made.__name__
         # None where it does not listen.
         self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
         self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
