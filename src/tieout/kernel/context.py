@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
 
+_MARKET = int(OrderType.MARKET)
 _GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 
 HISTORY_ROWS_MAX = 10_000
@@ -513,16 +514,17 @@ class KernelContext:
 
     def _wish(self, instrument: str, side: Side, lots: int) -> str:
         """Wish a market order: what `target` comes down to, a million times."""
-        self._not_declaring("an order")
-        kernel = self._kernel
+        if self.declaring:
+            self._not_declaring("an order")
+        kernel, wishes = self._kernel, self.wishes
         origin, now_ns, price_ticks = kernel.moment(instrument)
-        identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
-        self.wishes.append(
+        identity = decision_id(kernel.strategy_name, origin, len(wishes))
+        wishes.append(
             PlaceOrder(
                 decision_id=identity,
                 instrument=instrument,
                 side=int(side),
-                order_type=int(OrderType.MARKET),
+                order_type=_MARKET,
                 lots=lots,
                 limit_ticks=None,
                 stop_ticks=None,

@@ -133,7 +133,7 @@ class Kernel:
         self.failure: Exception | None = None
         self.denied = 0
         self.ledger = Ledger(dict(instruments), cash=0, positions={})
-        self._journal = journal
+        self.go_on(journal)
         self._venue: Venue
         self._now_ns = 0
         self._woke_at_ns = 0
@@ -170,6 +170,8 @@ class Kernel:
     def go_on(self, journal: JournalPort) -> None:
         """Write to another journal from now on: a fold has ended and the run goes on."""
         self._journal = journal
+        # Journal a decision; it is durable before anything of it leaves.
+        self.write: Callable[[Any], None] = journal.decision
 
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
@@ -489,21 +491,23 @@ class Kernel:
                 self._apply(event)
 
     def _report(self, report: Report) -> None:
-        self._now_ns = max(self._now_ns, report.arrival_time_ns)
+        if report.arrival_time_ns > self._now_ns:
+            self._now_ns = report.arrival_time_ns
         self._journal.input(report)
         self._apply(report)
 
     def _apply(self, report: Report) -> None:
         """Book what the venue says, then tell the strategy what changed."""
-        if type(report) is FundingCharged:
-            self.ledger.book_funding(report)
+        kind = type(report)
+        if kind is FundingCharged:
+            self.ledger.book_funding(report)  # type: ignore[arg-type]
             return
-        if type(report) is ForeignOrderSeen:
+        if kind is ForeignOrderSeen:
             return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:
             return
-        fills = type(report) is Fill
+        fills = kind is Fill
         if fills:
             self.ledger.book_fill(report)  # type: ignore[arg-type]
         desk = self.desk
@@ -712,10 +716,6 @@ class Kernel:
         """Return the last price before the row being handled, else what its book says."""
         price = self._last_prices.get(instrument)
         return self.books.mark_ticks(instrument) if price is None else price
-
-    def write(self, record: Any) -> None:  # noqa: ANN401 - any decision record
-        """Journal a decision; it is durable before anything of it leaves."""
-        self._journal.decision(record)
 
     def finest_interval_ns(self, instrument: str) -> int:
         """Return the shortest bars the strategy sees of an instrument; 0 where it sees prints."""

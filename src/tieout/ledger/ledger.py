@@ -101,7 +101,7 @@ class Ledger:
         self._booked.add(key)
         position = self._positions[fill.instrument]
         signed = fill.side * fill.lots
-        notional = instrument.notional(signed, fill.price_ticks)
+        notional = signed * fill.price_ticks * instrument.tick_value
         held = position.lots
         if held * signed >= 0:
             position.cost += notional

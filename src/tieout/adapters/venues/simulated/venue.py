@@ -244,14 +244,15 @@ class SimulatedVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after its latency."""
-        way = self._way("place", order)
+        sent_ns = max(order.decided_at_ns, self._back_ns)
+        way = self._assumed.way("place", order.decision_id, sent_ns)
         number = self._next_number
         arrival_ns, response_ns, busy = way
         detail = _BUSY_DETAIL if busy else self._refusal(order)
         if detail is not None:
             self._reject(order, _BUSY if busy else "invalid", detail, way)
             return
-        reason = self._core_at(order.instrument, order).place(
+        reason = self._core_at(order.instrument, sent_ns).place(
             number, order, arrival_ns=arrival_ns, response_ns=response_ns
         )
         if reason is not None:
@@ -281,7 +282,7 @@ class SimulatedVenue:
             )
             return
         symbol = self._placed[number].place.instrument
-        core = self._core_at(symbol, order)
+        core = self._core_at(symbol, self._sent_ns(order))
         for row in core.cancel(number, arrival_ns=way.arrival_ns, response_ns=way.response_ns):
             self._take(self._markets[symbol], row)
 
@@ -304,7 +305,7 @@ class SimulatedVenue:
                 way.arrival_ns,
             )
             return
-        core = self._core_at(self._placed[number].place.instrument, order)
+        core = self._core_at(self._placed[number].place.instrument, self._sent_ns(order))
         core.amend(number, order, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
@@ -460,10 +461,10 @@ class SimulatedVenue:
     def _sent_ns(self, wish: PlaceOrder | CancelOrder | AmendOrder) -> int:
         return max(wish.decided_at_ns, self._back_ns)
 
-    def _core_at(self, symbol: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Core:
+    def _core_at(self, symbol: str, sent_ns: int) -> Core:
         """Return a market's core at the moment at which a wish is sent."""
         market = self._markets[symbol]
-        for row in market.at(self._sent_ns(wish)):
+        for row in market.at(sent_ns):
             self._take(market, row)
         return market.core
 
