@@ -13,14 +13,10 @@ import numpy as np
 
 from tieout.errors import DataError, SettingsError
 from tieout.market import _layout as at
-from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
+from tieout.market import _crossing_compiled as crossing
+from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
-from tieout.market._trades_compiled import (
-    answer_commands,
-    commit_trades,
-    leave_trades,
-    scan_trades,
-)
+from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import CoreReport
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
@@ -129,8 +125,10 @@ class MatchingCore:
         self._chunk: MarketColumns | None = None
         self._rows = 0
         self._last_arrival_ns = -at.NEVER
-        self._scan_columns: tuple[Array, ...] = ()
-        self._commit_columns: tuple[Array, ...] = (np.zeros(0, np.int64),) * 4
+        self._columns: tuple[Array, ...] = (np.zeros(0, np.int64),) * 4
+        self._places = np.zeros(2 * crossing.PLACES, np.int64)
+        # What the places are of; any other array is put in its place before the next crossing.
+        self._placed: tuple[object, ...] = (None,) * 4
         self._past: list[MarketColumns] = []
         # False until it is known: what bars did to an order nobody knows before they arrive.
         self._is_trades = False
@@ -283,16 +281,10 @@ class MatchingCore:
         if until_ns < self._watch_ns or self._chunk is None:
             return None
         if not self._touches:
-            scan: Callable[..., int] = scan_trades if self._is_trades else scan_bars
-            found = scan(
-                self._state,
-                self._orders,
-                self._commands,
-                *self._scan_columns,
-                until_ns,
-                _AHEAD_ROWS,
+            look: Callable[..., int] = (
+                crossing.look_at_trades if self._is_trades else crossing.look_at_bars
             )
-            self._touches = found == 1
+            self._touches = look(self._arrays_in_place(), until_ns, _AHEAD_ROWS) == 1
             row = min(self._view[at.SCANNED], self._rows - 1)
             self._watch_ns = int(self._chunk.arrival_time_ns[row])
             if not self._view[at.COMMAND_COUNT]:
@@ -321,7 +313,9 @@ class MatchingCore:
         """
         if self._chunk is None:
             return []
-        return self._run(commit_trades if self._is_trades else commit_bars, until_ns)
+        return self._run(
+            crossing.act_on_trades if self._is_trades else crossing.act_on_bars, until_ns
+        )
 
     def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Answer the commands, and report the expiries, that are due by then without a later row.
@@ -334,7 +328,7 @@ class MatchingCore:
         due = self.next_answer_ns()
         if due is None or due > until_ns:
             return ()
-        return self._run(answer_commands, until_ns)
+        return self._run(crossing.answer_on_trades, until_ns)
 
     def next_answer_ns(self) -> int | None:
         """Return when the next command or expiry is answered without a row, or None."""
@@ -387,7 +381,7 @@ class MatchingCore:
 
     def arrays(self) -> CoreArrays:
         """Return the arrays as they are now, for compiled code that does what this class does."""
-        columns = self._commit_columns
+        columns = self._columns
         if len(columns) == _TRADE_COLUMNS:
             venue_time, arrival, price, quantity = columns
             columns = (arrival, venue_time, price, quantity, price, price, price, price)
@@ -436,22 +430,28 @@ class MatchingCore:
         """Let a compiled step act until it is through, and return what came about."""
         found: list[CoreReport] = []
         while True:
-            reason = step(
-                self._state,
-                self._orders,
-                self._commands,
-                self._out,
-                self._ring,
-                self._impact_y,
-                *self._commit_columns,
-                until_ns,
-            )
+            reason = step(self._arrays_in_place(), self._impact_y, until_ns)
             found += self._drain()
             if reason == at.COMMITTED:
                 break
             self._mend(reason)
         self._settled()
         return found
+
+    def _arrays_in_place(self) -> Array:
+        """Return where all arrays are now."""
+        orders, commands, out, columns = self._placed
+        if (
+            orders is not self._orders
+            or commands is not self._commands
+            or out is not self._out
+            or columns is not self._columns
+        ):
+            self._placed = (self._orders, self._commands, self._out, self._columns)
+            arrays = (self._state, *self._placed[:3], self._ring, *self._columns)
+            where = [(each.__array_interface__["data"][0], len(each)) for each in arrays]
+            self._places[: 2 * len(where)] = np.array(where, np.int64).ravel()
+        return self._places
 
     def _answer_at_close(self) -> Sequence[CoreReport]:
         """Answer a cancel that arrived by the close of a bar that is over."""
@@ -559,10 +559,10 @@ class MatchingCore:
         if self._chunk is None or not self._rows:
             return
         if self._is_trades:
-            venue_time, _, price, quantity = self._commit_columns
+            venue_time, _, price, quantity = self._columns
             leave_trades(self._state, self._ring, venue_time, price, quantity)
         else:
-            close_time, closing, volume = (self._commit_columns[each] for each in (1, 6, 7))
+            close_time, closing, volume = (self._columns[each] for each in (1, 6, 7))
             leave_bars(self._state, self._ring, close_time, closing, volume)
 
     def _give_trades(self, chunk: TradeColumns) -> None:
@@ -570,8 +570,7 @@ class MatchingCore:
         times = (_column(chunk.venue_time_ns), _column(chunk.arrival_time_ns))
         price, quantity = _column(chunk.price_ticks), _column(chunk.quantity_lots)
         _check(price, quantity, chunk.instrument)
-        self._scan_columns = (*times, price)
-        self._commit_columns = (*times, price, quantity)
+        self._columns = (*times, price, quantity)
 
     def _give_bars(self, chunk: BarColumns) -> None:
         self._is_trades, self._resolution = False, resolution_name(chunk.interval_ns)
@@ -579,8 +578,7 @@ class MatchingCore:
         high, low = _column(chunk.high_ticks), _column(chunk.low_ticks)
         volume = _column(chunk.volume_lots)
         _check(low, volume, chunk.instrument)
-        self._scan_columns = (close_time, arrival, high, low)
-        self._commit_columns = (
+        self._columns = (
             _column(chunk.open_time_ns),
             close_time,
             arrival,
