@@ -491,8 +491,7 @@ class Kernel:
                 self._apply(event)
 
     def _report(self, report: Report) -> None:
-        if report.arrival_time_ns > self._now_ns:
-            self._now_ns = report.arrival_time_ns
+        self._now_ns = max(self._now_ns, report.arrival_time_ns)
         self._journal.input(report)
         self._apply(report)
 

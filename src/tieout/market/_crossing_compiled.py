@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
-import numpy as np
 from numba import carray
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
@@ -23,6 +22,7 @@ from tieout.market._stepping import whole_at
 from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]

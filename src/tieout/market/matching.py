@@ -7,13 +7,13 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tieout.errors import DataError, SettingsError
-from tieout.market import _layout as at
 from tieout.market import _crossing_compiled as crossing
+from tieout.market import _layout as at
 from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
@@ -242,6 +242,11 @@ class MatchingCore:
     def wants_rows(self) -> bool:
         """Whether every row given so far is committed."""
         return self._view[at.CURSOR] >= self._rows
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any were given."""
+        return self._chunk is not None
 
     @property
     def last_arrival_ns(self) -> int | None:

@@ -54,6 +54,7 @@ _Waiting = tuple[int, int, int, int, int, "Report"]
 came about and as what of a market's, and as which report of all."""
 
 _FILL = ReportKind.FILL
+_NEVER = 1 << 62
 
 _ONCE_TRIGGERED = {
     int(OrderType.STOP_MARKET): int(OrderType.MARKET),
@@ -115,6 +116,12 @@ class _Market:
             return []
         self._behind_ns = now_ns
         return [] if self.core.passes(now_ns) else self.advance(now_ns)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way in a market that has rows."""
+        core = self.core
+        return type(core) is MatchingCore and core.calm_before_ns == _NEVER and core.has_rows
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -229,6 +236,10 @@ class SimulatedVenue:
             for symbol, instrument in instruments.items()
         }
         self._each = tuple(self._markets.values())
+        # Markets in which something may happen, in their order; the others are not looked at before
+        # one of them has used up its rows.
+        self._busy = list(self._each)
+        self._idle_until_ns = _NEVER
         self._placed: dict[int, _Placed] = {}
         self._next_number = 0
         self._numbers: dict[str, int] = {}
@@ -315,7 +326,7 @@ class SimulatedVenue:
             arrival_ns = self._waiting[0][0]
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
-        for market in self._each:
+        for market in self._busy:
             if limit_ns >= market.core.calm_before_ns:
                 touch = market.next_touch_ns(limit_ns)
                 if touch is not None:
@@ -334,10 +345,16 @@ class SimulatedVenue:
         return due
 
     def _known_by(self, until_ns: int) -> list[Report]:
-        for market in self._each:
+        if until_ns >= self._idle_until_ns:
+            self._all_busy()
+        idle = False
+        for market in self._busy:
             if not market.core.passes(until_ns):
                 for row in market.advance(until_ns):
                     self._take(market, row)
+                idle = idle or market.is_idle
+        if idle:
+            self._leave_idle()
         waiting = self._waiting
         due: list[Report] = []
         while waiting and waiting[0][0] <= until_ns:
@@ -374,6 +391,7 @@ class SimulatedVenue:
         market = self._each[0]
         core = market.core
         assert isinstance(core, MatchingCore), core
+        self._all_busy()
         for number, place, told in orders:
             self._placed[number] = _Placed(place, told)
             self._numbers[place.decision_id] = number
@@ -411,6 +429,7 @@ class SimulatedVenue:
             back_ns: When it was back.
         """
         self._back_ns = back_ns
+        self._all_busy()
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
         for each in orders:
@@ -466,7 +485,22 @@ class SimulatedVenue:
         market = self._markets[symbol]
         for row in market.at(sent_ns):
             self._take(market, row)
+        if market not in self._busy:
+            self._busy = [each for each in self._each if each is market or each in self._busy]
         return market.core
+
+    def _all_busy(self) -> None:
+        self._busy = list(self._each)
+        self._idle_until_ns = _NEVER
+
+    def _leave_idle(self) -> None:
+        """Look no more at markets without anything under way, until their rows are used up."""
+        for market in self._busy:
+            if market.is_idle:
+                given_until_ns = market.core.last_arrival_ns
+                assert given_until_ns is not None, market.instrument
+                self._idle_until_ns = min(self._idle_until_ns, given_until_ns)
+        self._busy = [each for each in self._busy if not each.is_idle]
 
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
