@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from tieout.model.columns import MarketColumns, RecordedColumns
+    from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
     from tieout.strategy import BarStream
 
 __all__ = ["Cursor", "OneStream", "are_closed_bars_of", "origin_begins", "origin_in", "origin_of"]
@@ -70,7 +72,8 @@ class Cursor(OneStream):
 
     Attributes:
         arrivals: Arrival of each row.
-        true_at: When each row was true: the trade's time, or the bar's close.
+        true_at: When each row was true: the trade's time, or the bar's close. The same list as
+            `arrivals` where no row was delayed.
         prices: Price of each row in ticks: the trade's, or the bar's close.
         events: The objects, made one by one as they are taken.
     """
@@ -101,7 +104,7 @@ class Cursor(OneStream):
         self._warming: list[bool] | None = None
         self.events: Iterator[Trade | Bar]
         if type(columns) is TradeColumns:
-            self.true_at: list[int] = columns.venue_time_ns.tolist()
+            self.true_at = self._times(columns.venue_time_ns)
             self.prices: list[int] = columns.price_ticks.tolist()
             self._ids = columns.trade_id.tolist()
             self._first = iter(self.true_at)
@@ -118,7 +121,7 @@ class Cursor(OneStream):
             )
         else:
             bars: BarColumns = columns  # type: ignore[assignment]
-            self.true_at = bars.close_time_ns.tolist()
+            self.true_at = self._times(bars.close_time_ns)
             self.prices = bars.close_ticks.tolist()
             self._first = iter(bars.open_time_ns.tolist())
             if bars.revision.any():
@@ -144,6 +147,13 @@ class Cursor(OneStream):
             )
         self._left: Callable[[], int] = self._first.__length_hint__
 
+    def _times(self, true_at: Int64Column) -> list[int]:
+        """Return a column of times; without a delay the numbers need not be made twice."""
+        if np.array_equal(true_at, self.columns.arrival_time_ns):
+            return self.arrivals
+        times: list[int] = true_at.tolist()
+        return times
+
     @property
     def row(self) -> int:
         """Index of the row last taken."""
@@ -156,6 +166,8 @@ class Cursor(OneStream):
 
     def age(self) -> tuple[int, bool]:
         """Arrival of the row last taken minus the time it was true; whether it only warms up."""
+        if self.true_at is self.arrivals and self._warming is None:
+            return 0, False
         row = self.row
         warming = self._warming is not None and self._warming[row]
         return self.arrivals[row] - self.true_at[row], warming

@@ -126,7 +126,7 @@ class MergedCursor(Cursor):
     # -- inside -------------------------------------------------------------------------------
 
     def _begin_trades(self, trades: TradeColumns, ticks: list[float]) -> None:
-        self.true_at = trades.venue_time_ns.tolist()
+        self.true_at = self._times(trades.venue_time_ns)
         self.prices = trades.price_ticks.tolist()
         self._ids = trades.trade_id.tolist()
         self._first = iter(self.true_at)
@@ -143,7 +143,7 @@ class MergedCursor(Cursor):
         )
 
     def _begin_bars(self, bars: BarColumns, ticks: list[float]) -> None:
-        self.true_at = bars.close_time_ns.tolist()
+        self.true_at = self._times(bars.close_time_ns)
         self.prices = bars.close_ticks.tolist()
         self._first = iter(bars.open_time_ns.tolist())
         if bars.revision.any():

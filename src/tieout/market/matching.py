@@ -433,13 +433,12 @@ class MatchingCore:
 
     def _run(self, step: Callable[..., int], until_ns: int) -> list[CoreReport]:
         """Let a compiled step act until it is through, and return what came about."""
-        found: list[CoreReport] = []
-        while True:
+        reason = step(self._arrays_in_place(), self._impact_y, until_ns)
+        found = self._drain()
+        while reason != at.COMMITTED:
+            self._mend(reason)
             reason = step(self._arrays_in_place(), self._impact_y, until_ns)
             found += self._drain()
-            if reason == at.COMMITTED:
-                break
-            self._mend(reason)
         self._settled()
         return found
 
@@ -594,19 +593,21 @@ class MatchingCore:
             volume,
         )
 
-    def _drain(self) -> Sequence[CoreReport]:
+    def _drain(self) -> list[CoreReport]:
         view = self._view
         if view[at.MODEL_BROKE]:
             refuse_what_models_did(self._models)
         count = view[at.OUT_COUNT]
         if not count:
-            return ()
+            return []
         view[at.OUT_COUNT] = 0
         width = at.OUT_WIDTH
         cells = self._out_cells[: count * width].tolist()
         rows = [cells[base : base + width] for base in range(0, len(cells), width)]
-        assumed = () if self._is_trades else self._assumed(rows)
         resolution = self._resolution
+        assumed = () if self._is_trades else self._assumed(rows)
+        if not assumed:
+            return [CoreReport(*row, resolution) for row in rows]
         return [
             CoreReport(*row, ASSUMED if place in assumed else resolution)
             for place, row in enumerate(rows)
