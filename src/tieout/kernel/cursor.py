@@ -107,7 +107,7 @@ class Cursor(OneStream):
             self.true_at = self._times(columns.venue_time_ns)
             self.prices: list[int] = columns.price_ticks.tolist()
             self._ids = columns.trade_id.tolist()
-            self._first = iter(self.true_at)
+            self._begin(self.true_at)
             self.events = map(
                 Trade,
                 repeat(columns.instrument),
@@ -123,7 +123,7 @@ class Cursor(OneStream):
             bars: BarColumns = columns  # type: ignore[assignment]
             self.true_at = self._times(bars.close_time_ns)
             self.prices = bars.close_ticks.tolist()
-            self._first = iter(bars.open_time_ns.tolist())
+            self._begin(bars.open_time_ns.tolist())
             if bars.revision.any():
                 self._revisions = bars.revision.tolist()
             if bars.warm_up.any():
@@ -145,7 +145,12 @@ class Cursor(OneStream):
                 self._warming or repeat(False),  # noqa: FBT003
                 *_made(bars),
             )
-        self._left: Callable[[], int] = self._first.__length_hint__
+
+    def _begin(self, first: list[int]) -> None:
+        """Take a column as the first one that objects are made of."""
+        rows: Any = iter(first)
+        self._first: Iterator[int] = rows
+        self._left: Callable[[], int] = rows.__length_hint__
 
     def _times(self, true_at: Int64Column) -> list[int]:
         """Return a column of times; without a delay the numbers need not be made twice."""

@@ -50,7 +50,6 @@ class MergedCursor(Cursor):
             self._begin_trades(self.columns, sizes)
         else:
             self._begin_bars(self.columns, sizes)  # type: ignore[arg-type]
-        self._left = self._first.__length_hint__
 
     @property
     def instrument(self) -> str:
@@ -129,7 +128,7 @@ class MergedCursor(Cursor):
         self.true_at = self._times(trades.venue_time_ns)
         self.prices = trades.price_ticks.tolist()
         self._ids = trades.trade_id.tolist()
-        self._first = iter(self.true_at)
+        self._begin(self.true_at)
         self.events = map(
             Trade,
             self._instruments,
@@ -145,7 +144,7 @@ class MergedCursor(Cursor):
     def _begin_bars(self, bars: BarColumns, ticks: list[float]) -> None:
         self.true_at = self._times(bars.close_time_ns)
         self.prices = bars.close_ticks.tolist()
-        self._first = iter(bars.open_time_ns.tolist())
+        self._begin(bars.open_time_ns.tolist())
         if bars.revision.any():
             self._revisions = bars.revision.tolist()
         if bars.warm_up.any():

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
-from numba import carray
+from numba import carray  # type: ignore[attr-defined]
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
 from tieout.market._compile import compiled, compiled_inner

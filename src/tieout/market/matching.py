@@ -18,7 +18,7 @@ from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
-from tieout.market.reports import CoreReport
+from tieout.market.reports import core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
@@ -607,9 +608,9 @@ class MatchingCore:
         resolution = self._resolution
         assumed = () if self._is_trades else self._assumed(rows)
         if not assumed:
-            return [CoreReport(*row, resolution) for row in rows]
+            return [core_report(row, resolution) for row in rows]
         return [
-            CoreReport(*row, ASSUMED if place in assumed else resolution)
+            core_report(row, ASSUMED if place in assumed else resolution)
             for place, row in enumerate(rows)
         ]
 

@@ -26,7 +26,7 @@ from tieout.market.matching import MatchingCore
 from tieout.model.columns import BarColumns, TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -298,7 +298,7 @@ class OpenedCore(MatchingCore):
         count = self._view[at.ORDER_COUNT]
         return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)
 
-    def _assumed(self, reports: Sequence[Sequence[int]]) -> set[int]:
+    def _assumed(self, reports: Sequence[Sequence[int]]) -> Collection[int]:
         if self.is_assuming:
             return set(range(len(reports)))
         return super()._assumed(reports)

@@ -615,7 +615,8 @@ class SimulatedVenue:
 
     def _fill(self, instrument: Instrument, placed: _Placed, row: CoreReport) -> Fill:
         placed.fills += 1
-        self._resolved[row.resolved_by] = self._resolved.get(row.resolved_by, 0) + 1
+        resolved = self._resolved
+        resolved[row.resolved_by] = resolved.get(row.resolved_by, 0) + 1
         order = placed.place
         return Fill(
             decision_id=order.decision_id,
