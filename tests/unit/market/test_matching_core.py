@@ -85,6 +85,26 @@ def test_many_orders_and_reports_grow_the_arrays() -> None:
     assert core.position_lots == 50
 
 
+def test_arrays_that_grew_are_the_ones_that_compiled_code_gets() -> None:
+    core = a_core()
+    core.give(trades([400] * 3))
+    place(core)
+    core.commit(T0 + SECOND)
+    for number in range(1, 100):
+        place(core, number=number, at_ns=T0 + SECOND)
+    for number in range(50, 100):
+        core.cancel(number, arrival_ns=T0 + SECOND, response_ns=0)
+
+    first = core.commit(T0 + MINUTE)
+    core.give(trades([390] * 3, start_ns=T0 + MINUTE))
+    place(core, number=100, at_ns=T0 + MINUTE)
+    second = core.commit(T0 + 2 * MINUTE)
+
+    assert [each.kind for each in first].count(ReportKind.FILL) == 49
+    assert [each.price_ticks for each in second] == [390]
+    assert core.position_lots == 51
+
+
 def a_core_with_a_limit_that_the_sixth_print_touches() -> MatchingCore:
     core = a_core()
     core.give(trades([400] * 5 + [390] + [400] * 5))
