@@ -85,24 +85,21 @@ def test_many_orders_and_reports_grow_the_arrays() -> None:
     assert core.position_lots == 50
 
 
-def test_arrays_that_grew_are_the_ones_that_compiled_code_gets() -> None:
+def test_orders_that_grew_are_the_ones_that_compiled_code_gets() -> None:
     core = a_core()
     core.give(trades([400] * 3))
-    place(core)
+    for number in range(100):
+        place(core, number=number)
     core.commit(T0 + SECOND)
-    for number in range(1, 100):
-        place(core, number=number, at_ns=T0 + SECOND)
-    for number in range(50, 100):
-        core.cancel(number, arrival_ns=T0 + SECOND, response_ns=0)
+    # There is room for the reports of as many by now, but not for the orders.
+    for number in range(100, 250):
+        place(core, number=number, at_ns=T0 + SECOND, lots=2)
 
-    first = core.commit(T0 + MINUTE)
-    core.give(trades([390] * 3, start_ns=T0 + MINUTE))
-    place(core, number=100, at_ns=T0 + MINUTE)
-    second = core.commit(T0 + 2 * MINUTE)
+    found = core.commit(T0 + MINUTE)
 
-    assert [each.kind for each in first].count(ReportKind.FILL) == 49
-    assert [each.price_ticks for each in second] == [390]
-    assert core.position_lots == 51
+    assert [each.order for each in found] == list(range(100, 250))
+    assert {each.lots for each in found} == {2}
+    assert core.position_lots == 400
 
 
 def a_core_with_a_limit_that_the_sixth_print_touches() -> MatchingCore:
