@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
 
+_MARKET = int(OrderType.MARKET)
 _GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 
 HISTORY_ROWS_MAX = 10_000
@@ -138,6 +139,19 @@ class Subscriptions:
             return self.made.get((bars.instrument, bars.rule))
         return self.bars.get((bars.instrument, bars.interval_ns))
 
+    def sees_prices(self, instrument: str) -> bool:
+        """Whether these streams tell at what price an instrument trades."""
+        return (
+            instrument in self.trades
+            or instrument in self.books
+            or any(symbol == instrument for symbol, _ in (*self.bars, *self.made))
+        )
+
+    def finest_interval_ns(self, instrument: str) -> int:
+        """Return the shortest bars of an instrument that are seen; 0 where prints are."""
+        lengths = [length for symbol, length in self.bars if symbol == instrument]
+        return 0 if instrument in self.trades or not lengths else min(lengths)
+
     def feeding(self) -> set[tuple[str, int]]:
         """Return the streams that bars are made of: instrument and interval, 0 for trades."""
         return {
@@ -162,7 +176,7 @@ class KernelContext:
     @property
     def now_ns(self) -> int:
         """Our time: arrival of the event, or due time of the timer, being handled."""
-        return self._kernel.now_ns
+        return self._kernel.moment.now_ns
 
     def timer_every(self, name: str, interval_ns: int, *, offset_ns: int = 0) -> None:
         """Fire at each whole multiple of the interval since 1970 (UTC), plus the offset."""
@@ -431,14 +445,14 @@ class KernelContext:
         lots, limit_ticks, stop_ticks = (
             (None, None, None) if order is None else self._changed(order, units, limit, stop)
         )
-        origin = kernel.origin()
+        origin = kernel.moment.origin()
         wish = AmendOrder(
             decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
             order_decision_id=order_id,
             lots=lots,
             limit_ticks=limit_ticks,
             stop_ticks=stop_ticks,
-            decided_at_ns=kernel.now_ns,
+            decided_at_ns=kernel.moment.now_ns,
             origin=origin,
         )
         self.wishes.append(wish)
@@ -450,13 +464,13 @@ class KernelContext:
         kernel = self._kernel
         if not kernel.desk.is_open(order_id):
             return
-        origin = kernel.origin()
+        origin = kernel.moment.origin()
         place = len(self.wishes)
         self.wishes.append(
             CancelOrder(
                 decision_id=decision_id(kernel.strategy_name, origin, place),
                 order_decision_id=order_id,
-                decided_at_ns=kernel.now_ns,
+                decided_at_ns=kernel.moment.now_ns,
                 origin=origin,
             )
         )
@@ -466,7 +480,7 @@ class KernelContext:
     def random(self, purpose: str) -> np.random.Generator:
         """Return a generator keyed by seed, this callback's origin and the purpose."""
         kernel = self._kernel
-        key = f"{kernel.seed}\x1f{kernel.origin()}\x1f{purpose}".encode()
+        key = f"{kernel.seed}\x1f{kernel.moment.origin()}\x1f{purpose}".encode()
         return np.random.Generator(
             np.random.PCG64(int.from_bytes(blake2b(key, digest_size=16).digest()))
         )
@@ -498,7 +512,7 @@ class KernelContext:
         lots = lots_of(rules, units)
         self._not_declaring("an order")
         kernel = self._kernel
-        origin, now_ns, price_ticks = kernel.moment(instrument)
+        origin, now_ns, price_ticks = kernel.moment.decided_on(instrument)
         exact = exact_terms(rules, side, lots, terms, now_ns=now_ns, venue=kernel.venue_profile)
         return PlaceOrder(
             decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
@@ -513,16 +527,17 @@ class KernelContext:
 
     def _wish(self, instrument: str, side: Side, lots: int) -> str:
         """Wish a market order: what `target` comes down to, a million times."""
-        self._not_declaring("an order")
-        kernel = self._kernel
-        origin, now_ns, price_ticks = kernel.moment(instrument)
-        identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
-        self.wishes.append(
+        if self.declaring:
+            self._not_declaring("an order")
+        kernel, wishes = self._kernel, self.wishes
+        origin, now_ns, price_ticks = kernel.moment.decided_on(instrument)
+        identity = decision_id(kernel.strategy_name, origin, len(wishes))
+        wishes.append(
             PlaceOrder(
                 decision_id=identity,
                 instrument=instrument,
                 side=int(side),
-                order_type=int(OrderType.MARKET),
+                order_type=_MARKET,
                 lots=lots,
                 limit_ticks=None,
                 stop_ticks=None,
@@ -553,7 +568,7 @@ class KernelContext:
         orders = [each for each in order_ids if each not in wished and known(each) is None]
         if orders:
             raise OrderRefused(f"order {orders[0]} is not known here; give ids of orders placed")
-        made = self._linked(link, order_ids, self._kernel.origin())
+        made = self._linked(link, order_ids, self._kernel.moment.origin())
         self.wishes.append(made)
         return made.decision_id
 
@@ -566,7 +581,7 @@ class KernelContext:
             link=int(link),
             orders=order_ids,
             whole=whole,
-            decided_at_ns=kernel.now_ns,
+            decided_at_ns=kernel.moment.now_ns,
             origin=origin,
         )
 
