@@ -57,6 +57,7 @@ class StampReader:
 
     Attributes:
         rule: How the stamps were read, in words, once the first chunk was.
+        is_zone_assumed: Whether stamps without a zone were met.
 
     Raises:
         InputError: Form or zone are not known.
@@ -64,6 +65,7 @@ class StampReader:
 
     def __init__(self, file: str, *, form: str = "auto", zone: str = "UTC") -> None:
         self.rule = ""
+        self.is_zone_assumed = False
         self._file = file
         self._zone = zone
         self._form = form
@@ -153,6 +155,7 @@ class StampReader:
             self.rule = self.rule or "stamps carry their zone"
         else:
             self.rule = self.rule or f"stamps taken as {self._zone}"
+            self.is_zone_assumed = True
             if self._zone != "UTC":
                 first, second = (
                     pc.assume_timezone(stamps, self._zone, ambiguous=which, nonexistent=which)
