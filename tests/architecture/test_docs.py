@@ -17,7 +17,7 @@ from tests.architecture.tree import DOCS, REPOSITORY, blocks, pages
 from tieout.cli import app
 
 COMMANDS = {
-    "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
+    "demo", "new", "import", "data", "backtest", "practice", "paper", "shadow", "live",
     "replay", "twin", "reconcile", "report", "show",
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zipfile
 import zlib
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,12 +124,14 @@ def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
         with pq.ParquetFile(path) as file:
             total = file.metadata.num_rows
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                # A batch says nothing of what a damaged one holds until it is looked at.
+                batch.validate(full=True)
                 rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
                 yield Part(pa.Table.from_batches([batch]), rows)
                 done += batch.num_rows
                 if progress:
                     progress(done, total)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"is no whole Parquet file ({_first_line(error)})",
             file=str(path),
@@ -150,7 +153,7 @@ def _feather_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
                 yield Part(pa.Table.from_batches([batch]), rows)
                 if progress:
                     progress(place + 1, file.num_record_batches)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"is no whole Feather file ({_first_line(error)})",
             file=str(path),
@@ -262,9 +265,13 @@ def _checked_header(path: Path, shape: CsvShape) -> bytes:
     """Return the header, or the first line; refuse a line beyond all reason wherever it is."""
     row, since_newline = 0, 0
     header: bytes | None = None
+    decoder = getincrementaldecoder("utf-8")()
     try:
         with path.open("rb") as raw, opened(path, shape.member, raw) as text:
             while block := text.read(LINE_BYTES_MAX):
+                # Arrow tells of irregular rows as text, and cannot where it is none.
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
                 first = block.find(b"\n")
                 if since_newline + (len(block) if first < 0 else first) > LINE_BYTES_MAX:
                     raise DataError(
@@ -279,6 +286,14 @@ def _checked_header(path: Path, shape: CsvShape) -> bytes:
                 last = block.rfind(b"\n")
                 row += block.count(b"\n")
                 since_newline = since_newline + len(block) if last < 0 else len(block) - last - 1
+            decoder.decode(b"", True)  # noqa: FBT003 - it has no name
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "is not UTF-8",
+            file=str(path),
+            row=_first_row_not_utf8(path, shape),
+            remedy="Save the file as UTF-8.",
+        ) from error
     except _READ_FAILURES as error:
         raise DataError(
             f"cannot be read ({_first_line(error)})",

@@ -115,7 +115,7 @@ class RowReader:
         """
         layout = self._begun
         defects = Defects(layout.file, part.rows, set_aside=self._set_aside)
-        table = _Fields(part.table, layout.columns)
+        table = _Fields(part.table, layout.columns, layout.file)
         match self._kind:
             case "trades":
                 chunk = self._trades(table, part.rows, defects)
@@ -356,7 +356,15 @@ class RowReader:
 class _Fields:
     """A table's columns by field."""
 
-    def __init__(self, table: Any, columns: Mapping[str, str]) -> None:  # noqa: ANN401
+    def __init__(self, table: Any, columns: Mapping[str, str], file: str) -> None:  # noqa: ANN401
+        missing = [name for name in columns.values() if name not in table.column_names]
+        if missing:
+            raise DataError(
+                f"there is no column {missing[0]}",
+                file=file,
+                value=", ".join(table.column_names)[:200],
+                remedy="Is this its format? Name another with --format, or map it with --column.",
+            )
         self._rows = int(table.num_rows)
         self._columns = {
             field: table.column(name).combine_chunks() for field, name in columns.items()
@@ -389,7 +397,12 @@ class _Fields:
         """Return a value as it stands in the file."""
         if field == "time" and "date" in self._columns:
             return f"{self.shown('date', row)} {self.column('time')[row]}"
-        return str(self.column(field)[row])
+        value = self.column(field)[row]
+        try:
+            return str(value)
+        except (OverflowError, ValueError):
+            # A stamp beyond what a calendar knows.
+            return str(getattr(value, "value", "no value"))
 
 
 def _among(text: Any, words: tuple[str, ...]) -> NDArray[np.bool_]:  # noqa: ANN401

@@ -249,6 +249,8 @@ def _oldest_first(source: Iterator[Part], layout: Layout) -> tuple[Iterator[Part
 
 
 def _time_column(part: Part, columns: Mapping[str, str]) -> Any:  # noqa: ANN401 - pyarrow has no types
+    if columns["time"] not in part.table.column_names:
+        return pa.nulls(len(part.rows), pa.string())  # The reader of rows will name it.
     column = part.table.column(columns["time"]).combine_chunks()
     if "date" in columns:
         day = part.table.column(columns["date"]).combine_chunks().cast(pa.string())

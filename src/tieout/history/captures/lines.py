@@ -180,7 +180,7 @@ def _line(raw: bytes, file: str, row: int) -> Line:
         body = _unzipped(body)
     try:
         message = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(
             f"a message is not JSON ({error})",
             file=file,

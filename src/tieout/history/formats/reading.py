@@ -7,6 +7,7 @@ Ask + Look ──▶ Format.read ──▶ TableReading | RecordedReading   rows
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -242,16 +243,15 @@ def look_at(path: Path) -> Look:
         if start.startswith((b"PAR1", b"ARROW1")):
             return Look(path, start, schema=_schema(path, start))
         return Look(path, _head(path, None))
-    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except DataError:
+        raise
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"cannot be read ({(str(error).splitlines() or [type(error).__name__])[0][:200]})",
             file=str(path),
             remedy="It may be cut off; fetch it again.",
         ) from error
-    except Exception as error:
-        # zlib's own error has no root but this one.
-        if type(error).__module__ != "zlib":
-            raise
+    except (zlib.error, pa.ArrowException) as error:
         raise DataError(
             f"is damaged ({error})", file=str(path), remedy="Fetch it again."
         ) from error

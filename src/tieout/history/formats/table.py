@@ -189,7 +189,7 @@ def _json_parts(path: Path, ask: Ask) -> Iterator[Part]:
                 continue
             try:
                 row = decoder.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 wrong = SetAside(
                     number, "the line is no JSON object", line[:60].decode(errors="replace")
                 )

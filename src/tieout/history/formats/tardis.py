@@ -153,7 +153,8 @@ def _table(look: Look, product: str, source: Iterator[Part]) -> TableReading:
         source = (_without_empty(each) for each in source)
     else:
         columns = {"time": "timestamp", "price": "price", "quantity": "amount", "side": "side"}
-        if look.lines[1:] and look.lines[1].split(",")[4].isdecimal():
+        first = look.lines[1].split(",") if look.lines[1:] else []
+        if len(first) > 4 and first[4].isdecimal():
             columns["id"] = "id"
     return TableReading(
         kind=product,
