@@ -1,7 +1,7 @@
 """Whatever bytes a file has, an import accepts it or names what is wrong; it never breaks.
 
-Files of every format are changed byte by byte, cut, doubled and mixed. What is accepted must verify,
-and must satisfy the rules of its kind.
+Files of every format are changed byte by byte, cut, doubled and mixed. What is accepted must
+verify, and must satisfy the rules of its kind.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ def changed(content: bytes, what: list[tuple[str, float, object]]) -> bytes:
     return bytes(data)
 
 
+def named(error: InputError) -> None:
+    """Check that an error says something."""
+    assert str(error).strip(), error
+
+
 def accepted_or_named(sample: Sample, content: bytes, *, form: str, set_aside: bool) -> None:
     """Import a file; what is wrong with it is named, what is taken is sound."""
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +75,7 @@ def accepted_or_named(sample: Sample, content: bytes, *, form: str, set_aside: b
         try:
             made = imported(Path(folder), sample, content, form=form, set_aside=set_aside)
         except InputError as error:
-            assert str(error).strip(), error
+            named(error)
             assert store.names() == []
             return
         store.verify("made")
@@ -142,4 +147,4 @@ def test_changed_real_files_are_accepted_or_refused_by_name(test_data: Path) -> 
                         Store(Path(folder) / "store"), file, job.ask(), name="made", form=job.form
                     )
                 except InputError as error:
-                    assert str(error).strip(), error
+                    named(error)

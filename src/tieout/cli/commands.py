@@ -21,8 +21,8 @@ from tieout.cli.terminal import (
     pair_of,
     print_json,
     progress_of,
-    project_settings,
     say,
+    settings_of,
 )
 from tieout.errors import InputError
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
+    "amount",
     "backtest",
     "live",
+    "load",
     "new",
     "paper",
     "practice",
@@ -61,8 +63,10 @@ Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or it
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
-    from tieout.cli.data import data, import_  # noqa: PLC0415 - they use this module's parts
-    from tieout.cli.demo import demo  # noqa: PLC0415 - the same
+    from tieout.cli.compare import compare_commands  # noqa: PLC0415 - as the demo
+    from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
+    from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
+    from tieout.cli.importing import import_  # noqa: PLC0415 - as the demo
 
     @app.command(name="new")
     def new_command(
@@ -76,7 +80,6 @@ def register(app: typer.Typer) -> None:
     for command in (
         demo,
         import_,
-        data,
         backtest,
         practice,
         paper,
@@ -89,6 +92,8 @@ def register(app: typer.Typer) -> None:
         show,
     ):
         app.command(name=command.__name__.rstrip("_"))(command)
+    app.add_typer(data_commands)
+    app.add_typer(compare_commands)
 
 
 def new(folder: Path, *, quiet: bool) -> list[str]:
@@ -128,14 +133,14 @@ def backtest(
     """Run a strategy over history on the simulated venue."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     with progress_of("backtest", quiet=as_json) as progress:
         result = wiring.backtest(
-            _load(strategy, parameter, project),
+            load(strategy, parameter, project),
             store=project / settings.data,
             data=data,
             profile=profile or settings.profile,
-            cash=_amount(cash, settings.cash),
+            cash=amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
             slice_ns=settings.slice_ms * 1_000_000,
@@ -164,7 +169,7 @@ def practice(
     """Serve a practice exchange on loopback, fed by history, with faults by script."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
 
     def ready(url: str) -> None:
         if as_json:
@@ -183,7 +188,7 @@ def practice(
         faults=faults,
         start_ns=_time(start),
         end_ns=_time(end),
-        cash=_amount(cash, settings.cash),
+        cash=amount(cash, settings.cash),
         port=port,
         log=log,
     )
@@ -203,7 +208,7 @@ def live(
     """Trade at a venue; every order is in the journal before it leaves."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     access = _access(venue, settings)
     with progress_of("live", quiet=as_json) as progress:
@@ -213,7 +218,7 @@ def live(
         else:
             strategy = _asked_for("live", strategy, data)
             result = wiring.live(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=access,
                 store=project / settings.data,
                 data=data,
@@ -242,7 +247,7 @@ def paper(
     """Trade live data on the simulated venue, with cash of our own; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
     with progress_of("paper", quiet=as_json) as progress:
@@ -252,12 +257,12 @@ def paper(
         else:
             strategy = _asked_for("paper", strategy, data)
             result = wiring.paper(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=public,
                 store=store,
                 data=data,
                 profile=profile or settings.profile,
-                cash=_amount(cash, settings.cash),
+                cash=amount(cash, settings.cash),
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
@@ -281,7 +286,7 @@ def shadow(
     """Run beside a real account, from its balance and positions; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     access = _access(venue, settings)
     with progress_of("shadow", quiet=as_json) as progress:
@@ -291,7 +296,7 @@ def shadow(
         else:
             strategy = _asked_for("shadow", strategy, data)
             result = wiring.shadow(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=access,
                 store=store,
                 data=data,
@@ -317,7 +322,7 @@ def replay(
     """Run the recorded inputs again and compare the decisions byte by byte."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with progress_of("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
@@ -335,7 +340,7 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     """Backtest the manifest of a run over the same period, from its first start."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
@@ -349,7 +354,7 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     from tieout import wiring  # noqa: PLC0415 - heavy
     from tieout.cli.show import show_reconciliation  # noqa: PLC0415 - beside the demo
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with progress_of("reconcile", quiet=as_json) as progress:
         facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
@@ -372,7 +377,7 @@ def report(
     """Write one HTML file about a run that opens offline: curves, waterfall, orders."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
     with progress_of("report", quiet=as_json) as progress:
@@ -384,14 +389,21 @@ def report(
 
 
 def show(
-    run: Annotated[str | None, typer.Argument(help="A run; nothing lists runs and data.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run, or `fees`; nothing lists runs and data."),
+    ] = None,
+    venue: Annotated[str, typer.Argument(help="With `fees`: part of a schedule's name.")] = "",
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """List runs and data sets, or show one run: its manifest, orders and fills."""
+    """List runs and data sets, show one run with its orders and fills, or what venues charge."""
+    if run == "fees":
+        _show_fees(venue, as_json=as_json)
+        return
     from tieout import history, wiring  # noqa: PLC0415 - heavy
 
-    settings = project_settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     if run is not None:
         facts = wiring.run_facts(runs.find(run))
@@ -414,6 +426,18 @@ def show(
         say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
     if not listing["runs"] and not listing["data"]:
         say("nothing here yet; start with: tieout import es-trades")
+
+
+def _show_fees(venue: str, *, as_json: bool) -> None:
+    from tieout.adapters.clocks import WallClock  # noqa: PLC0415 - slow to import
+    from tieout.cli.fees import fee_facts, fee_lines  # noqa: PLC0415 - slow to import
+
+    facts = fee_facts(venue, now_ns=WallClock().now_ns())
+    if as_json:
+        print_json(facts)
+        return
+    for line in fee_lines(facts):
+        say(line)
 
 
 # -- shared by the commands ---------------------------------------------------------------------
@@ -441,7 +465,8 @@ def _runs(project: Path, settings: ProjectSettings) -> Runs:
     return Runs(project / settings.runs)
 
 
-def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: ANN401
+def load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: ANN401
+    """Load a strategy by path, also one in the project's folder, with its parameters set."""
     from tieout.strategy import load_strategy  # noqa: PLC0415 - heavy
 
     path, separator, name = strategy.partition(":")
@@ -478,7 +503,8 @@ def _secret(value: str) -> str:
     return found
 
 
-def _amount(text: str | None, default: Decimal) -> Decimal:
+def amount(text: str | None, default: Decimal) -> Decimal:
+    """Return an amount of cash, which must be positive."""
     value = default if text is None else decimal_of(text, "--cash")
     if value <= 0:
         raise InputError(f"cash {value} must be positive")

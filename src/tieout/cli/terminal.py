@@ -25,8 +25,8 @@ __all__ = [
     "pair_of",
     "print_json",
     "progress_of",
-    "project_settings",
     "say",
+    "settings_of",
     "utc",
 ]
 
@@ -36,8 +36,8 @@ Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
 HERE = Path()
 
 
-def project_settings(project: Path) -> ProjectSettings:
-    """Return the settings of a project folder.
+def settings_of(project: Path) -> ProjectSettings:
+    """Return the settings of a project, the defaults where it has none.
 
     Raises:
         SettingsError: They cannot be right.
