@@ -408,7 +408,7 @@ class Dataset:
                         use_threads=False,
                     ):
                         yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise DataError(
                 f"cannot be read ({str(error)[:200]})",
                 file=str(part),
