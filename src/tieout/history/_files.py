@@ -62,11 +62,13 @@ class CsvShape:
         names: Of the columns; None: its header has them.
         lines_before: Lines before the first row, the header among them.
         member: Name inside a zip; None: the file is none.
+        wanted: Columns that are read, which saves reading the others; None: all.
     """
 
     names: tuple[str, ...] | None = None
     lines_before: int = 1
     member: str | None = None
+    wanted: tuple[str, ...] | None = None
 
 
 _PLAIN: Final = CsvShape()
@@ -185,7 +187,9 @@ def _csv_parts(
                     delimiter=delimiter, invalid_row_handler=ragged.seen
                 ),
                 convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=False,
+                    include_columns=list(shape.wanted or names),
                 ),
             )
             for batch in reader:
@@ -197,7 +201,7 @@ def _csv_parts(
                 if progress:
                     progress(raw.tell(), size)
             if done and (rest := ragged.take_before(None)):
-                none = pa.table({name: pa.array([], pa.string()) for name in names})
+                none = pa.table({name: pa.array([], pa.string()) for name in shape.wanted or names})
                 yield Part(none, np.empty(0, np.int64), rest)
     except (pa.ArrowException, *_READ_FAILURES) as error:
         ragged.refuse_first()
@@ -263,7 +267,7 @@ class _Ragged:
 
 def _checked_header(path: Path, shape: CsvShape) -> bytes:
     """Return the header, or the first line; refuse a line beyond all reason wherever it is."""
-    row, since_newline = 0, 0
+    done, since_newline = 0, 0
     header: bytes | None = None
     decoder = getincrementaldecoder("utf-8")()
     try:
@@ -277,14 +281,14 @@ def _checked_header(path: Path, shape: CsvShape) -> bytes:
                     raise DataError(
                         "the line is too long",
                         file=str(path),
-                        row=row or None,
+                        row=_lines_before(path, shape, done) or None,
                         limit=f"{LINE_BYTES_MAX:,} bytes",
                         remedy="Is it a CSV file, with lines that end in a newline?",
                     )
                 if header is None:
                     header = block.split(b"\n", shape.lines_before)[max(0, shape.lines_before - 1)]
                 last = block.rfind(b"\n")
-                row += block.count(b"\n")
+                done += len(block)
                 since_newline = since_newline + len(block) if last < 0 else len(block) - last - 1
             decoder.decode(b"", True)  # noqa: FBT003 - it has no name
     except UnicodeDecodeError as error:
@@ -301,6 +305,12 @@ def _checked_header(path: Path, shape: CsvShape) -> bytes:
             remedy="It may be cut off; fetch it again.",
         ) from error
     return (header or b"").rstrip(b"\r")
+
+
+def _lines_before(path: Path, shape: CsvShape, size: int) -> int:
+    """Return how many lines end within so many bytes."""
+    with path.open("rb") as raw, opened(path, shape.member, raw) as text:
+        return text.read(size).count(b"\n")
 
 
 def _header_names(path: Path, header: bytes, delimiter: str) -> list[str]:

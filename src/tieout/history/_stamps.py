@@ -101,6 +101,8 @@ class StampReader:
             return None
         for kind in (_NAIVE, _UTC):
             try:
+                # A long column that is written otherwise takes long to find it out.
+                text.slice(0, 1).cast(kind)
                 stamps = text.cast(kind)
             except pa.ArrowInvalid:
                 continue
@@ -109,7 +111,7 @@ class StampReader:
 
     def _settle(self, text: Any) -> None:  # noqa: ANN401
         """Find out from the first stamp how the file writes them."""
-        first = next((each for each in text.to_pylist() if each), "")
+        first = next((str(each) for each in text if each.as_py()), "")
         number = re.fullmatch(r"(\d{9,19})(\.\d+)?", first)
         if number:
             value = int(number[1])

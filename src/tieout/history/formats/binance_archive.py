@@ -127,30 +127,37 @@ class Archive:
         if look.members and look.member is None:
             raise InputError(f"{file}: there are several files in it; unpack it and name one")
         has_header = self._is_header(look.columns)
+        kind = ask.kind or self.kinds[0]
+        columns = {
+            field: column
+            for field, column in {**self._columns, **ask.mapping}.items()
+            if not (kind == "mark" and field == "volume")
+        }
+        wanted = {*columns.values(), *ask.only}
+        if "close_time" in self._names:
+            wanted.add("close_time")
+        names = self._names[:count]
         source = parts(
             look.path,
             set_aside=ask.set_aside,
             progress=ask.progress,
             shape=CsvShape(
-                names=self._names[:count], lines_before=int(has_header), member=look.member
+                names=names,
+                lines_before=int(has_header),
+                member=look.member,
+                wanted=None if kind == "book" else tuple(each for each in names if each in wanted),
             ),
         )
         told = f"Binance archive, {self._word}, {'with' if has_header else 'without'} a header"
-        kind = ask.kind or self.kinds[0]
         if kind == "book":
             return _depth(look, ask, source, told)
         interval = self._interval(look, ask) if kind in ("bars", "mark") else 0
         if interval:
             source = _with_both_ends(source, interval, file)
-        columns = {
-            field: column
-            for field, column in self._columns.items()
-            if not (kind == "mark" and field == "volume")
-        }
         return TableReading(
             kind=kind,
             parts=only_rows(source, ask.only, file),
-            columns={**columns, **ask.mapping},
+            columns=columns,
             stamps=StampReader(file),
             arrivals=StampReader(file) if "arrival" in columns else None,
             interval_ns=interval,

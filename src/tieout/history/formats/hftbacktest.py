@@ -157,8 +157,8 @@ def _levels(events: NDArray[Any], number: NDArray[np.int64]) -> Iterator[Levels]
     local, venue = events["local_ts"], events["exch_ts"]
     change = (np.diff(local, prepend=0) != 0) | (np.diff(venue, prepend=0) != 0)
     kind = kinds[events["ev"] & _KIND_BITS]
-    # A snapshot and what follows it in the same instant are two events.
-    change |= np.diff(kind == BookKind.SNAPSHOT, prepend=False) & (kind != BookKind.CLEAR)
+    # A snapshot and the changes that follow it in the same instant are two events.
+    change[1:] |= (kind[1:] == BookKind.LEVEL) & (kind[:-1] == BookKind.SNAPSHOT)
     update = np.cumsum(change)
     clear = kind == BookKind.CLEAR
     for start in range(0, len(events), _ROWS):

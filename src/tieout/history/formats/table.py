@@ -50,7 +50,7 @@ class Table:
                 look.path,
                 set_aside=ask.set_aside,
                 progress=ask.progress,
-                shape=_shape(look),
+                shape=_shape(look, _wanted(look, ask, kind, names)),
             )
         return read_table(look, ask, kind, source, names=names)
 
@@ -136,13 +136,21 @@ def _names(look: Look) -> list[str]:
     return [each.strip().strip('"').strip() for each in look.lines[0].split(delimiter)]
 
 
-def _shape(look: Look) -> CsvShape:
+def _wanted(look: Look, ask: Ask, kind: str, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the columns that are needed, in their order; of a file that is no CSV all are read."""
+    if look.schema or kind not in FIELDS:
+        return None
+    needed = {*columns_of(look.path, kind, names, dict(ask.mapping)).values(), *ask.only}
+    return tuple(each for each in names if each in needed)
+
+
+def _shape(look: Look, wanted: tuple[str, ...] | None) -> CsvShape:
     if look.members and look.member is None:
         raise InputError(
             f"{look.path}: there are several files in it; unpack it and name one of "
             f"{', '.join(look.members[:8])}"
         )
-    return CsvShape(member=look.member)
+    return CsvShape(member=look.member, wanted=wanted)
 
 
 def _is_json(look: Look) -> bool:

@@ -352,7 +352,7 @@ _SPEC: list[tuple[str, Callable[[], bytes], str, str, int, dict[str, Any]]] = [
      lambda: zipped("eurusd.csv", lines("20240102 00:00,1,2,1,1.5,0,1.1,2.1,1.1,1.6,0",
                                         "20240103 00:00,1,2,1,1.5,0,1.1,2.1,1.1,1.6,0")),
      "lean", "quotes", 2, {"zone": "UTC"}),
-    ("events.npz", hftbacktest, "hftbacktest", "book", 6, {}),
+    ("events.npz", hftbacktest, "hftbacktest", "book", 5, {}),
     ("es.dbn", lambda: dbn(1), "dbn", "quotes", 3, {}),
     ("trades.dbn", lambda: dbn(4), "dbn", "trades", 3, {}),
     ("bars.dbn", lambda: dbn(6), "dbn", "bars", 3, {}),

@@ -215,7 +215,8 @@ def test_recorded_rows_and_trades_of_an_array_of_events(tmp_path: Path) -> None:
 
     assert book.meta.defects == {"rows for the exchange's order alone": 1}
     (rows,) = book.recorded()
-    assert rows.kind.tolist() == [3, 3, 4, 4, 2, 1]
+    assert rows.kind.tolist() == [3, 4, 4, 1, 2]
+    assert rows.last.tolist() == [False, False, True, True, True]
     assert stored(trades, "aggressor") == [-1]
     assert stored(trades, "quantity_lots") == [500]
 
