@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from tieout.errors import InputError, OrderRefused
 from tieout.kernel.desk import BracketWish
 from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
 from tieout.market import EACH_TRADE
+from tieout.market.indicators import Indicator, PairIndicator, indicator_named
 from tieout.model.bars import bar_rule
 from tieout.model.columns import interval_name, interval_ns
 from tieout.model.events import Bar
@@ -32,7 +33,6 @@ from tieout.model.orders import (
     WorkOrder,
 )
 from tieout.strategy.context import BracketOrders, OrderTerms
-from tieout.strategy.indicators import Indicator, make_indicator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from tieout.strategy import BarStream
     from tieout.strategy.context import Amount
 
-__all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
+__all__ = ["BarSubscription", "FollowsBars", "KernelContext", "Position", "Subscriptions"]
 
 _MARKET = int(OrderType.MARKET)
 _GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
@@ -62,6 +62,13 @@ class Position:
 
     lots: int
     units: Decimal
+
+
+class FollowsBars(Protocol):
+    """Something that takes each closed bar of a stream."""
+
+    def update(self, bar: Bar) -> None:
+        """Take the next closed bar."""
 
 
 @dataclass(slots=True)
@@ -82,7 +89,7 @@ class BarSubscription:
     warm_up: int = 0
     made: BarRule | None = None
     running_ns: int = 0
-    indicators: list[Indicator] = field(default_factory=list)
+    indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
 
@@ -254,15 +261,37 @@ class KernelContext:
             )
         return self._kernel.books.view(instrument)
 
-    def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
+    def indicator(
+        self,
+        name: str,
+        stream: BarStream,
+        *arguments: float | str | BarStream,
+        **options: float | str,
+    ) -> Indicator | PairIndicator:
         """Make an indicator that is brought up to date before each `on_bar`."""
         self._only_declaring("indicator")
         tick = self._instrument(stream.instrument).tick_float
-        made = make_indicator(name, *arguments, tick=tick)
+        streams = [each for each in arguments if isinstance(each, BarSubscription)]
+        given = tuple(each for each in arguments if isinstance(each, int | float | str))
+        wanted = indicator_named(name).streams
+        if len(streams) != wanted - 1 or arguments[: len(streams)] != tuple(streams):
+            raise InputError(
+                f"indicator {name} reads {wanted} of `context.bars`, and takes them first; "
+                f"it was given {1 + len(streams)}"
+            )
+        if wanted == 1:
+            made = Indicator(name, *given, tick=tick, **options)
+            self._following(stream).append(made)
+            return made
+        pair = PairIndicator(name, *given, tick=tick, **options)
+        self._following(stream).append(pair)
+        self._following(streams[0]).append(pair.other)
+        return pair
+
+    def _following(self, stream: BarStream) -> list[FollowsBars]:
         asked = self.subscriptions.of(stream)
         assert asked is not None, stream
-        asked.indicators.append(made)
-        return made
+        return asked.indicators
 
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
