@@ -36,6 +36,7 @@ __all__ = [
     "Sides",
     "Surcharge",
     "VolumeIn",
+    "base_of",
     "fee_of",
     "fee_schedule",
     "fee_schedule_names",

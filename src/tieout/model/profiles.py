@@ -115,6 +115,9 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         fee_volume: What the account trades outside of the run in the schedule's window, in what the
             schedule counts.
         fee_prices: Stated prices of currencies that fees are taken in, in the account's currency.
+        borrow_rate: What a short pays for what it borrows, share of its market value a year.
+        borrow_days: Days of that year: 365 or 360.
+        borrow_at_s: Time of day at which a day's share falls due, in seconds after 00:00 UTC.
     """
 
     name: str
@@ -149,6 +152,9 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     fees_in_token: bool = False
     fee_volume: Decimal = Decimal(0)
     fee_prices: dict[str, Decimal] = {}
+    borrow_rate: Decimal = Decimal(0)
+    borrow_days: int = 365
+    borrow_at_s: int = 0
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -191,6 +197,15 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+        if self.borrow_rate < 0 or self.borrow_days not in (360, 365):
+            raise SettingsError(
+                f"profile {self.name}: borrow_rate must not be negative, borrow_days 360 or 365"
+            )
+        if not (0 <= self.borrow_at_s < 86_400 and self.borrow_at_s % 60 == 0):
+            raise SettingsError(
+                f"profile {self.name}: borrow_at_s {self.borrow_at_s}; allowed: a whole minute of "
+                "the day"
+            )
         self._check_fees()
         self._check_book()
 

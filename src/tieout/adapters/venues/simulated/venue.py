@@ -12,6 +12,7 @@ from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import core_of
 from tieout.adapters.venues.simulated.lent import Lent
+from tieout.adapters.venues.simulated.shorting import Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
@@ -28,6 +29,7 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.orders import OrderType, PlaceOrder
+from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.cores import Core
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
+    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
     from tieout.model.funding import FundingRates
@@ -184,6 +187,8 @@ class SimulatedVenue:
         seed: Keys every drawn latency.
         sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
         funding_rates: The venue's own; the profile's constant where they say nothing.
+        borrow_rates: What borrowing costs and how much there is, by date; the profile's constant
+            and no limit where they say nothing.
     """
 
     def __init__(
@@ -198,6 +203,7 @@ class SimulatedVenue:
         seed: int = 0,
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
         funding_rates: FundingRates | None = None,
+        borrow_rates: BorrowRates | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -207,7 +213,8 @@ class SimulatedVenue:
         held = positions or {}
         trading = sessions or {}
         self._profile = profile
-        self._funding = Funding(profile, instruments, funding_rates)
+        self._funding = Funding(profile, instruments, funding_rates, borrow_rates)
+        self._shorting = None if borrow_rates is None else Shorting(borrow_rates, held)
         self._markets = {
             symbol: _Market(
                 instrument,
@@ -246,6 +253,12 @@ class SimulatedVenue:
         if detail is not None:
             self._reject(order, _BUSY if busy else "invalid", detail, way)
             return
+        if self._shorting is not None:
+            detail = self._shorting.refusal(order, arrival_ns)
+            if detail is not None:
+                self._reject(order, "no_borrow", detail, way)
+                return
+            self._shorting.place(order)
         reason = self._core_at(order.instrument, order).place(
             number, order, arrival_ns=arrival_ns, response_ns=response_ns
         )
@@ -329,6 +342,8 @@ class SimulatedVenue:
         if self.fee_meter is not None:
             # As they become known, however far each market has been gone through.
             due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
+        if self._shorting is not None:
+            self._shorting.take(due)
         return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
@@ -419,6 +434,8 @@ class SimulatedVenue:
             self._next_number += 1
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
+            if self._shorting is not None:
+                self._shorting.place(each.place, filled_lots=each.filled_lots)
             refused = self._markets[order.instrument].core.place(
                 number,
                 order,
@@ -450,8 +467,12 @@ class SimulatedVenue:
         """Return the profile by whose interval a core looks at what is held."""
         if self._funding.is_constant:
             return self._profile
-        step_ns = self._funding.step_ns(symbol)
-        return msgspec.structs.replace(self._profile, funding_interval_ns=step_ns)
+        # The core only says what is held, at every whole multiple; what is paid is said here.
+        return msgspec.structs.replace(
+            self._profile,
+            funding_interval_ns=self._funding.step_ns(symbol),
+            funding_rule=FundingRule.SIGNED,
+        )
 
     def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
         """Return a command's way; what was decided before we were back leaves then."""
@@ -501,22 +522,24 @@ class SimulatedVenue:
         heappush(self._waiting, (key, report))
 
     def _take(self, market: _Market, row: CoreReport) -> None:
-        report = self._report(market, row)
-        if report is None:
-            return
-        self._reported += 1
-        key = (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported)
-        heappush(self._waiting, (key, report))
+        for report in self._reports(market, row):
+            self._reported += 1
+            key = (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported)
+            heappush(self._waiting, (key, report))
 
-    def _report(self, market: _Market, row: CoreReport) -> Report | None:
-        if row.kind == ReportKind.FUNDING:
-            return self._funding.charge(
-                market.instrument.symbol,
-                row.venue_time_ns,
-                lots=row.lots,
-                last_ticks=row.price_ticks,
-                known_ns=row.arrival_ns,
-            )
+    def _reports(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what a core's report says: one thing, but for what a position pays."""
+        if row.kind != ReportKind.FUNDING:
+            return (self._report(market, row),)
+        return self._funding.charges(
+            market.instrument.symbol,
+            row.venue_time_ns,
+            lots=row.lots,
+            last_ticks=row.price_ticks,
+            known_ns=row.arrival_ns,
+        )
+
+    def _report(self, market: _Market, row: CoreReport) -> Report:
         placed = self._placed[row.order]
         decision = placed.place.decision_id
         if row.kind == ReportKind.FILL:
