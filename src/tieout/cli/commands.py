@@ -56,6 +56,7 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
+    from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
 
     @app.command(name="new")
@@ -82,6 +83,7 @@ def register(app: typer.Typer) -> None:
         show,
     ):
         app.command(name=command.__name__.rstrip("_"))(command)
+    app.add_typer(data_commands)
 
 
 def new(folder: Path, *, quiet: bool) -> list[str]:
