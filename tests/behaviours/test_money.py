@@ -11,8 +11,9 @@ from tests.support.stages import Performance, perform
 from tests.support.worlds import ES, SECOND, SYMBOL, T0, trades
 from tieout.kernel.risk import RiskLimits
 from tieout.model.borrow import BorrowRate, BorrowSeries
-from tieout.model.events import FundingCharged, OrderRejected
+from tieout.model.events import FundingCharged, OrderImposed, OrderRejected
 from tieout.model.identity import decision_id
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money, money_decimal
 from tieout.model.profiles import FundingRule, LimitRule
 
@@ -173,3 +174,24 @@ def test_l40_a_short_beyond_what_can_be_borrowed_is_refused() -> None:
     refused = run.reports(OrderRejected)
     assert [each.reason for each in refused] == ["no_borrow", "no_borrow"]
     assert [fill.side * fill.lots for fill in run.fills] == [-3, 1]
+
+
+# -- margin ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "closed"), [(3790, False), (3789, True)])
+def test_n49_a_position_is_closed_at_the_threshold_and_stands_one_tick_before(
+    low: int,
+    closed: bool,
+) -> None:
+    """1,000 hold ten lots at 1,000; five percent must stay: 947.25 is 3,789 ticks."""
+    ten = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(ten,))
+    free = {"maker_fee_rate": Decimal(0), "taker_fee_rate": Decimal(0)}
+
+    run = perform(
+        [4000, 4000, low, 3900, 4000], {1: buy(10)}, cash=Decimal(1_000), margin=terms, **free
+    )
+
+    assert len(run.reports(OrderImposed)) == int(closed)
+    assert run.kernel.position_lots(SYMBOL) == (0 if closed else 10)

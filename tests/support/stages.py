@@ -89,6 +89,8 @@ def perform(
         models=models,
         seed=seed,
         borrow_rates=borrow_rates,
+        cash=money(cash),
+        costs={symbol: cost for symbol, _, cost in positions},
     )
     kernel.run(source, venue)
     return Performance(kernel, journal)

@@ -47,6 +47,7 @@ from tieout.model.events import (
     GapSeen,
     OperatorCommand,
     OrderAmended,
+    OrderImposed,
     Quote,
     RunEnded,
     RunResumed,
@@ -491,6 +492,9 @@ class Kernel:
             self.ledger.book_funding(report)
             return
         if type(report) is ForeignOrderSeen:
+            return
+        if type(report) is OrderImposed:
+            self.orders.impose(report.order)
             return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:

@@ -122,6 +122,11 @@ class Orders:
         self.open[place.decision_id] = order
         return order
 
+    def impose(self, place: PlaceOrder) -> None:
+        """Know an order that the venue placed by itself; what is said twice counts once."""
+        if place.decision_id not in self.by_id:
+            self.add(place).state = OrderState.ACCEPTED
+
     def open_lots(self, instrument: str) -> int:
         """Return the signed sum of lots that may still open a position in an instrument.
 

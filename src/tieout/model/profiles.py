@@ -16,6 +16,7 @@ import msgspec
 from tieout.errors import SettingsError
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
+from tieout.model.margin import MarginTerms
 
 __all__ = [
     "BOOK_LEVELS",
@@ -118,6 +119,8 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         borrow_rate: What a short pays for what it borrows, share of its market value a year.
         borrow_days: Days of that year: 365 or 360.
         borrow_at_s: Time of day at which a day's share falls due, in seconds after 00:00 UTC.
+        margin: What the account may hold for its money, and when the venue closes a position; None:
+            whatever is ordered.
     """
 
     name: str
@@ -155,6 +158,7 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     borrow_rate: Decimal = Decimal(0)
     borrow_days: int = 365
     borrow_at_s: int = 0
+    margin: MarginTerms | None = None
 
     def __post_init__(self) -> None:
         for kind in self.models:

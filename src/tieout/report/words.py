@@ -59,6 +59,7 @@ _ASSUMED: Final = {
     "borrow_rate": "What a short pays to borrow, share of its value a year",
     "borrow_days": "Days of that year",
     "borrow_at_s": "Time of day at which borrowing is charged, in seconds (UTC)",
+    "margin": "What the account may hold for its money; None: whatever is ordered",
     "input_age_ns_max": "Oldest input an order may rest on, in ns",
     "queue": "How the queue ahead of a resting order thins out (level book)",
     "feed_latency_ns_max": "Longest wait for late rows of a book, in ns",

@@ -99,7 +99,7 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     # What positions pay is charged by the rung's own costs.
     quiet = msgspec.structs.replace(
-        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0)
+        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0), margin=None
     )
 
     def far(rung: int) -> Progress | None:
@@ -253,6 +253,7 @@ class _Rungs:
             profile=profile,
             positions=self._started.positions,
             start_ns=self._started.arrival_time_ns,
+            cash=self._started.cash,
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

@@ -12,6 +12,7 @@ from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import core_of
 from tieout.adapters.venues.simulated.lent import Lent
+from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
 from tieout.adapters.venues.simulated.shorting import Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
@@ -25,10 +26,11 @@ from tieout.model.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import OrderType, PlaceOrder
+from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -189,6 +191,8 @@ class SimulatedVenue:
         funding_rates: The venue's own; the profile's constant where they say nothing.
         borrow_rates: What borrowing costs and how much there is, by date; the profile's constant
             and no limit where they say nothing.
+        cash: Balance at the start in money units, of an account on margin.
+        costs: What the positions at the start cost, by symbol, of an account on margin.
     """
 
     def __init__(
@@ -204,6 +208,8 @@ class SimulatedVenue:
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
         funding_rates: FundingRates | None = None,
         borrow_rates: BorrowRates | None = None,
+        cash: int = 0,
+        costs: Mapping[str, int] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -240,6 +246,13 @@ class SimulatedVenue:
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
+        self._margins = self._account(instruments, cash, held, costs or {})
+        # Numbers of the stops that close positions, and whether they were told of.
+        self._guards: dict[int, bool] = {}
+        self._guarding: dict[str, int] = {}
+        if self._margins is not None:
+            for symbol in instruments:
+                self._guard(symbol, start_ns)
         self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
@@ -258,7 +271,14 @@ class SimulatedVenue:
             if detail is not None:
                 self._reject(order, "no_borrow", detail, way)
                 return
-            self._shorting.place(order)
+            self._shorting.under_way.place(order)
+        if self._margins is not None:
+            core = self._core_at(order.instrument, order)
+            detail = self._margins.refusal(order, core.price_at(self._sent_ns(order)))
+            if detail is not None:
+                self._reject(order, "margin", detail, way)
+                return
+            self._margins.under_way.place(order)
         reason = self._core_at(order.instrument, order).place(
             number, order, arrival_ns=arrival_ns, response_ns=response_ns
         )
@@ -344,6 +364,10 @@ class SimulatedVenue:
             due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
         if self._shorting is not None:
             self._shorting.take(due)
+        if self._margins is not None:
+            due = [self._margins.charged(each) for each in due]
+            for symbol, at_ns in self._margins.take(due).items():
+                self._guard(symbol, at_ns)
         return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
@@ -356,7 +380,7 @@ class SimulatedVenue:
         """
         if len(self._each) != 1 or self._waiting or self._back_ns:
             return None
-        if not self._funding.is_constant:
+        if not self._funding.is_constant or self._margins is not None:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
@@ -414,6 +438,11 @@ class SimulatedVenue:
             down_ns: When the process stopped, by our clock.
             back_ns: When it was back.
         """
+        if self._margins is not None:
+            raise InputError(
+                f"profile {self._profile.name}: a run with margin does not go on after a stop yet; "
+                "start a new one"
+            )
         self._back_ns = back_ns
         fills = tuple(fills)
         if self.fee_meter is not None:
@@ -435,7 +464,7 @@ class SimulatedVenue:
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
             if self._shorting is not None:
-                self._shorting.place(each.place, filled_lots=each.filled_lots)
+                self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             refused = self._markets[order.instrument].core.place(
                 number,
                 order,
@@ -462,6 +491,29 @@ class SimulatedVenue:
         return certainty_of(self._resolved, ((each.instrument, each.core) for each in self._each))
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _account(
+        self,
+        instruments: Mapping[str, Instrument],
+        cash: int,
+        positions: Mapping[str, int],
+        costs: Mapping[str, int],
+    ) -> Margins | None:
+        """Return the account on margin that the profile asks for.
+
+        Raises:
+            InputError: It has no money, or the venue's clock is not ours.
+        """
+        terms = self._profile.margin
+        if terms is None:
+            return None
+        if cash <= 0 or self._profile.clock_offset_ns:
+            raise InputError(
+                f"profile {self._profile.name}: margin needs cash at the start, and a "
+                "clock_offset_ns of 0"
+            )
+        held = {symbol: (lots, costs[symbol]) for symbol, lots in positions.items() if lots}
+        return Margins(terms, instruments, cash=cash, positions=held)
 
     def _profile_of(self, symbol: str) -> SimulationProfile:
         """Return the profile by whose interval a core looks at what is held."""
@@ -530,6 +582,8 @@ class SimulatedVenue:
     def _reports(self, market: _Market, row: CoreReport) -> Iterable[Report]:
         """Return what a core's report says: one thing, but for what a position pays."""
         if row.kind != ReportKind.FUNDING:
+            if row.order in self._guards:
+                return self._of_guard(market, row)
             return (self._report(market, row),)
         return self._funding.charges(
             market.instrument.symbol,
@@ -538,6 +592,56 @@ class SimulatedVenue:
             last_ticks=row.price_ticks,
             known_ns=row.arrival_ns,
         )
+
+    def _guard(self, symbol: str, at_ns: int) -> None:
+        """Have the position closed at its liquidation price, by a stop that nobody sees."""
+        assert self._margins is not None
+        market = self._markets[symbol]
+        lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
+        number = self._guarding.pop(symbol, None)
+        if number is not None:
+            for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+                self._take(market, row)
+        if not lots or ticks is None:
+            return
+        order = PlaceOrder(
+            decision_id=f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}",
+            instrument=symbol,
+            side=-1 if lots > 0 else 1,
+            order_type=int(OrderType.STOP_MARKET),
+            lots=abs(lots),
+            limit_ticks=None,
+            stop_ticks=ticks,
+            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
+            decided_at_ns=at_ns,
+            decision_price_ticks=ticks,
+            origin=f"venue:{LIQUIDATION}",
+            reduce_only=True,
+        )
+        number = self._next_number
+        self._next_number += 1
+        self._placed[number] = _Placed(order)
+        self._guards[number] = False
+        self._guarding[symbol] = number
+        response_ns = self._profile.response_latency_ns
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of a stop that nobody sees: nothing before it is triggered."""
+        placed = self._placed[row.order]
+        if row.kind == ReportKind.TRIGGER:
+            self._guards[row.order] = True
+            imposed = OrderImposed(
+                order=placed.place,
+                reason=LIQUIDATION,
+                venue_time_ns=row.venue_time_ns,
+                arrival_time_ns=row.arrival_ns,
+            )
+            return (imposed,)
+        if row.kind == ReportKind.FILL:
+            return (self._fill(market.instrument, placed, row),)
+        over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY)
+        return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
 
     def _report(self, market: _Market, row: CoreReport) -> Report:
         placed = self._placed[row.order]
