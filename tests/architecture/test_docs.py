@@ -19,7 +19,7 @@ from tieout.history.judging import KINDS
 
 COMMANDS = {
     "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
-    "replay", "twin", "reconcile", "report", "show", "data",
+    "replay", "twin", "reconcile", "report", "show", "data", "compare",
 }  # fmt: skip
 
 

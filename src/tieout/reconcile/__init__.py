@@ -2,6 +2,7 @@
 
 from tieout.reconcile.attribution import Reconciliation, RungFigures, attribute
 from tieout.reconcile.breaks import Break, Severity
+from tieout.reconcile.candles import BarDifference, CandleComparison, Flip, compare_candles
 from tieout.reconcile.figures import (
     METRIC_LIMITS,
     EquityPoint,
@@ -14,6 +15,7 @@ from tieout.reconcile.figures import (
     sharpe,
     slippage_of,
 )
+from tieout.reconcile.frames import ColumnDifference, FrameComparison, compare_frames
 from tieout.reconcile.logic import ModelBand
 from tieout.reconcile.matching import (
     Discrepancy,
@@ -35,11 +37,16 @@ from tieout.reconcile.valuation import Valuation, profit
 __all__ = [
     "METRIC_LIMITS",
     "PARTS",
+    "BarDifference",
     "Break",
+    "CandleComparison",
+    "ColumnDifference",
     "Discrepancy",
     "Downtime",
     "EquityPoint",
     "FillMatch",
+    "Flip",
+    "FrameComparison",
     "Gap",
     "Metrics",
     "ModelBand",
@@ -61,6 +68,8 @@ __all__ = [
     "Valuation",
     "alerts",
     "attribute",
+    "compare_candles",
+    "compare_frames",
     "compare_runs",
     "drawdown",
     "equity_curve",
