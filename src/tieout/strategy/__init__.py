@@ -1,6 +1,7 @@
 """What a trader writes against."""
 
 from tieout.strategy.context import (
+    Allocated,
     Amount,
     BarStream,
     BookLevel,
@@ -18,6 +19,7 @@ from tieout.strategy.strategy import Strategy
 
 __all__ = [
     "INDICATORS",
+    "Allocated",
     "Amount",
     "BarStream",
     "BookLevel",
