@@ -37,6 +37,9 @@ BREAKS: Final = "Two records that should agree and do not."
 _ASSUMED: Final = {
     "fill_level": "How finely a fill is modelled",
     "spread_bps": "Full spread where none is quoted, in bps",
+    "spread_from": "Where spreads are from",
+    "spreads": "Full spread by instrument, in bps",
+    "spread_sources": "What each spread rests on",
     "slippage_bps": "Slippage, in bps: the whole shift (fixed), or its floor (impact)",
     "impact_y": "Y of the impact law Y·σ·√(Q/V)",
     "participation": "Most of the traded volume that our orders may take",

@@ -516,12 +516,15 @@ class SimulatedVenue:
         return Margins(terms, instruments, cash=cash, positions=held)
 
     def _profile_of(self, symbol: str) -> SimulationProfile:
-        """Return the profile by whose interval a core looks at what is held."""
+        """Return the profile with an instrument's spread, and its times for what is held."""
+        profile = self._profile
+        if profile.spreads:
+            profile = msgspec.structs.replace(profile, spread_bps=profile.spread_of(symbol))
         if self._funding.is_constant:
-            return self._profile
+            return profile
         # The core only says what is held, at every whole multiple; what is paid is said here.
         return msgspec.structs.replace(
-            self._profile,
+            profile,
             funding_interval_ns=self._funding.step_ns(symbol),
             funding_rule=FundingRule.SIGNED,
         )
