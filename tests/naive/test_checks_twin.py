@@ -1,4 +1,4 @@
-"""looks_odd lets nothing pass that a plain look refuses, and passes all ordinary rows."""
+"""looks_odd lets nothing pass that a plain look refuses; goes_back sees every step back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tieout.market._checks_compiled import looks_odd
+from tieout.market._checks_compiled import goes_back, looks_odd
 from tieout.market._layout import LOTS_MAX
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -52,3 +52,13 @@ def test_one_odd_row_among_many_is_seen_wherever_it_stands(price: int, lots: int
         prices[row], quantities[row] = price, lots
 
         assert looks_odd(prices, quantities) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(times=st.lists(WHOLE | st.integers(0, 5), max_size=40), ordered=st.booleans())
+def test_a_time_before_the_one_before_it_is_seen(times: list[int], ordered: bool) -> None:
+    given_times = sorted(times) if ordered else times
+
+    found = goes_back(np.array(given_times, np.int64))
+
+    assert found == (given_times != sorted(given_times))

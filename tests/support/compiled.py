@@ -90,6 +90,52 @@ class Mixed(CompiledStrategy):
             target(wishes, account.coming_lots - account.position_lots)
 
 
+class Turning(CompiledStrategy):
+    """Turns its position every fifth bar."""
+
+    def on_start(self, context: Any) -> None:
+        context.bars(SYMBOL, "1m")
+
+    @staticmethod
+    def step_bar(bar: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:
+        memory.whole[0] += 1
+        if memory.whole[0] % 5 == 1:
+            target(wishes, 1 - account.position_lots)
+
+
+class Seldom(CompiledStrategy):
+    """Wishes one market order at a time, most of the time, and rests a limit order now and then."""
+
+    seed: int = 1
+    every: int = 3
+
+    def on_start(self, context: Any) -> None:
+        context.bars(SYMBOL, "1m")
+
+    @staticmethod
+    def step_bar(bar: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:
+        kept = memory.whole
+        kept[0] += 1
+        draw = (kept[0] * 7919 + bar.close_ticks * 104729 + given.seed * 31) % 1009
+        kept[2] += (account.position_lots * 3 + account.coming_lots + account.open_orders) % 7
+        if draw % given.every != 0 or bar.warm_up:
+            return
+        step, lots = draw // given.every % 19, 1 + draw % 4
+        if step < 6:
+            target(wishes, lots if kept[2] % 2 == 0 else -lots)
+        elif step < 11:
+            buy(wishes, lots)
+        elif step < 16:
+            sell(wishes, lots)
+        elif step == 16:
+            kept[1] = buy_limit(wishes, lots, bar.close_ticks - draw % 3)
+        elif step == 17:
+            cancel(wishes, kept[1])
+        else:
+            buy(wishes, 1)
+            target(wishes, 0)
+
+
 class MixedTrades(CompiledStrategy):
     """The same on prints."""
 

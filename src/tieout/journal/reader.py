@@ -19,9 +19,12 @@ from tieout.journal.records import (
     kind_of,
 )
 from tieout.journal.writer import (
+    FORMAT_VERSION,
     FRAME,
     GENESIS,
     HEADER,
+    MAGIC,
+    VERSIONS_READ,
     JournalWriter,
     segment_name,
 )
@@ -69,6 +72,7 @@ class _Verified:
         chain: Chain there.
         torn: Whether anything stands after it.
         records: Committed records, a block counted as one.
+        version: Format of that segment.
     """
 
     segment: int
@@ -76,6 +80,7 @@ class _Verified:
     chain: bytes
     torn: bool
     records: int
+    version: int
 
 
 class JournalReader:
@@ -128,7 +133,7 @@ class JournalReader:
                 before a commit frame.
         """
         chain = GENESIS
-        good = _Verified(1, 0, GENESIS, torn=False, records=0)
+        good = _Verified(1, 0, GENESIS, torn=False, records=0, version=FORMAT_VERSION)
         records = 0
         end = (1, 0)
         for number, offset, kind, payload in self._frames():
@@ -139,7 +144,9 @@ class JournalReader:
                         f"{self._folder}/{segment_name(number)}, byte {offset}: the commit does "
                         f"not fit the {records} records before it; the journal was changed"
                     )
-                good = _Verified(number, end[1], chain, torn=False, records=records)
+                good = _Verified(
+                    number, end[1], chain, torn=False, records=records, version=self._version
+                )
             else:
                 chain = sha256(chain + bytes([kind]) + payload).digest()
                 records += 1
@@ -162,13 +169,15 @@ class JournalReader:
             self._disk.truncate(f"{self._folder}/{segment_name(number)}", 0)
         if good.torn:
             self._disk.truncate(f"{self._folder}/{segment_name(good.segment)}", good.length)
+        # What is written now need not be readable by whoever reads an older segment.
+        older = good.version != FORMAT_VERSION
         return JournalWriter(
             self._disk,
             self._folder,
             durable=durable,
-            segment=good.segment,
+            segment=good.segment + older,
             chain=good.chain,
-            begun=good.length > 0,
+            begun=good.length > 0 and not older,
         )
 
     def inputs(self) -> Iterator[Input]:
@@ -184,13 +193,14 @@ class JournalReader:
         self._rest = False
         self._commit_follows = False
         self._stopped_at = (1, 0)
+        self._version = FORMAT_VERSION
         for number in range(1, self._segments + 1):
             stream = _Stream(
                 self._disk.read(f"{self._folder}/{segment_name(number)}", self._chunk_bytes)
             )
             header = stream.take(len(HEADER))
-            if header != HEADER:
-                self._refuse_version(number, header)
+            self._version = self._version_of(number, header)
+            if not self._version:
                 self._rest = bool(header) or number < self._segments
                 self._stopped_at = (number, 0)
                 self._commit_follows = number < self._segments or self._commit_after(number, 0)
@@ -213,13 +223,18 @@ class JournalReader:
         path = f"{self._folder}/{segment_name(number)}"
         return _has_commit(b"".join(self._disk.read(path, self._chunk_bytes))[offset:])
 
-    def _refuse_version(self, number: int, header: bytes) -> None:
-        if header[:6] == HEADER[:6] and len(header) == len(HEADER):
+    def _version_of(self, number: int, header: bytes) -> int:
+        """Return the format of a segment by its header; 0 where it is no whole header."""
+        if len(header) < len(HEADER) or not header.startswith(MAGIC):
+            return 0
+        version = int.from_bytes(header[len(MAGIC) :])
+        if version not in VERSIONS_READ:
+            *first, last = map(str, VERSIONS_READ)
             raise InputError(
-                f"{self._folder}/{segment_name(number)}: format version "
-                f"{int.from_bytes(header[6:])}; this tieout reads {int.from_bytes(HEADER[6:])}; "
-                "use the version that wrote it"
+                f"{self._folder}/{segment_name(number)}: format version {version}; this tieout "
+                f"reads {', '.join(first)} and {last}; use the version that wrote it"
             )
+        return version
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@
       frame    length of payload (4) · CRC-32 of kind and payload (4) · kind (1) · payload
       …
       frame    kind 3, a commit: payload is the chain h after all records before it, 32 bytes
-      frame    kind 4, a block: many records as numbers; see `tieout.model.blocks`
+      frame    kind 4, a block: many records as numbers; see `tieout.model.blocks` (from version 2)
 
 h₀ is 32 zero bytes, hₙ = SHA-256(hₙ₋₁ · kind · payload). A new segment goes on with the chain; it
 begins with a commit frame that repeats it. Only what a commit frame follows was promised.
+
+Version 2 has blocks. Those of version 1 are read as they are, and gone on with in a new segment: a
+reader that knows no blocks must say that the format is newer, not that a record is damaged.
 """
 
 from __future__ import annotations
@@ -32,14 +35,18 @@ __all__ = [
     "FRAME",
     "GENESIS",
     "HEADER",
+    "MAGIC",
+    "VERSIONS_READ",
     "Disk",
     "DiskFile",
     "JournalWriter",
     "segment_name",
 ]
 
-FORMAT_VERSION: Final = 1
-HEADER: Final = b"TIEOUT" + FORMAT_VERSION.to_bytes(2)
+FORMAT_VERSION: Final = 2
+VERSIONS_READ: Final = (1, 2)
+MAGIC: Final = b"TIEOUT"
+HEADER: Final = MAGIC + FORMAT_VERSION.to_bytes(2)
 FRAME: Final = Struct(">IIB")
 GENESIS: Final = bytes(32)
 
@@ -49,7 +56,8 @@ _HEAD = Struct(">II")
 _INPUT, _DECISION, _COMMIT, _BLOCK = (
     bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT, Kind.BLOCK)
 )
-_SPILL_BYTES = 1 << 20
+_SPILL_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 14
 
 
 class DiskFile(Protocol):
@@ -163,6 +171,9 @@ class JournalWriter:
         """Append many inputs and decisions at once, as compiled code wrote them."""
         self._append(_BLOCK + encode(block))
         self._unchained.append(block)
+        if not self._durable and self._waiting_bytes > _SPILL_BYTES:
+            # A run in compiled code commits at its end: it may be longer than fits into memory.
+            self._spill(sync=False)
 
     def commit(self) -> None:
         """Make everything appended so far durable.
@@ -215,7 +226,12 @@ class JournalWriter:
     def _append(self, record: bytes) -> None:
         if self._broken:
             self._usable()
-        self._chain = sha256(self._chain + record).digest()
+        if len(record) < _LARGE_BYTES:
+            self._chain = sha256(self._chain + record).digest()
+        else:
+            digest = sha256(self._chain)
+            digest.update(record)
+            self._chain = digest.digest()
         self._uncommitted = True
         self._records.append(record)
         self._waiting_bytes += _HEAD.size + len(record)
@@ -223,14 +239,12 @@ class JournalWriter:
     def _spill(self, *, sync: bool) -> None:
         if not self._records and not (sync and self._unsynced):
             return
-        frames = [_HEAD.pack(len(each) - 1, crc32(each)) + each for each in self._records]
-        data = self._header + b"".join(frames)
-        self._records.clear()
+        pieces = self._pieces()
         self._waiting_bytes = 0
-        self._header = b""
         try:
-            if data:
-                self._file.append(data)
+            for piece in pieces:
+                self._file.append(piece)
+                self._written += len(piece)
             if sync:
                 self._file.sync()
             self._unsynced = not sync
@@ -240,7 +254,23 @@ class JournalWriter:
                 f"journal {self._folder}: {self._broken}; nothing more is sent, resume the run "
                 "in a new process once the disk is well"
             ) from error
-        self._written += len(data)
+
+    def _pieces(self) -> list[bytes]:
+        """Return what waits as frames: small ones in one piece, large ones as they are."""
+        pieces: list[bytes] = []
+        small = [self._header]
+        for each in self._records:
+            small.append(_HEAD.pack(len(each) - 1, crc32(each)))
+            if len(each) < _LARGE_BYTES:
+                small.append(each)
+            else:
+                # Memory for a copy of it would cost more than to write in two goes.
+                pieces += b"".join(small), each
+                small.clear()
+        self._records.clear()
+        self._header = b""
+        pieces.append(b"".join(small))
+        return [each for each in pieces if each]
 
     def _rotate(self) -> None:
         self._spill(sync=self._durable)

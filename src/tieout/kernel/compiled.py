@@ -15,6 +15,7 @@ composed) is left to the loop, from the row on where it came up.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from tieout.kernel.deferred import DeferredOrders
@@ -93,11 +94,15 @@ class CompiledLane:
         assert running is not None, columns
         running.show(columns)
         rows, done = len(columns), 0
+        seen = self._kernel.seen
         while done < rows:
             stop = min(done + _PIECE_ROWS, rows)
+            # Chained first: that reads whole columns, and the run finds them in the cache.
+            chained = seen.mark()
+            seen.extend(columns, done, stop)
             if not self._piece(running, columns, stop):
+                seen.back_to(chained)
                 return self._hand_over(running, columns, done)
-            self._kernel.seen.extend(columns, done, stop)
             done = stop
         self._kernel.rows_passed(columns, rows)
         return rows
@@ -145,7 +150,7 @@ class CompiledLane:
             elif reason == Stop.NO_ROOM:
                 running.make_room()
             elif reason in (Stop.OUT_FULL, Stop.PRICE_TOO_HIGH):
-                self._lent.core.mend(out_full=reason == Stop.OUT_FULL)
+                running.mend(out_full=reason == Stop.OUT_FULL)
             elif reason == Stop.MARGIN_SPENT and self._spent != running.reported:
                 self._spent = running.reported
                 self._write(running)
@@ -339,11 +344,17 @@ def _origin_of(columns: MarketColumns) -> tuple[str, bool]:
 
 def write_block(journal: JournalPort, block: Block) -> None:
     """Write a block as it is, or record by record into a journal that knows no blocks."""
-    if isinstance(journal, BlockJournal):
-        journal.block(block)
+    if _takes_blocks(type(journal)):
+        cast("BlockJournal", journal).block(block)
         return
     for record in records_of(block):
         if isinstance(record, PlaceOrder | CancelOrder):
             journal.decision(record)
         else:
             journal.input(record)
+
+
+@cache
+def _takes_blocks(kind: type) -> bool:
+    """Whether journals of a class take blocks; asking a protocol anew is slow."""
+    return issubclass(kind, BlockJournal)

@@ -3,6 +3,7 @@
 from tieout.market._compile import compiling_told, sources_digest
 from tieout.market.bars import EACH_TRADE, BarMaker, MadeBars
 from tieout.market.chain import DataChain
+from tieout.market.checks import never_decrease
 from tieout.market.drilldown import Band, DrillingCore
 from tieout.market.finer import DataBreak, FinerMarket, with_gaps
 from tieout.market.matching import MatchingCore
@@ -27,6 +28,7 @@ __all__ = [
     "Window",
     "compiling_told",
     "merged_windows",
+    "never_decrease",
     "resolution_name",
     "sources_digest",
     "with_gaps",

@@ -83,7 +83,7 @@ def turned(word: np.uint64) -> np.uint64:
     return (word << _SHIFT) | (word >> _SHIFT)
 
 
-@compiled("void(U, U, C, C, C, C)")
+@compiled("void(U, U, C, C, C, C, int64, int64)")
 def extend_trades(
     state: Lanes,
     scratch: Lanes,
@@ -91,11 +91,12 @@ def extend_trades(
     price: Array,
     quantity: Array,
     trade_id: Array,
+    first: int,
+    end: int,
 ) -> None:
-    """Chain trades, one row after the other."""
-    rows = len(price)
-    for start in range(0, rows, SCRATCH_ROWS):
-        stop = min(start + SCRATCH_ROWS, rows)
+    """Chain the trades of rows [first, end), one after the other."""
+    for start in range(first, end, SCRATCH_ROWS):
+        stop = min(start + SCRATCH_ROWS, end)
         times, prices = venue_time[start:stop], price[start:stop]
         quantities, ids = quantity[start:stop], trade_id[start:stop]
         for row in range(stop - start):
@@ -108,7 +109,7 @@ def extend_trades(
         take_words(state, scratch, stop - start)
 
 
-@compiled("void(U, U, int64, C, C, C, C, C, C, C)")
+@compiled("void(U, U, int64, C, C, C, C, C, C, C, int64, int64)")
 def extend_bars(
     state: Lanes,
     scratch: Lanes,
@@ -120,11 +121,12 @@ def extend_bars(
     closing: Array,
     volume: Array,
     revision: Array,
+    first: int,
+    end: int,
 ) -> None:
-    """Chain bars, one row after the other."""
-    rows = len(closing)
-    for start in range(0, rows, SCRATCH_ROWS):
-        stop = min(start + SCRATCH_ROWS, rows)
+    """Chain the bars of rows [first, end), one after the other."""
+    for start in range(first, end, SCRATCH_ROWS):
+        stop = min(start + SCRATCH_ROWS, end)
         times, opens = open_time[start:stop], opening[start:stop]
         highs, lows = high[start:stop], low[start:stop]
         closes, volumes = closing[start:stop], volume[start:stop]

@@ -31,3 +31,12 @@ def looks_odd(lowest: Array, lots: Array) -> int:
         odd |= lots[row] < 0
         bits |= lots[row]
     return 1 if odd != 0 or bits > LOTS_MAX // max(len(lots), 1) else 0
+
+
+@compiled("int64(C)")
+def goes_back(times: Array) -> int:
+    """Return 1 where a time is before the one before it, else 0."""
+    found = 0
+    for row in range(1, len(times)):
+        found |= times[row] < times[row - 1]
+    return 1 if found != 0 else 0

@@ -18,7 +18,7 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numba
 import numpy as np
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "COMPILES",
     "compiled",
     "compiled_inner",
     "compiling_told",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
+
+COMPILES: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+"""Whether compiled functions are compiled: a debugger may want them as plain Python."""
 
 _ENVIRONMENT = "NUMBA_CACHE_DIR"
 _SETTINGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "python"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tieout.market._compile import uncounted, uncounted_inner
+from tieout.market._compile import inlined, uncounted, uncounted_inner
 from tieout.market._layout import (
     ACCEPTANCE,
     FILL_REPORT,
@@ -17,13 +17,17 @@ from tieout.market._layout import (
     TRIGGER_REPORT,
 )
 from tieout.market._running_layout import (
+    BYTES_A_WORD,
     CANCELLED,
     CANCELLED_WORDS,
+    IS_TRADES,
     KEPT_WIDTH,
+    PACKED,
     PLACED,
     PLACED_WORDS,
     REPORT_KINDS,
     REPORT_WORDS,
+    WORDS,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
-@uncounted_inner
+@inlined
 def entry_length(kind: int) -> int:
     """Return how many words an entry has."""
     if kind == PLACED:
@@ -52,34 +56,38 @@ def entry_length(kind: int) -> int:
     return 6
 
 
-@uncounted_inner
-def is_time(kind: int, place: int, key_is_time: int) -> bool:
-    """Whether a word of an entry is a time."""
-    if kind < REPORT_KINDS:
-        return place == 5 or (place == 2 and key_is_time == 1)
-    return place == 2 or place == 3
+@inlined
+def times_of(kind: int, key_is_time: int) -> int:
+    """Return which words of an entry are times: a bit for each place."""
+    if kind >= REPORT_KINDS:
+        return 1 << 2 | 1 << 3
+    return 1 << 5 | key_is_time << 2
 
 
-@uncounted("int64(A, int64, B, A, int64)")
-def pack_words(words: Array, count: int, packed: Bytes, kept: Array, key_is_time: int) -> int:
-    """Write words in short and return how many bytes they take; ten a word are enough.
+@uncounted("int64(A, int64, B, int64, A, int64)")
+def pack_words(
+    words: Array, count: int, packed: Bytes, used: int, kept: Array, key_is_time: int
+) -> int:
+    """Write words in short and return where the bytes end; ten a word are enough.
 
     Args:
         words: Whole entries.
         count: How many words.
-        packed: Takes the bytes.
-        kept: (kinds, KEPT_WIDTH) last words by kind, and the last time in its first cell; zeros.
+        packed: Takes the bytes, from `used` on.
+        used: Bytes of the same block that are there already.
+        kept: (kinds, KEPT_WIDTH) last words by kind, and the last time in its first cell; zeros at
+            the start of a block.
         key_is_time: 1 where a row is named by a time.
     """
-    used = 0
     at = 0
     while at < count:
         kind = words[at]
         length = entry_length(kind)
+        times = times_of(kind, key_is_time)
         packed[used] = kind
         used += 1
         for place in range(1, length):
-            last = 0 if is_time(kind, place, key_is_time) else kind * KEPT_WIDTH + place
+            last = 0 if times >> place & 1 else kind * KEPT_WIDTH + place
             word = words[at + place]
             step = word - kept[last]
             kept[last] = word
@@ -93,3 +101,13 @@ def pack_words(words: Array, count: int, packed: Bytes, kept: Array, key_is_time
             used += 1
         at += length
     return used
+
+
+@uncounted_inner
+def pack_written(run: Array, words: Array, packed: Bytes, kept: Array) -> bool:
+    """Pack what was written down, where room is left to pack as much again; return whether."""
+    if run[PACKED] + (run[WORDS] + len(words)) * BYTES_A_WORD > len(packed):
+        return False
+    run[PACKED] = pack_words(words, run[WORDS], packed, run[PACKED], kept, 1 - run[IS_TRADES])
+    run[WORDS] = 0
+    return True

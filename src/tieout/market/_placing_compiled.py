@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._accounting_compiled import fits
-from tieout.market._compile import uncounted_inner
+from tieout.market._compile import inlined, uncounted_inner
 from tieout.market._layout import (
     ACCEPTANCE,
     AFTER,
@@ -141,7 +141,7 @@ __all__: list[str] = []
 MINUTE_NS = 60_000_000_000
 
 
-@uncounted_inner
+@inlined
 def is_idle(state: Array) -> bool:
     """Whether no row, whatever it says, can bring a report."""
     return (
@@ -151,7 +151,7 @@ def is_idle(state: Array) -> bool:
     )
 
 
-@uncounted_inner
+@inlined
 def open_lots(run: Array, tracked: Array) -> int:
     """Return the signed lots of all open orders that have not filled."""
     total = 0
@@ -177,7 +177,7 @@ def find_handle(run: Array, tracked: Array, handle: int) -> int:
     return -1
 
 
-@uncounted_inner
+@inlined
 def passes_gate(
     run: Array, recent: Array, lots: int, price: int, after: int, orders: int, sent: int, now: int
 ) -> bool:
@@ -215,7 +215,7 @@ def passes_gate(
     return True
 
 
-@uncounted_inner
+@inlined
 def market_lots(run: Array, wishes: Array, base: int, wished: int) -> int:
     """Return the signed lots of a wish; of a target what is not held, under way or wished yet."""
     if wishes[base + WISH_KIND] == TARGET_WISH:
@@ -223,7 +223,7 @@ def market_lots(run: Array, wishes: Array, base: int, wished: int) -> int:
     return wishes[base + WISH_LOTS]
 
 
-@uncounted_inner
+@inlined
 def are_plain(
     run: Array,
     recent: Array,
@@ -328,16 +328,24 @@ def decide_wishes(
             )  # fmt: skip
             number += 1
             track(run, tracked, lots, kind, wishes[base + WISH_HANDLE], key, revision, place)
-            recent[(run[RATE_HEAD] + run[RATE_COUNT]) % run[RATE_MAX]] = now
-            if run[RATE_COUNT] < run[RATE_MAX]:
-                run[RATE_COUNT] += 1
-            else:
-                run[RATE_HEAD] = (run[RATE_HEAD] + 1) % run[RATE_MAX]
+            count_sent(run, recent, now)
         place += 1
     # Coming lots change once all wishes are read: each was measured against the same account.
     run[COMING] += wished
     send_written(run, waiting, words, state, orders, commands, first, now)
     return ROWS_DONE
+
+
+@inlined
+def count_sent(run: Array, recent: Array, now: int) -> None:
+    """Remember when an order left, and forget the oldest where there are as many as are asked."""
+    limit = run[RATE_MAX]
+    place = run[RATE_HEAD] + run[RATE_COUNT]
+    recent[place if place < limit else place - limit] = now
+    if run[RATE_COUNT] < limit:
+        run[RATE_COUNT] += 1
+    else:
+        run[RATE_HEAD] = run[RATE_HEAD] + 1 if run[RATE_HEAD] + 1 < limit else 0
 
 
 @uncounted_inner
@@ -355,7 +363,7 @@ def write_cancelled(
     run[WORDS] = at + CANCELLED_WORDS
 
 
-@uncounted_inner
+@inlined
 def write_placed(
     run: Array,
     words: Array,

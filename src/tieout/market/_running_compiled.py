@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
 from tieout.market._commands_compiled import reports_at_most
-from tieout.market._compile import uncounted, uncounted_inner
+from tieout.market._compile import inlined, uncounted, uncounted_inner
 from tieout.market._layout import (
     COMMAND_ANSWER,
     COMMAND_COUNT,
@@ -30,7 +30,9 @@ from tieout.market._layout import (
     SCANNED,
 )
 from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
+from tieout.market._lone_compiled import goes_short, trade_alone
 from tieout.market._orders_compiled import first_after
+from tieout.market._packing_compiled import pack_written
 from tieout.market._placing_compiled import decide_wishes, is_idle
 from tieout.market._reporting_compiled import drain, tell_due
 from tieout.market._running_layout import (
@@ -60,6 +62,7 @@ from tieout.market._running_layout import (
     WANTS_ROWS,
     WATCH,
     WISH_COUNT,
+    WORDS_FULL,
 )
 from tieout.market._stepping import call_step
 from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
@@ -69,11 +72,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
+    Bytes = NDArray[np.uint8]
 
 __all__: list[str] = []
 
 AHEAD_ROWS = 4096
 """How far a scan looks ahead at least."""
+
+
+@inlined
+def know_quiet(run: Array) -> None:
+    """Know that no row of the core touches anything."""
+    run[KNOWN] = 1
+    run[TOUCHES] = 0
+    run[WATCH] = NEVER
 
 
 @uncounted_inner
@@ -90,9 +102,7 @@ def look(
     now: int,
 ) -> None:
     """Learn before which time the core's rows are quiet, and whether the row there touches."""
-    run[KNOWN] = 1
-    run[TOUCHES] = 0
-    run[WATCH] = NEVER
+    know_quiet(run)
     if is_idle(state) or len(c_arrival) == 0:
         return
     if run[CORE_IS_TRADES] == 1:
@@ -110,11 +120,11 @@ def look(
         run[WATCH] = NEVER
 
 
-@uncounted_inner
-def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> None:
+@inlined
+def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> int:
     """Commit the core's rows that arrived by now, which touch nothing: what is sent now is later.
 
-    Where both read the same rows the cursor is found without a search.
+    Returns the first that is later; where both read the same rows it is found without a search.
     """
     state[PASSED] = now
     guess = row + run[AHEAD]
@@ -128,9 +138,10 @@ def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -
         guess = first_after(c_arrival, state[CURSOR], now)
         run[AHEAD] = guess - row
     state[CURSOR] = guess
+    return guess
 
 
-@uncounted_inner
+@inlined
 def next_answer(run: Array, state: Array, commands: Array) -> int:
     """Return when the next cancel is answered without a row; never on bars."""
     due = NEVER
@@ -266,7 +277,18 @@ def catch_up(
             return reason
 
 
-@uncounted_inner
+@inlined
+def is_calm(run: Array, state: Array, now: int) -> bool:
+    """Whether nothing is open or under way, so that there is nothing to catch up with."""
+    return (
+        run[WAIT_COUNT] == 0
+        and state[OUT_COUNT] == 0
+        and is_idle(state)
+        and (run[NO_MORE] == 1 or run[LAST_KNOWN] > now)
+    )
+
+
+@inlined
 def next_stop(
     run: Array, waiting: Array, state: Array, commands: Array, s_arrival: Array, row: int
 ) -> int:
@@ -282,12 +304,140 @@ def next_stop(
     return max(row + 1, first_after(s_arrival, row, bound - 1))
 
 
-@uncounted("int64(A, A, A, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)")
+@uncounted_inner
+def decide_long(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+    now: int,
+    age: int,
+    price: int,
+    key: int,
+    revision: int,
+) -> int:
+    """Decide whatever is wished, and send it; return why it stopped."""
+    if run[CORE_IS_TRADES] == 0:
+        reason = room_for_answers(run, waiting, state, out, wishes[WISH_COUNT])
+        if reason != ROWS_DONE:
+            return reason
+    reason = decide_wishes(
+        run, waiting, tracked, words, recent, wishes, state, orders, commands,
+        now, age, price, key, revision,
+    )  # fmt: skip
+    if reason == ROWS_DONE and run[CORE_IS_TRADES] == 0 and state[COMMAND_COUNT] > 0:
+        # A cancel that arrives by the close of the bar that is over is answered now.
+        reason = act(
+            run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
+            c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0,
+        )  # fmt: skip
+    return reason
+
+
+@uncounted_inner
+def run_on(
+    run: Array,
+    waiting: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    s_arrival: Array,
+    s_true: Array,
+    s_price: Array,
+    s_key: Array,
+    s_revision: Array,
+    state: Array,
+    orders: Array,
+    commands: Array,
+    out: Array,
+    ring: Array,
+    impact_y: float,
+    c_arrival: Array,
+    c_first: Array,
+    c_second: Array,
+    c_third: Array,
+    c_high: Array,
+    c_low: Array,
+    c_closing: Array,
+    c_volume: Array,
+) -> int:
+    """Run over the strategy's rows until there is something to stop for; return what."""
+    while run[ROW] < run[ROWS]:
+        row = run[ROW]
+        if run[PENDING] == 0:
+            if is_calm(run, state, s_arrival[row]):
+                know_quiet(run)
+            else:
+                reason = catch_up(
+                    run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
+                    c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
+                    s_arrival[row],
+                )  # fmt: skip
+                if reason != ROWS_DONE:
+                    return reason
+            stop = next_stop(run, waiting, state, commands, s_arrival, row)
+            wished = call_step(
+                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
+            )
+            if wished == STEP_FAILURE:
+                return STEP_FAILED
+            if wished == stop:
+                run[ROW] = stop
+                continue
+            row = wished
+            run[ROW] = row
+            run[REASON_ROW] = row
+            run[PENDING] = 1
+        now = s_arrival[row]
+        met = pass_quiet(run, state, c_arrival, row, now)
+        age, price, key, revision = now - s_true[row], s_price[row], s_key[row], s_revision[row]
+        if not goes_short(run, words, wishes, state, s_arrival, c_arrival, row, met) or (
+            not trade_alone(
+                run, tracked, words, recent, wishes, state, ring, impact_y, c_arrival, c_first,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, met,
+                now, age, price, key, revision,
+            )
+        ):  # fmt: skip
+            reason = decide_long(
+                run, waiting, tracked, words, recent, wishes, state, orders, commands, out, ring,
+                impact_y, c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
+                now, age, price, key, revision,
+            )  # fmt: skip
+            if reason != ROWS_DONE:
+                return reason
+        wishes[WISH_COUNT] = 0
+        run[PENDING] = 0
+        run[ROW] = row + 1
+    return ROWS_DONE
+
+
+@uncounted(
+    "int64(A, A, A, A, B, A, A, A, C, C, C, C, C, A, A, A, A, A, float64, C, C, C, C, C, C, C, C)"
+)
 def run_rows(
     run: Array,
     waiting: Array,
     tracked: Array,
     words: Array,
+    packed: Bytes,
+    kept: Array,
     recent: Array,
     wishes: Array,
     s_arrival: Array,
@@ -317,50 +467,11 @@ def run_rows(
     or a bar's close and revision. Of the core's there are arrival, then of prints time, price and
     lots, of bars open time, close time, open, high, low, close and volume.
     """
-    while run[ROW] < run[ROWS]:
-        row = run[ROW]
-        if run[PENDING] == 0:
-            reason = catch_up(
-                run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
-                c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
-                s_arrival[row],
-            )  # fmt: skip
-            if reason != ROWS_DONE:
-                return reason
-            stop = next_stop(run, waiting, state, commands, s_arrival, row)
-            wished = call_step(
-                run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
-            )
-            if wished == STEP_FAILURE:
-                return STEP_FAILED
-            if wished == stop:
-                run[ROW] = stop
-                continue
-            row = wished
-            run[ROW] = row
-            run[REASON_ROW] = row
-            run[PENDING] = 1
-        now = s_arrival[row]
-        if run[CORE_IS_TRADES] == 0:
-            reason = room_for_answers(run, waiting, state, out, wishes[WISH_COUNT])
-            if reason != ROWS_DONE:
-                return reason
-        pass_quiet(run, state, c_arrival, row, now)
-        reason = decide_wishes(
-            run, waiting, tracked, words, recent, wishes, state, orders, commands,
-            now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
+    while True:
+        reason = run_on(
+            run, waiting, tracked, words, recent, wishes,
+            s_arrival, s_true, s_price, s_key, s_revision, state, orders, commands, out, ring,
+            impact_y, c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
         )  # fmt: skip
-        if reason != ROWS_DONE:
+        if reason != WORDS_FULL or not pack_written(run, words, packed, kept):
             return reason
-        if run[CORE_IS_TRADES] == 0 and state[COMMAND_COUNT] > 0:
-            # A cancel that arrives by the close of the bar that is over is answered now.
-            reason = act(
-                run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
-                c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0,
-            )  # fmt: skip
-            if reason != ROWS_DONE:
-                return reason
-        wishes[WISH_COUNT] = 0
-        run[PENDING] = 0
-        run[ROW] = row + 1
-    return ROWS_DONE

@@ -9,7 +9,7 @@ run (RUN_WIDTH)                  how far the run is, its account, its gate, its 
                                  row there touches; KNOWN 0: nothing is known, look again
   WAIT_COUNT, REPORTED           reports on their way to us, and how many there ever were
   TRACKED_COUNT, NEXT_NUMBER     orders that a report may still be of, and the next number
-  WORDS                          words in use of `words`
+  WORDS, PACKED                  words in use of `words`, bytes in use of `packed`
   POSITION … FILLS               the account since it was last read: lots, cost (both absolute),
                                  and what was added to cash, profit, fees, funding, counts
   TICK_VALUE … ROUNDING          money: see `_account`; rates are reduced fractions
@@ -27,6 +27,7 @@ waiting (rows of WAIT_WIDTH)     reports by arrival, moment, rank, sequence, num
 tracked (rows of TRACK_WIDTH)    orders that a report may still be of, oldest first
 words                            decisions and reports in their order, for the journal: each begins
                                  with its kind; what follows is drawn at WORDS_OF
+packed, kept                     words that were before them, made short: see `_packing_compiled`
 recent (orders_per_minute_max)   when the last orders left, a ring
 """
 
@@ -103,7 +104,10 @@ OPEN_COUNT: Final = 60
 """Of those tracked, how many may still trade."""
 AHEAD: Final = 61
 """How many rows the core's cursor was beyond the strategy's when it was last put there."""
-RUN_WIDTH: Final = 62
+SHORT_WAY: Final = 62
+"""1: a market order that meets nobody goes the short way; 0, in tests: all go the long way."""
+PACKED: Final = 63
+RUN_WIDTH: Final = 64
 
 # waiting: a row of `out`, then
 WAIT_REPORTED: Final = 13
@@ -162,6 +166,8 @@ REPORT_WORDS: Final = 11
 """Kind, number, arrival, venue time, then lots, price, fee or amount, liquidity, reference, half
 spread in microticks, and 1 where the fill was assumed; of an end lots and reason."""
 
+BYTES_A_WORD: Final = 10
+"""Most that a word takes when it is packed."""
 KINDS: Final = 20
 KEPT_WIDTH: Final = 16
 """More than any entry has words; see `_packing_compiled`."""

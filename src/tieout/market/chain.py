@@ -7,15 +7,15 @@ finds where two runs parted, the journal's SHA-256 chain guards against change.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tieout.market._chain_compiled import SCRATCH_ROWS, extend_bars, extend_trades
+from tieout.market._compile import COMPILES
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
-    OrderEventColumns,
     QuoteColumns,
     TradeColumns,
 )
@@ -38,39 +38,50 @@ class DataChain:
         self._scratch = np.zeros(SCRATCH_ROWS, np.uint64)
 
     def extend(self, columns: MarketColumns | RecordedColumns, start: int, stop: int) -> None:
-        """Take rows [start, stop)."""
+        """Take rows [start, stop), all of them there."""
+        assert 0 <= start <= stop <= len(columns), (start, stop)
+        if COMPILES:
+            self._extend(columns, start, stop)
+            return
         # Compiled words wrap silently; interpreted ones would warn of it.
         with np.errstate(over="ignore"):
-            self._extend(columns.rows(start, stop))
+            self._extend(columns, start, stop)
 
-    def _extend(self, rows: MarketColumns | RecordedColumns) -> None:
-        if isinstance(rows, QuoteColumns | BookColumns | OrderEventColumns):
-            kind, values = _values(rows)
-            none = np.zeros(len(rows), np.int64)
-            spare = (none,) * (6 - len(values))
-            extend_bars(self._state, self._scratch, kind, rows.venue_time_ns, *values, *spare)
-        elif isinstance(rows, TradeColumns):
+    def _extend(self, columns: MarketColumns | RecordedColumns, start: int, stop: int) -> None:
+        if isinstance(columns, TradeColumns):
             extend_trades(
                 self._state,
                 self._scratch,
-                rows.venue_time_ns,
-                rows.price_ticks,
-                rows.quantity_lots,
-                rows.trade_id,
+                columns.venue_time_ns,
+                columns.price_ticks,
+                columns.quantity_lots,
+                columns.trade_id,
+                start,
+                stop,
             )
-        else:
+        elif isinstance(columns, BarColumns):
             extend_bars(
                 self._state,
                 self._scratch,
-                rows.interval_ns,
-                rows.open_time_ns,
-                rows.open_ticks,
-                rows.high_ticks,
-                rows.low_ticks,
-                rows.close_ticks,
-                rows.volume_lots,
-                rows.revision,
+                columns.interval_ns,
+                columns.open_time_ns,
+                columns.open_ticks,
+                columns.high_ticks,
+                columns.low_ticks,
+                columns.close_ticks,
+                columns.volume_lots,
+                columns.revision,
+                start,
+                stop,
             )
+        else:
+            self._extend_recorded(columns.rows(start, stop))
+
+    def _extend_recorded(self, rows: RecordedColumns) -> None:
+        kind, values = _values(rows)
+        none = np.zeros(len(rows), np.int64)
+        columns: list[Any] = [*values, *(none,) * (6 - len(values))]
+        extend_bars(self._state, self._scratch, kind, rows.venue_time_ns, *columns, 0, len(rows))  # type: ignore[call-arg]
 
     def extend_one(self, event: Trade | Bar | Quote) -> None:
         """Take one event: the same as its row."""
@@ -80,6 +91,15 @@ class DataChain:
             self.extend(_quote_row(event), 0, 1)
         else:
             self.extend(_bar_row(event), 0, 1)
+
+    def mark(self) -> tuple[int, int]:
+        """Return where the chain is, to come back to."""
+        one, other = self._state.tolist()
+        return one, other
+
+    def back_to(self, mark: tuple[int, int]) -> None:
+        """Forget the rows taken since a mark."""
+        self._state[:] = mark
 
     def hexdigest(self) -> str:
         """Return the chain as 32 hex digits."""

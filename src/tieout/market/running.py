@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "Stop"]
 
-_WORDS = 1 << 15
-_BYTES_A_WORD = 10
+_WORDS = 1 << 10
+"""Words that are packed at a time: they stay in the nearest cache."""
+_PACKED_BYTES = 84 << 10
+"""A block is about 64 KiB of it, 1,300 orders and their fills: larger pieces of memory come from
+the system, page by page, which costs as much as the orders."""
 _WAITING = 64
 _TRACKED = 32
 _RATE_MAX = 1 << 20
@@ -176,10 +179,12 @@ class Running:
         self._waiting = np.zeros(_WAITING * at.WAIT_WIDTH, np.int64)
         self._tracked = np.zeros(_TRACKED * at.TRACK_WIDTH, np.int64)
         self._words = np.empty(_WORDS, np.int64)
-        self._packed = np.empty(_WORDS * _BYTES_A_WORD, np.uint8)
+        self._packed = np.empty(_PACKED_BYTES, np.uint8)
         self._kept = np.zeros(at.KINDS * at.KEPT_WIDTH, np.int64)
         self._recent = np.zeros(terms.rate_max, np.int64)
         self._shown: tuple[Array, ...] = ()
+        # What compiled code is given; empty: to be gathered anew, since an array was replaced.
+        self._arrays: tuple[Any, ...] = ()
         self._set(terms)
         run = self._run
         run[at.HELD], run[at.COST] = account
@@ -191,6 +196,7 @@ class Running:
         run[at.IS_TRADES] = step.is_trades
         run[at.COUNTED_AMBIGUOUS] = core.ambiguous_bars
         run[at.LATEST_ARRIVAL] = -at.LONG_AGO
+        run[at.SHORT_WAY] = 1
         self._meet_core()
 
     def show(self, columns: MarketColumns) -> None:
@@ -210,28 +216,33 @@ class Running:
         )
         self._run[at.ROW] = 0
         self._run[at.WARM_UP] = warm_up
+        self._arrays = ()
 
     def go_on(self, until_row: int) -> int:
         """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
         self._run[at.ROWS] = until_row
-        lent = self._core.arrays()
         run_on: Callable[..., int] = run_rows
-        return run_on(
-            self._run,
-            self._waiting,
-            self._tracked,
-            self._words,
-            self._recent,
-            self._step.wishes,
-            *self._shown,
-            lent.state,
-            lent.orders,
-            lent.commands,
-            lent.out,
-            lent.ring,
-            lent.impact_y,
-            *lent.columns,
-        )
+        if not self._arrays:
+            lent = self._core.arrays()
+            self._arrays = (
+                self._run,
+                self._waiting,
+                self._tracked,
+                self._words,
+                self._packed,
+                self._kept,
+                self._recent,
+                self._step.wishes,
+                *self._shown,
+                *lent[:-1],
+                *lent.columns,
+            )
+        return run_on(*self._arrays)
+
+    def mend(self, *, out_full: bool) -> None:
+        """Let the core do what compiled code could not; as `MatchingCore.mend`."""
+        self._core.mend(out_full=out_full)
+        self._arrays = ()
 
     @property
     def row(self) -> int:
@@ -245,11 +256,13 @@ class Running:
 
     def take_words(self) -> bytes:
         """Return what happened since the last time, packed, and forget it."""
-        count = int(self._run[at.WORDS])
-        self._run[at.WORDS] = 0
+        run = self._run
+        count, used, is_trades = run[[at.WORDS, at.PACKED, at.IS_TRADES]].tolist()
+        if not count and not used:
+            return b""
+        used = pack_words(self._words, count, self._packed, used, self._kept, 1 - is_trades)
         self._kept[:] = 0
-        key_is_time = not self._run[at.IS_TRADES]
-        used = pack_words(self._words, count, self._packed, self._kept, key_is_time)
+        run[at.WORDS] = run[at.PACKED] = 0
         return self._packed[:used].tobytes()
 
     def take_account(self) -> Ran:
@@ -263,6 +276,7 @@ class Running:
         self._waiting = np.concatenate((self._waiting, np.zeros_like(self._waiting)))
         self._tracked = np.concatenate((self._tracked, np.zeros_like(self._tracked)))
         self._core.make_room()
+        self._arrays = ()
 
     @property
     def open_orders(self) -> list[OpenOrder]:
@@ -318,6 +332,7 @@ class Running:
 
     def _meet_core(self) -> None:
         core, run = self._core, self._run
+        self._arrays = ()
         run[at.KNOWN] = 0
         last = core.last_arrival_ns
         run[at.LAST_KNOWN] = -at.LONG_AGO if last is None else last

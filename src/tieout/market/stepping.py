@@ -15,13 +15,14 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import numba
 import numpy as np
 
 from tieout.errors import SettingsError
 from tieout.market import _stepping as at
-from tieout.market._compile import sources_digest
+from tieout.market._compile import COMPILES, sources_digest
 from tieout.market._models_compiled import INTERPRETED
 from tieout.market._running_layout import (
     CANCEL_WISH,
@@ -79,7 +80,6 @@ __all__ = [
 ]
 
 _SIGNATURE: Final = "int64(int64, int64, int64, int64, int64, int64)"
-_INTERPRETED: Final = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 _TEMPLATE: Final = '''"""The loop of {question} over rows; written by tieout, made anew."""
 
@@ -182,7 +182,7 @@ class StepEntry:
         self._walk = _walk_of(step, numbers, self.is_trades, name)
         self.address: int = _address_of(self._walk)
         self.block_address: int = self.block.ctypes.data
-        self._call: Callable[..., int] = self._walk if _INTERPRETED else self._walk.ctypes
+        self._call: Callable[..., int] = self._walk.ctypes if COMPILES else self._walk
         self._rows: Any = None
 
     @property
@@ -263,17 +263,28 @@ def _walk_of(
     name: str,
 ) -> Any:  # noqa: ANN401  a compiled function is untyped
     text = _text(numbers, is_trades=is_trades)
+    bare = _bare(step)
+    if bare.__closure__:
+        # What it closes over may be something else next time.
+        return _made_walk(step, bare, text, name)
+    own = _OF_FUNCTION.setdefault(bare, {})
+    made = own.get(text)
+    if made is None:
+        made = own[text] = _made_walk(step, bare, text, name)
+    return made
+
+
+def _made_walk(step: Callable[..., None], bare: Any, text: str, name: str) -> Any:  # noqa: ANN401
     key = _key(step, text)
     made = _MADE.get(key) if key else None
     if made is not None:
         return made
-    bare = _bare(step)
     names: dict[str, Any] = {"STEP": bare, "COMPILE": _as_is}
-    if not _INTERPRETED:
+    if COMPILES:
         names["STEP"] = numba.njit(error_model="python", nogil=True)(bare)
         names["COMPILE"] = numba.njit(error_model="python", nogil=True)
     module = _module(text, key, names)
-    if _INTERPRETED:
+    if not COMPILES:
         walk = module.walk
     else:
         try:
@@ -291,6 +302,9 @@ def _walk_of(
 
 _MADE: dict[str, Any] = {}
 """Loops by their key: one process compiles each once, whatever runs it makes."""
+
+_OF_FUNCTION: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""The same by function and text: one that is loaded already does not change with its file."""
 
 
 def _bare(step: Any) -> Any:  # noqa: ANN401
@@ -380,7 +394,7 @@ def _module(text: str, key: str, names: Mapping[str, Any]) -> ModuleType:
 
 
 def _address_of(walk: Any) -> int:  # noqa: ANN401
-    if not _INTERPRETED:
+    if COMPILES:
         address: int = walk.address
         return address
     address = ctypes.addressof(ctypes.c_int64()) if not INTERPRETED else max(INTERPRETED) + 1

@@ -172,14 +172,47 @@ def test_the_real_disk_recovers_a_torn_tail(tmp_path: Path) -> None:
     assert len(read(disk, str(tmp_path))) == 3
 
 
-def test_a_journal_of_another_version_is_refused_and_says_which() -> None:
+def as_version(disk: SimulatedDisk, version: int) -> None:
+    """Let every segment say that it is of another version."""
+    for image in disk.files.values():
+        image.durable = b"TIEOUT" + version.to_bytes(2) + image.durable[8:]
+
+
+@pytest.mark.parametrize("version", [0, 3, 9])
+def test_a_journal_of_another_version_is_refused_and_says_which(version: int) -> None:
     disk = SimulatedDisk()
     write(disk, "ic")
-    (image,) = disk.files.values()
-    image.durable = b"TIEOUT" + (9).to_bytes(2) + image.durable[8:]
+    as_version(disk, version)
 
-    with pytest.raises(InputError, match="format version 9; this tieout reads 1"):
+    with pytest.raises(
+        InputError, match=f"format version {version}; this tieout reads 1 and 2; use the version"
+    ):
         read(disk)
+
+
+def test_what_is_written_says_that_it_may_have_blocks() -> None:
+    disk = SimulatedDisk()
+    write(disk, "ic")
+
+    (image,) = disk.files.values()
+
+    assert image.durable[:8] == b"TIEOUT" + (2).to_bytes(2)
+
+
+@given(script=scripts)
+def test_a_journal_of_version_1_is_read_and_gone_on_with_in_a_new_segment(script: str) -> None:
+    disk = SimulatedDisk()
+    written = write(disk, f"ic{script}")
+    as_version(disk, 1)
+    assert read(disk) == written
+
+    writer = JournalReader(disk, FOLDER).recover()
+    writer.decision(a_decision(77))
+    writer.close()
+
+    assert read(disk) == [*written, (Kind.DECISION, a_decision(77))]
+    versions = [disk.files[name].whole[6:8] for name in sorted(disk.files)]
+    assert versions == [b"\0\1", b"\0\2"]
 
 
 def test_a_folder_without_a_journal_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tieout.errors import DataError, InputError
 from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
-from tieout.market import merged_windows
+from tieout.market import merged_windows, never_decrease
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -171,8 +171,8 @@ class Stream:
         arrivals = chunk.arrival_time_ns
         if not len(arrivals):
             return
-        backwards = np.flatnonzero(arrivals[1:] < arrivals[:-1])
-        if arrivals[0] < self._last_ns or len(backwards):
+        if arrivals[0] < self._last_ns or not never_decrease(arrivals):
+            backwards = np.flatnonzero(arrivals[1:] < arrivals[:-1])
             row = 0 if arrivals[0] < self._last_ns else int(backwards[0]) + 1
             before = self._last_ns if row == 0 else int(arrivals[row - 1])
             raise DataError(
