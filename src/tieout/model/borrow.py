@@ -36,6 +36,9 @@ class BorrowRates(Protocol):
     def at(self, instrument: str, at_ns: int) -> BorrowRate | None:
         """Return what holds at a time; None where nothing was told by then."""
 
+    def next_change_ns(self, instrument: str, after_ns: int) -> int | None:
+        """Return when something else holds next; None: never again."""
+
 
 class BorrowSeries:
     """Rates held in memory.
@@ -62,3 +65,9 @@ class BorrowSeries:
         """Return what holds at a time; None where nothing was told by then."""
         place = bisect_right(self._times.get(instrument, []), at_ns)
         return self._rates[instrument][place - 1] if place else None
+
+    def next_change_ns(self, instrument: str, after_ns: int) -> int | None:
+        """Return when something else holds next; None: never again."""
+        times = self._times.get(instrument, [])
+        place = bisect_right(times, after_ns)
+        return times[place] if place < len(times) else None

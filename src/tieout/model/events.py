@@ -364,7 +364,7 @@ class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_li
 
     Attributes:
         order: The order; from here on it is one of the account's, and its fills are booked.
-        reason: `liquidation`.
+        reason: `liquidation`, or `recall` of what a short has borrowed.
         venue_time_ns: When it did.
         arrival_time_ns: When we knew.
     """

@@ -176,6 +176,57 @@ def test_what_there_is_to_borrow_is_that_of_the_orders_arrival() -> None:
     assert kernel.position_lots(SYMBOL) == -5
 
 
+def test_what_the_lender_wants_back_is_bought_in_by_the_venue() -> None:
+    # Prints every ten minutes: the one after midnight is an hour later than the change at 23:00.
+    rates = [a_rate("0", 6), a_rate("0", 2, since_ns=MIDNIGHT - HOUR + 1)]
+
+    kernel, _, _ = shorted(-5, rates=rates)
+
+    (imposed,) = [each for each in kernel.orders.by_id.values() if "recall" in each.place.origin]
+    assert (imposed.place.side, imposed.place.lots) == (1, 3)
+    assert kernel.position_lots(SYMBOL) == -2
+    assert not kernel.orders.open
+    kernel.ledger.check()
+
+
+def test_it_is_bought_at_the_first_print_after_and_only_once() -> None:
+    rates = [a_rate("0", 2, since_ns=MIDNIGHT + n * MINUTE) for n in range(4)]
+
+    kernel, _, _ = shorted(-5, rates=rates)
+
+    bought = [each for each in kernel.orders.by_id.values() if "recall" in each.place.origin]
+    assert [each.place.decision_id for each in bought] == [f"recall:{SYMBOL}:{MIDNIGHT}"]
+    assert [each.place.lots for each in bought] == [3]
+
+
+def test_what_was_bought_back_in_time_is_not_called() -> None:
+    kernel, _, _ = shorted(-5, rates=[a_rate("0", 2, since_ns=MIDNIGHT)], trading={5: 4})
+
+    assert kernel.position_lots(SYMBOL) == -1
+    assert len(kernel.orders.by_id) == 1
+
+
+def test_what_was_told_before_a_short_began_calls_nothing_back() -> None:
+    rates = [a_rate("0", 0, since_ns=T0 + HOUR), a_rate("0", 9, since_ns=MIDNIGHT)]
+
+    kernel, _, _ = shorted(0, rates=rates, trading={60: -5})
+
+    assert kernel.position_lots(SYMBOL) == -5
+
+
+def test_recalls_do_not_hang_on_how_rows_are_cut() -> None:
+    rates = [
+        a_rate("0", 6),
+        a_rate("0", 3, since_ns=MIDNIGHT),
+        a_rate("0", 0, since_ns=MIDNIGHT + HOUR),
+    ]
+
+    whole, pieces = (shorted(-5, rates=rates, rows=rows)[0] for rows in (10**9, 7))
+
+    assert whole.position_lots(SYMBOL) == 0
+    assert whole.state_hash() == pieces.state_hash()
+
+
 def test_a_rung_charges_what_the_venue_would_have() -> None:
     charges = shorted(-10)[1]
     venue = SimulatedVenue({SYMBOL: ES}, profile("zero-latency"), {SYMBOL: HistoryMarket([FLAT])})

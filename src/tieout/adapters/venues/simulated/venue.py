@@ -13,7 +13,7 @@ from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import core_of
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
-from tieout.adapters.venues.simulated.shorting import Shorting
+from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
@@ -220,7 +220,11 @@ class SimulatedVenue:
         trading = sessions or {}
         self._profile = profile
         self._funding = Funding(profile, instruments, funding_rates, borrow_rates)
-        self._shorting = None if borrow_rates is None else Shorting(borrow_rates, held)
+        self._shorting = (
+            None
+            if borrow_rates is None
+            else Shorting(borrow_rates, {symbol: held.get(symbol, 0) for symbol in instruments})
+        )
         self._markets = {
             symbol: _Market(
                 instrument,
@@ -247,7 +251,7 @@ class SimulatedVenue:
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._margins = self._account(instruments, cash, held, costs or {})
-        # Numbers of the stops that close positions, and whether they were told of.
+        # Numbers of the venue's own orders, and whether they were told of.
         self._guards: dict[int, bool] = {}
         self._guarding: dict[str, int] = {}
         if self._margins is not None:
@@ -342,6 +346,10 @@ class SimulatedVenue:
             arrival_ns = self._waiting[0][0][0]
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
+        if self._shorting is not None:
+            recall = self._shorting.next_recall_ns(limit_ns)
+            if recall is not None:
+                wake = limit_ns = recall
         for market in self._each:
             if limit_ns >= market.core.calm_before_ns:
                 touch = market.next_touch_ns(limit_ns)
@@ -351,6 +359,9 @@ class SimulatedVenue:
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival by then that were not returned before."""
+        if self._shorting is not None:
+            for symbol, lots, at_ns in self._shorting.recalls(until_ns):
+                self._recall(symbol, lots, at_ns)
         for market in self._each:
             if not market.core.passes(until_ns):
                 for row in market.advance(until_ns):
@@ -607,30 +618,54 @@ class SimulatedVenue:
                 self._take(market, row)
         if not lots or ticks is None:
             return
-        order = PlaceOrder(
-            decision_id=f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}",
-            instrument=symbol,
-            side=-1 if lots > 0 else 1,
-            order_type=int(OrderType.STOP_MARKET),
-            lots=abs(lots),
-            limit_ticks=None,
-            stop_ticks=ticks,
-            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
-            decided_at_ns=at_ns,
-            decision_price_ticks=ticks,
-            origin=f"venue:{LIQUIDATION}",
-            reduce_only=True,
-        )
         number = self._next_number
-        self._next_number += 1
-        self._placed[number] = _Placed(order)
+        name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
+        order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
         self._guards[number] = False
         self._guarding[symbol] = number
         response_ns = self._profile.response_latency_ns
         market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
 
+    def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
+        """Buy back what the lender wants: a market order of the venue's own."""
+        number, response_ns = self._next_number, self._profile.response_latency_ns
+        order = self._own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
+        self._guards[number] = True
+        imposed = OrderImposed(
+            order=order,
+            reason=RECALL,
+            venue_time_ns=at_ns,
+            arrival_time_ns=at_ns + response_ns,
+        )
+        self._wait(imposed, at_ns)
+        core = self._markets[symbol].core
+        core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _own_order(
+        self, name: str, symbol: str, lots: int, at_ns: int, *, stop_ticks: int | None
+    ) -> PlaceOrder:
+        """Return an order of the venue's own, which only reduces; its number is the next one."""
+        kind = OrderType.MARKET if stop_ticks is None else OrderType.STOP_MARKET
+        order = PlaceOrder(
+            decision_id=name,
+            instrument=symbol,
+            side=1 if lots > 0 else -1,
+            order_type=int(kind),
+            lots=abs(lots),
+            limit_ticks=None,
+            stop_ticks=stop_ticks,
+            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
+            decided_at_ns=at_ns,
+            decision_price_ticks=stop_ticks,
+            origin=f"venue:{name.split(':', 1)[0]}",
+            reduce_only=True,
+        )
+        self._placed[self._next_number] = _Placed(order)
+        self._next_number += 1
+        return order
+
     def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
-        """Return what is told of a stop that nobody sees: nothing before it is triggered."""
+        """Return what is told of the venue's own order: of a stop nothing before its trigger."""
         placed = self._placed[row.order]
         if row.kind == ReportKind.TRIGGER:
             self._guards[row.order] = True
@@ -643,7 +678,7 @@ class SimulatedVenue:
             return (imposed,)
         if row.kind == ReportKind.FILL:
             return (self._fill(market.instrument, placed, row),)
-        over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY)
+        over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
         return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
 
     def _report(self, market: _Market, row: CoreReport) -> Report:
