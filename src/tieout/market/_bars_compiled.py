@@ -610,11 +610,15 @@ def is_answered_by_close(state: Array, commands: Array) -> bool:
 def act_at_close(
     state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
 ) -> None:
-    """Let cancels act that arrived by the close of a bar that is over: the next one is later."""
+    """Let cancels act that arrived by the close of a bar that is over: the next one is later.
+
+    Nothing is known of that bar before it has arrived.
+    """
     closed = state[LAST_TIME]
     last = state[LAST_PRICE]
+    known = state[KNOWN_TIME]
     act_until(
-        state, orders, commands, out, ring, impact_y, closed, -NEVER, last, 0, 1, -NEVER, closed
+        state, orders, commands, out, ring, impact_y, closed, -NEVER, last, 0, 1, known, closed
     )
 
 

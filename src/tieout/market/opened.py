@@ -224,6 +224,8 @@ class OpenedCore(MatchingCore):
         else:
             close_time, closing, volume = (each[first:stop] for each in columns[1:])
             leave_bars(self._state, self._ring, close_time, closing, volume)
+            arrival_ns = int(frame.bars.arrival_time_ns[stop - 1])
+            self._view[at.KNOWN_TIME] = max(self._view[at.KNOWN_TIME], arrival_ns)
             self.stale = self.stale or (self._keeps and not finest)
 
     def pass_prints(self, prints: TradeColumns) -> None:
