@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from tieout.cli.terminal import print_json, settings_of, utc
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def candles(
     from tieout.cli import commands  # noqa: PLC0415 - it registers this module
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
 
-    settings = commands.settings_of(project)
+    settings = settings_of(project)
     with Progress("comparing", quiet=as_json) as progress:
         result = wiring.candles(
             commands.load(strategy, parameter, project),
@@ -82,7 +83,7 @@ def candles(
             progress=progress,
         )
     if as_json:
-        commands.print_json(_facts(result, first, second))
+        print_json(_facts(result, first, second))
     else:
         sys.stdout.write(_told(result, first, second))
     if result.flips:
@@ -96,8 +97,6 @@ def frames(first: FrameFile, second: FrameFile, ulps: Ulps = 0, as_json: AsJson 
 
     result = compare_frames(_frame(first), _frame(second), ulps=ulps)
     if as_json:
-        from tieout.cli.commands import print_json  # noqa: PLC0415 - it registers this module
-
         print_json({**msgspec.to_builtins(result), "first_row": result.first_row})
     else:
         sys.stdout.write(_frames_told(result))
@@ -120,8 +119,6 @@ def indicators(
         file, indicator=indicator, column=column, arguments=dict(map(_argument, argument))
     )
     if as_json:
-        from tieout.cli.commands import print_json  # noqa: PLC0415 - it registers this module
-
         print_json({**msgspec.to_builtins(result), "same": result.same})
     else:
         sys.stdout.write(_explained(result))
@@ -242,7 +239,6 @@ def _facts(result: CandleComparison, first: str, second: str) -> dict[str, Any]:
 
 def _told(result: CandleComparison, first: str, second: str) -> str:
     """Return the comparison for a terminal."""
-    from tieout.cli.commands import utc  # noqa: PLC0415 - it registers this module
     from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
 
     low, middle, high = result.close_bps

@@ -225,6 +225,7 @@ def _expanded(signature: str) -> Any:  # noqa: ANN401  numba's types are untyped
         "C": numba.types.Array(numba.int64, 1, "C", readonly=True),
         "C8": numba.types.Array(numba.int8, 1, "C", readonly=True),
         "A": numba.int64[::1],
+        "CB": numba.types.Array(numba.uint8, 1, "C", readonly=True),
         "U": numba.uint64[::1],
         "B": numba.uint8[::1],
         "F": numba.float64[::1],

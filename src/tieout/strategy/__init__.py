@@ -1,6 +1,7 @@
 """What a trader writes against."""
 
 from tieout.strategy.context import (
+    Allocated,
     Amount,
     BarStream,
     BookLevel,
@@ -17,6 +18,7 @@ from tieout.strategy.loader import LoadedStrategy, load_strategy
 from tieout.strategy.strategy import Strategy
 
 __all__ = [
+    "Allocated",
     "Amount",
     "BarStream",
     "BookLevel",

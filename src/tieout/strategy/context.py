@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
 
 __all__ = [
+    "Allocated",
     "Amount",
     "BarStream",
     "BookLevel",
@@ -190,6 +191,25 @@ class BookLevels(Protocol):
         """Asks, the lowest first."""
 
 
+class Allocated(NamedTuple):
+    """What a share of the equity came to.
+
+    Attributes:
+        wanted: Money of the position asked for, at the last price; negative is short.
+        reached: Money of the position once its order has filled at that price.
+        residual: The difference: what rounding and the venue's rules left unplaced.
+        order_id: Of the order; None where there is none.
+        reason: `min_quantity`, `min_notional` or `max_quantity` where a rule of the venue decided,
+            `no_price` before the first price; else empty.
+    """
+
+    wanted: Decimal
+    reached: Decimal
+    residual: Decimal
+    order_id: str | None
+    reason: str
+
+
 class BookView(Protocol):
     """An instrument's book as we know it now: the rows that have arrived, and no others.
 
@@ -356,6 +376,20 @@ class Context(Protocol):
 
         Returns:
             The order's id, or None when there is nothing to trade.
+        """
+
+    def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
+        """Trade towards shares of the equity, each at the last price seen.
+
+        Positions are rounded toward zero to whole lots; what the venue would refuse as too small is
+        not sent. Orders that make positions smaller leave first, else in the order given.
+        Instruments that are not named are left as they are.
+
+        Args:
+            weights: Share of the equity by symbol; negative is short, 0 closes.
+
+        Returns:
+            What each came to, with the money that could not be placed.
         """
 
     def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
