@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from tieout.model.events import Bar
     from tieout.model.instruments import Instrument
-    from tieout.strategy.indicators import Indicator
 
 __all__ = [
     "Allocated",
@@ -23,6 +22,7 @@ __all__ = [
     "BookView",
     "BracketOrders",
     "Context",
+    "Indicator",
     "OrderTerms",
     "PositionView",
     "TimerEvent",
@@ -105,6 +105,50 @@ class BarStream(Protocol):
     @property
     def rule(self) -> str:
         """By which rule we make them; empty when they come as they are."""
+
+
+class Indicator(Protocol):
+    """An indicator that is brought up to date before each `on_bar`.
+
+    Its outputs are attributes by name: `bands.upper`. An output is 0.0 until it says something;
+    act on none before `ready`.
+    """
+
+    @property
+    def ready(self) -> bool:
+        """Whether all outputs are there."""
+
+    @property
+    def value(self) -> float:
+        """The first output."""
+
+    @property
+    def warm_up(self) -> int:
+        """Bars until `ready`."""
+
+    def __getattr__(self, name: str) -> float: ...
+
+    def peek(self, bar: Bar, other: Bar | None = None, *, output: str | None = None) -> float:
+        """Return what an output would be after a bar, such as one still forming; nothing changes.
+
+        Args:
+            bar: The bar as it stands.
+            other: The second stream's bar, for what reads two.
+            output: Which one; the first where none is named.
+
+        Raises:
+            SettingsError: There is no such output, or there are bars of too few or many streams.
+        """
+
+    def state(self) -> bytes:
+        """Return all that it knows; `restore` takes it back, in another process too."""
+
+    def restore(self, state: bytes) -> None:
+        """Know again what `state` told.
+
+        Raises:
+            SettingsError: It is of an indicator with another name, tick or arguments.
+        """
 
 
 class PositionView(Protocol):
@@ -275,8 +319,25 @@ class Context(Protocol):
             InputError: You did not.
         """
 
-    def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
-        """Make an indicator that is brought up to date before each `on_bar`."""
+    def indicator(
+        self,
+        name: str,
+        stream: BarStream,
+        *arguments: float | str | BarStream,
+        **options: float | str,
+    ) -> Indicator:
+        """Make an indicator that is brought up to date before each `on_bar`; in `on_start` only.
+
+        Args:
+            name: Such as `sma`; the guide to indicators has all of them.
+            stream: Bars that it follows.
+            *arguments: In the order of its parameters. One of two streams (`correlation`, `beta`,
+                `spread`) takes the other stream first.
+            **options: Parameters by name: `average="ema"`.
+
+        Raises:
+            SettingsError: The name is unknown or an argument is not allowed.
+        """
 
     def timer_every(self, name: str, interval_ns: int, *, offset_ns: int = 0) -> None:
         """Fire at each whole multiple of the interval since 1970 (UTC), plus the offset."""

@@ -53,6 +53,12 @@ __all__ = ["SimulatedVenue", "Standing"]
 _ARRIVAL_RANK = 2
 """Orders and cancels that reach the venue come after the prints of that moment."""
 
+_Waiting = tuple[int, int, int, int, int, "Report"]
+"""A report that is not told yet, after what it is told in the order of: when it is known, when it
+came about and as what of a market's, and as which report of all."""
+
+_FILL = ReportKind.FILL
+_NEVER = 1 << 62
 
 _ONCE_TRIGGERED = {
     int(OrderType.STOP_MARKET): int(OrderType.MARKET),
@@ -114,6 +120,12 @@ class _Market:
             return []
         self._behind_ns = now_ns
         return [] if self.core.passes(now_ns) else self.advance(now_ns)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way in a market that has rows."""
+        core = self.core
+        return type(core) is MatchingCore and core.calm_before_ns == _NEVER and core.has_rows
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -219,6 +231,7 @@ class SimulatedVenue:
         held = positions or {}
         trading = sessions or {}
         self._profile = profile
+        self._on_book = profile.matches_on_book
         self._funding = Funding(profile, instruments, funding_rates, borrow_rates)
         self._shorting = (
             None
@@ -242,10 +255,14 @@ class SimulatedVenue:
             for symbol, instrument in instruments.items()
         }
         self._each = tuple(self._markets.values())
+        # Markets in which something may happen, in their order; the others are not looked at before
+        # one of them has used up its rows.
+        self._busy = list(self._each)
+        self._idle_until_ns = _NEVER
         self._placed: dict[int, _Placed] = {}
         self._next_number = 0
         self._numbers: dict[str, int] = {}
-        self._waiting: list[tuple[tuple[int, int, int, int, int], Report]] = []
+        self._waiting: list[_Waiting] = []
         self._reported = 0
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
@@ -263,7 +280,8 @@ class SimulatedVenue:
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order; it arrives after its latency."""
-        way = self._way("place", order)
+        sent_ns = max(order.decided_at_ns, self._back_ns)
+        way = self._assumed.way("place", order.decision_id, sent_ns)
         number = self._next_number
         arrival_ns, response_ns, busy = way
         detail = _BUSY_DETAIL if busy else self._refusal(order)
@@ -276,16 +294,14 @@ class SimulatedVenue:
                 self._reject(order, "no_borrow", detail, way)
                 return
             self._shorting.under_way.place(order)
+        core = self._core_at(order.instrument, sent_ns)
         if self._margins is not None:
-            core = self._core_at(order.instrument, order)
-            detail = self._margins.refusal(order, core.price_at(self._sent_ns(order)))
+            detail = self._margins.refusal(order, core.price_at(sent_ns))
             if detail is not None:
                 self._reject(order, "margin", detail, way)
                 return
             self._margins.under_way.place(order)
-        reason = self._core_at(order.instrument, order).place(
-            number, order, arrival_ns=arrival_ns, response_ns=response_ns
-        )
+        reason = core.place(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         if reason is not None:
             self._reject(order, reason, _DETAILS[reason], way)
             return
@@ -313,7 +329,7 @@ class SimulatedVenue:
             )
             return
         symbol = self._placed[number].place.instrument
-        core = self._core_at(symbol, order)
+        core = self._core_at(symbol, self._sent_ns(order))
         for row in core.cancel(number, arrival_ns=way.arrival_ns, response_ns=way.response_ns):
             self._take(self._markets[symbol], row)
 
@@ -322,7 +338,7 @@ class SimulatedVenue:
         way = self._way("amend", order)
         number = self._numbers.get(order.order_decision_id)
         invalid = amend_refused(order) is not None or (
-            self._profile.matches_on_book and book_amend_refusal(order) is not None
+            self._on_book and book_amend_refusal(order) is not None
         )
         if number is None or invalid or way.refused:
             refused = "invalid" if invalid else "unknown_order"
@@ -336,21 +352,21 @@ class SimulatedVenue:
                 way.arrival_ns,
             )
             return
-        core = self._core_at(self._placed[number].place.instrument, order)
+        core = self._core_at(self._placed[number].place.instrument, self._sent_ns(order))
         core.amend(number, order, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest arrival by the limit at which there may be a report, or None."""
         wake = None
         if self._waiting:
-            arrival_ns = self._waiting[0][0][0]
+            arrival_ns = self._waiting[0][0]
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
         if self._shorting is not None:
             recall = self._shorting.next_recall_ns(limit_ns)
             if recall is not None:
                 wake = limit_ns = recall
-        for market in self._each:
+        for market in self._busy:
             if limit_ns >= market.core.calm_before_ns:
                 touch = market.next_touch_ns(limit_ns)
                 if touch is not None:
@@ -359,17 +375,25 @@ class SimulatedVenue:
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival by then that were not returned before."""
+        if len(self._each) == 1 and self._margins is None and self._shorting is None:
+            return self._known_by(until_ns)
+        # What came about at one time in two markets is told in the order in which it was found, so
+        # that must not depend on how far one looks at a time. Nor must what the venue does by
+        # itself once a fill is known.
+        due: list[Report] = []
+        while (wake_ns := self.next_wake_ns(until_ns)) is not None:
+            due += self._known_by(wake_ns)
+        return due
+
+    def _known_by(self, until_ns: int) -> list[Report]:
         if self._shorting is not None:
             for symbol, lots, at_ns in self._shorting.recalls(until_ns):
                 self._recall(symbol, lots, at_ns)
-        for market in self._each:
-            if not market.core.passes(until_ns):
-                for row in market.advance(until_ns):
-                    self._take(market, row)
+        self._go_through(until_ns)
         waiting = self._waiting
         due: list[Report] = []
-        while waiting and waiting[0][0][0] <= until_ns:
-            due.append(heappop(waiting)[1])
+        while waiting and waiting[0][0] <= until_ns:
+            due.append(heappop(waiting)[-1])
         if self.fee_meter is not None:
             # As they become known, however far each market has been gone through.
             due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
@@ -380,6 +404,19 @@ class SimulatedVenue:
             for symbol, at_ns in self._margins.take(due).items():
                 self._guard(symbol, at_ns)
         return due
+
+    def _go_through(self, until_ns: int) -> None:
+        """Let every market act that anything may happen in."""
+        if until_ns >= self._idle_until_ns:
+            self._all_busy()
+        idle = False
+        for market in self._busy:
+            if not market.core.passes(until_ns):
+                for row in market.advance(until_ns):
+                    self._take(market, row)
+                idle = idle or market.is_idle
+        if idle:
+            self._leave_idle()
 
     # -- what a compiled run asks ---------------------------------------------------------------
 
@@ -413,6 +450,7 @@ class SimulatedVenue:
         market = self._each[0]
         core = market.core
         assert isinstance(core, MatchingCore), core
+        self._all_busy()
         for number, place, told in orders:
             self._placed[number] = _Placed(place, told)
             self._numbers[place.decision_id] = number
@@ -429,7 +467,7 @@ class SimulatedVenue:
 
         The run is over: nothing that comes of it is told any more.
         """
-        if self._profile.matches_on_book:
+        if self._on_book:
             for market in self._each:
                 market.advance(until_ns)
 
@@ -455,6 +493,7 @@ class SimulatedVenue:
                 "start a new one"
             )
         self._back_ns = back_ns
+        self._all_busy()
         fills = tuple(fills)
         if self.fee_meter is not None:
             self.fee_meter.take(fills)
@@ -547,18 +586,33 @@ class SimulatedVenue:
     def _sent_ns(self, wish: PlaceOrder | CancelOrder | AmendOrder) -> int:
         return max(wish.decided_at_ns, self._back_ns)
 
-    def _core_at(self, symbol: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Core:
+    def _core_at(self, symbol: str, sent_ns: int) -> Core:
         """Return a market's core at the moment at which a wish is sent."""
         market = self._markets[symbol]
-        for row in market.at(self._sent_ns(wish)):
+        for row in market.at(sent_ns):
             self._take(market, row)
+        if market not in self._busy:
+            self._busy = [each for each in self._each if each is market or each in self._busy]
         return market.core
+
+    def _all_busy(self) -> None:
+        self._busy = list(self._each)
+        self._idle_until_ns = _NEVER
+
+    def _leave_idle(self) -> None:
+        """Look no more at markets without anything under way, until their rows are used up."""
+        for market in self._busy:
+            if market.is_idle:
+                given_until_ns = market.core.last_arrival_ns
+                assert given_until_ns is not None, market.instrument
+                self._idle_until_ns = min(self._idle_until_ns, given_until_ns)
+        self._busy = [each for each in self._busy if not each.is_idle]
 
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
         refused = terms_refused(order)
-        if refused is None and self._profile.matches_on_book:
+        if refused is None and self._on_book:
             refused = book_refusal(order)
         return refused
 
@@ -584,28 +638,32 @@ class SimulatedVenue:
 
     def _wait(self, report: Report, moment_ns: int) -> None:
         self._reported += 1
-        key = (report.arrival_time_ns, moment_ns, _ARRIVAL_RANK, 0, self._reported)
-        heappush(self._waiting, (key, report))
+        known_ns = report.arrival_time_ns
+        heappush(self._waiting, (known_ns, moment_ns, _ARRIVAL_RANK, 0, self._reported, report))
 
     def _take(self, market: _Market, row: CoreReport) -> None:
         for report in self._reports(market, row):
             self._reported += 1
-            key = (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported)
-            heappush(self._waiting, (key, report))
+            heappush(
+                self._waiting,
+                (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported, report),
+            )
 
     def _reports(self, market: _Market, row: CoreReport) -> Iterable[Report]:
         """Return what a core's report says: one thing, but for what a position pays."""
-        if row.kind != ReportKind.FUNDING:
-            if row.order in self._guards:
-                return self._of_guard(market, row)
-            return (self._report(market, row),)
-        return self._funding.charges(
-            market.instrument.symbol,
-            row.venue_time_ns,
-            lots=row.lots,
-            last_ticks=row.price_ticks,
-            known_ns=row.arrival_ns,
-        )
+        if row.kind == ReportKind.FUNDING:
+            return self._funding.charges(
+                market.instrument.symbol,
+                row.venue_time_ns,
+                lots=row.lots,
+                last_ticks=row.price_ticks,
+                known_ns=row.arrival_ns,
+            )
+        if row.order in self._guards:
+            return self._of_guard(market, row)
+        if row.kind == _FILL:
+            return (self._fill(market.instrument, self._placed[row.order], row),)
+        return (self._report(row),)
 
     def _guard(self, symbol: str, at_ns: int) -> None:
         """Have the position closed at its liquidation price, by a stop that nobody sees."""
@@ -662,6 +720,7 @@ class SimulatedVenue:
         )
         self._placed[self._next_number] = _Placed(order)
         self._next_number += 1
+        self._all_busy()
         return order
 
     def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
@@ -681,11 +740,9 @@ class SimulatedVenue:
         over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
         return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
 
-    def _report(self, market: _Market, row: CoreReport) -> Report:
+    def _report(self, row: CoreReport) -> Report:
         placed = self._placed[row.order]
         decision = placed.place.decision_id
-        if row.kind == ReportKind.FILL:
-            return self._fill(market.instrument, placed, row)
         if row.kind == ReportKind.TRIGGER:
             return OrderTriggered(
                 decision_id=decision,
@@ -745,7 +802,8 @@ class SimulatedVenue:
 
     def _fill(self, instrument: Instrument, placed: _Placed, row: CoreReport) -> Fill:
         placed.fills += 1
-        self._resolved[row.resolved_by] = self._resolved.get(row.resolved_by, 0) + 1
+        resolved = self._resolved
+        resolved[row.resolved_by] = resolved.get(row.resolved_by, 0) + 1
         order = placed.place
         return Fill(
             decision_id=order.decision_id,
