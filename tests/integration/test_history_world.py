@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
 from tieout.errors import InputError, RunNotFound
 from tieout.journal import JournalReader, JournalWriter, Kind
+from tieout.model.profiles import profile
 from tieout.strategy import Strategy, load_strategy
 from tieout.wiring import backtest_columns
 
@@ -29,6 +32,9 @@ STRATEGIES = [
     "trade_follower.py",
     "compiled_cross.py",
 ]
+
+
+OTHER = msgspec.structs.replace(ES, symbol="NQ/USDT:USDT", venue_symbol="NQUSDT")
 
 
 @pytest.fixture(scope="module")
@@ -290,3 +296,48 @@ def test_columns_in_memory_give_the_fills_of_the_simulated_venue() -> None:
     with pytest.raises(InputError, match="at least one stream"):
         backtest_columns(Once, [], instruments=[ES])
     assert load_strategy(Once).name == "Once"
+
+
+@pytest.mark.parametrize("latency_s", [0, 1, 90])
+def test_to_hear_of_ones_orders_and_do_nothing_changes_nothing(latency_s: int) -> None:
+    class Trades:
+        def on_start(self, context: Any) -> None:
+            for each in (ES, OTHER):
+                context.bars(each.symbol, "1m")
+            self.ids: list[str] = []
+
+        def on_bar(self, context: Any, bar: Any) -> None:
+            side = context.buy if bar.close_ticks % 3 else context.sell
+            self.ids.append(side(bar.instrument, units=1))
+            self.ids.append(side(bar.instrument, units=1, limit=bar.close))
+            if bar.close_ticks % 5 == 0:
+                for each in self.ids[-8:]:
+                    context.cancel(each)
+            if bar.close_ticks % 7 == 0:
+                context.timer_at("later", context.now_ns + 30_000_000_000)
+
+        def on_timer(self, context: Any, timer: Any) -> None:
+            self.ids.append(context.buy(SYMBOL, units=1))
+
+    def hears(self: Any, context: Any, news: Any) -> None:
+        """Do nothing."""
+
+    deaf = type("Same", (Trades, Strategy), {})
+    hearing = type("Same", (Trades, Strategy), {"on_fill": hears, "on_order": hears})
+    closes = [400 + number * 37 % 23 for number in range(200)]
+    latency_ns = latency_s * 1_000_000_000
+    assumed = msgspec.structs.replace(
+        profile("zero-latency"), entry_latency_ns=latency_ns, response_latency_ns=latency_ns
+    )
+    columns = [bars(closes), replace(bars(closes[::-1]), instrument=OTHER.symbol)]
+
+    results = [
+        backtest_columns(
+            each, columns, instruments=[ES, OTHER], profile=assumed, chunk_rows=chunk_rows
+        )
+        for each in (deaf, hearing)
+        for chunk_rows in (7, 1_000)
+    ]
+
+    assert results[0].fills > 100
+    assert len({each.hashes for each in results}) == 1

@@ -1,8 +1,9 @@
 """A matching engine in plain Python, written from the matching page and from nothing else.
 
 It is the twin of scan_trades, commit_trades, answer_commands, leave_trades, scan_bars, commit_bars
-and leave_bars. It keeps orders as dictionaries, walks one market event after the other, and
-computes prices with fractions. Slow on purpose.
+and leave_bars, and of what crosses over to them: look_at_trades, act_on_trades, answer_on_trades,
+look_at_bars and act_on_bars. It keeps orders as dictionaries, walks one market event after the
+other, and computes prices with fractions. Slow on purpose.
 """
 
 from __future__ import annotations

@@ -56,8 +56,11 @@ _HEAD = Struct(">II")
 _INPUT, _DECISION, _COMMIT, _BLOCK = (
     bytes([kind]) for kind in (Kind.INPUT, Kind.DECISION, Kind.COMMIT, Kind.BLOCK)
 )
+_IS_DECISION = int(Kind.DECISION)
+"""The first byte of a decision's record."""
 _SPILL_BYTES = 1 << 18
 _LARGE_BYTES = 1 << 14
+"""Records from this size on are hashed and written without a copy."""
 
 
 class DiskFile(Protocol):
@@ -131,8 +134,10 @@ class JournalWriter:
         self._decisions = GENESIS
         # Blocks whose decisions are not chained yet: that is done when somebody asks.
         self._unchained: list[Block] = []
-        # Records that are not written yet, and what comes before them in the file.
+        # Records that are not chained yet; a bare `_COMMIT` stands for the chain up to it.
         self._records: list[bytes] = []
+        # Frames that are not written yet, and what comes before them in the file.
+        self._frames: list[bytes] = []
         self._waiting_bytes = 0
         self._header = b""
         self._written = 0
@@ -147,11 +152,13 @@ class JournalWriter:
     @property
     def chain(self) -> str:
         """Chained hash of every record so far, hexadecimal."""
+        self._fold()
         return self._chain.hex()
 
     @property
     def decisions_chain(self) -> str:
         """Chained hash of the decision records of this writer, hexadecimal."""
+        self._fold()
         self._chain_blocks()
         return self._decisions.hex()
 
@@ -161,14 +168,11 @@ class JournalWriter:
 
     def decision(self, record: Record) -> None:
         """Append a decision."""
-        payload = encode(record)
-        if self._unchained:
-            self._chain_blocks()
-        self._decisions = sha256(self._decisions + payload).digest()
-        self._append(_DECISION + payload)
+        self._append(_DECISION + encode(record))
 
     def block(self, block: Block) -> None:
         """Append many inputs and decisions at once, as compiled code wrote them."""
+        self._fold()
         self._append(_BLOCK + encode(block))
         self._unchained.append(block)
         if not self._durable and self._waiting_bytes > _SPILL_BYTES:
@@ -215,29 +219,45 @@ class JournalWriter:
         for block in blocks:
             for record in records_of(block):
                 if kind_of(record) is Kind.DECISION:
-                    self._decisions = sha256(self._decisions + encode(record)).digest()
+                    self._chain_decision(encode(record))
 
     def _seal(self) -> None:
         if self._uncommitted:
-            self._records.append(_COMMIT + self._chain)
-            self._waiting_bytes += FRAME.size + len(self._chain)
+            self._records.append(_COMMIT)
+            self._waiting_bytes += FRAME.size + len(GENESIS)
             self._uncommitted = False
 
     def _append(self, record: bytes) -> None:
         if self._broken:
             self._usable()
-        if len(record) < _LARGE_BYTES:
-            self._chain = sha256(self._chain + record).digest()
-        else:
-            digest = sha256(self._chain)
-            digest.update(record)
-            self._chain = digest.digest()
         self._uncommitted = True
         self._records.append(record)
         self._waiting_bytes += _HEAD.size + len(record)
 
+    def _fold(self) -> None:
+        """Take what was appended into the chains, and frame it: many records in one go."""
+        chain, frames = self._chain, self._frames
+        for each in self._records:
+            record = each
+            if record == _COMMIT:
+                record += chain
+            else:
+                chain = _chained(chain, record)
+                if record[0] == _IS_DECISION:
+                    self._chain_decision(record[1:])
+            head = _HEAD.pack(len(record) - 1, crc32(record))
+            frames += (head + record,) if len(record) < _LARGE_BYTES else (head, record)
+        self._chain = chain
+        self._records.clear()
+
+    def _chain_decision(self, payload: bytes) -> None:
+        if self._unchained:
+            self._chain_blocks()
+        self._decisions = sha256(self._decisions + payload).digest()
+
     def _spill(self, *, sync: bool) -> None:
-        if not self._records and not (sync and self._unsynced):
+        self._fold()
+        if not self._frames and not (sync and self._unsynced):
             return
         pieces = self._pieces()
         self._waiting_bytes = 0
@@ -259,15 +279,14 @@ class JournalWriter:
         """Return what waits as frames: small ones in one piece, large ones as they are."""
         pieces: list[bytes] = []
         small = [self._header]
-        for each in self._records:
-            small.append(_HEAD.pack(len(each) - 1, crc32(each)))
+        for each in self._frames:
             if len(each) < _LARGE_BYTES:
                 small.append(each)
             else:
                 # Memory for a copy of it would cost more than to write in two goes.
                 pieces += b"".join(small), each
                 small.clear()
-        self._records.clear()
+        self._frames.clear()
         self._header = b""
         pieces.append(b"".join(small))
         return [each for each in pieces if each]
@@ -283,7 +302,7 @@ class JournalWriter:
 
     def _begin_segment(self) -> None:
         self._header = HEADER
-        self._records.append(_COMMIT + self._chain)
+        self._records.append(_COMMIT)
         if self._durable:
             self._spill(sync=True)
             self._disk.sync_folder(self._folder)
@@ -291,3 +310,12 @@ class JournalWriter:
     def _usable(self) -> None:
         if self._broken:
             raise InvariantViolated(f"journal {self._folder}: {self._broken}")
+
+
+def _chained(chain: bytes, record: bytes) -> bytes:
+    """Return the chain's next value."""
+    if len(record) < _LARGE_BYTES:
+        return sha256(chain + record).digest()
+    digest = sha256(chain)
+    digest.update(record)
+    return digest.digest()

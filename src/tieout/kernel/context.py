@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from fractions import Fraction
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
 import msgspec
 import numpy as np
 
 from tieout.errors import InputError, OrderRefused
+from tieout.kernel.allocation import lots_for
 from tieout.kernel.desk import BracketWish
 from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
 from tieout.market import EACH_TRADE
+from tieout.market.indicators import Indicator, PairIndicator, indicator_named
 from tieout.model.bars import bar_rule
 from tieout.model.columns import interval_name, interval_ns
 from tieout.model.events import Bar
 from tieout.model.identity import decision_id
-from tieout.model.money import money_decimal
+from tieout.model.instruments import as_decimal
+from tieout.model.money import money_decimal, round_half_up
 from tieout.model.orders import (
     AmendOrder,
     CancelOrder,
@@ -31,11 +35,10 @@ from tieout.model.orders import (
     TimeInForce,
     WorkOrder,
 )
-from tieout.strategy.context import BracketOrders, OrderTerms
-from tieout.strategy.indicators import Indicator, make_indicator
+from tieout.strategy.context import Allocated, BracketOrders, OrderTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from tieout.kernel.books import BookView
@@ -47,8 +50,9 @@ if TYPE_CHECKING:
     from tieout.strategy import BarStream
     from tieout.strategy.context import Amount
 
-__all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
+__all__ = ["BarSubscription", "FollowsBars", "KernelContext", "Position", "Subscriptions"]
 
+_MARKET = int(OrderType.MARKET)
 _GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
 
 HISTORY_ROWS_MAX = 10_000
@@ -61,6 +65,13 @@ class Position:
 
     lots: int
     units: Decimal
+
+
+class FollowsBars(Protocol):
+    """Something that takes each closed bar of a stream."""
+
+    def update(self, bar: Bar) -> None:
+        """Take the next closed bar."""
 
 
 @dataclass(slots=True)
@@ -81,7 +92,7 @@ class BarSubscription:
     warm_up: int = 0
     made: BarRule | None = None
     running_ns: int = 0
-    indicators: list[Indicator] = field(default_factory=list)
+    indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
 
@@ -138,6 +149,19 @@ class Subscriptions:
             return self.made.get((bars.instrument, bars.rule))
         return self.bars.get((bars.instrument, bars.interval_ns))
 
+    def sees_prices(self, instrument: str) -> bool:
+        """Whether these streams tell at what price an instrument trades."""
+        return (
+            instrument in self.trades
+            or instrument in self.books
+            or any(symbol == instrument for symbol, _ in (*self.bars, *self.made))
+        )
+
+    def finest_interval_ns(self, instrument: str) -> int:
+        """Return the shortest bars of an instrument that are seen; 0 where prints are."""
+        lengths = [length for symbol, length in self.bars if symbol == instrument]
+        return 0 if instrument in self.trades or not lengths else min(lengths)
+
     def feeding(self) -> set[tuple[str, int]]:
         """Return the streams that bars are made of: instrument and interval, 0 for trades."""
         return {
@@ -145,6 +169,28 @@ class Subscriptions:
             for each in self.made.values()
             if each.made is not None
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one weight comes to, before its order has an id."""
+
+    symbol: str
+    held_lots: int
+    order_lots: int
+    wanted: int
+    reached: int
+    reason: str
+    reduces: bool
+
+    def told(self, order_id: str | None) -> Allocated:
+        return Allocated(
+            money_decimal(self.wanted),
+            money_decimal(self.reached),
+            money_decimal(self.wanted - self.reached),
+            order_id,
+            self.reason,
+        )
 
 
 class KernelContext:
@@ -162,7 +208,7 @@ class KernelContext:
     @property
     def now_ns(self) -> int:
         """Our time: arrival of the event, or due time of the timer, being handled."""
-        return self._kernel.now_ns
+        return self._kernel.moment.now_ns
 
     def timer_every(self, name: str, interval_ns: int, *, offset_ns: int = 0) -> None:
         """Fire at each whole multiple of the interval since 1970 (UTC), plus the offset."""
@@ -240,15 +286,37 @@ class KernelContext:
             )
         return self._kernel.books.view(instrument)
 
-    def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
+    def indicator(
+        self,
+        name: str,
+        stream: BarStream,
+        *arguments: float | str | BarStream,
+        **options: float | str,
+    ) -> Indicator | PairIndicator:
         """Make an indicator that is brought up to date before each `on_bar`."""
         self._only_declaring("indicator")
         tick = self._instrument(stream.instrument).tick_float
-        made = make_indicator(name, *arguments, tick=tick)
+        streams = [each for each in arguments if isinstance(each, BarSubscription)]
+        given = tuple(each for each in arguments if isinstance(each, int | float | str))
+        wanted = indicator_named(name).streams
+        if len(streams) != wanted - 1 or arguments[: len(streams)] != tuple(streams):
+            raise InputError(
+                f"indicator {name} reads {wanted} of `context.bars`, and takes them first; "
+                f"it was given {1 + len(streams)}"
+            )
+        if wanted == 1:
+            made = Indicator(name, *given, tick=tick, **options)
+            self._following(stream).append(made)
+            return made
+        pair = PairIndicator(name, *given, tick=tick, **options)
+        self._following(stream).append(pair)
+        self._following(streams[0]).append(pair.other)
+        return pair
+
+    def _following(self, stream: BarStream) -> list[FollowsBars]:
         asked = self.subscriptions.of(stream)
         assert asked is not None, stream
-        asked.indicators.append(made)
-        return made
+        return asked.indicators
 
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
@@ -295,21 +363,24 @@ class KernelContext:
     def target(self, instrument: str, *, units: Decimal | str | float) -> str | None:
         """Trade the difference between a wanted position and what is held or under way."""
         rules = self._instrument(instrument)
-        wanted = rules.round_quantity(units)
-        kernel = self._kernel
-        coming = kernel.orders.coming_lots(instrument) if kernel.orders.open else 0
-        wished = sum(
-            wish.lots * wish.side
-            for wish in self.wishes
-            if type(wish) is PlaceOrder
-            and wish.instrument == instrument
-            and wish.order_type == OrderType.MARKET
-        )
-        lots = wanted - kernel.position_lots(instrument) - coming - wished
+        lots = rules.round_quantity(units) - self._lots_to_be(instrument)
         if lots == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL
         return self._wish(instrument, side, abs(lots))
+
+    def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
+        """Trade towards shares of the equity, rounded as the venue's rules say."""
+        self._not_declaring("an order")
+        equity = self._kernel.equity()
+        plans = [self._plan(symbol, as_decimal(weights[symbol]), equity) for symbol in weights]
+        orders: dict[str, str] = {}
+        # First what makes room: in a cash account a purchase needs the money of a sale.
+        for each in sorted(plans, key=lambda plan: not plan.reduces):
+            if each.order_lots:
+                side = Side.BUY if each.order_lots > 0 else Side.SELL
+                orders[each.symbol] = self._wish(each.symbol, side, abs(each.order_lots))
+        return {each.symbol: each.told(orders.get(each.symbol)) for each in plans}
 
     def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
         """Wish to buy; return the order's id."""
@@ -431,14 +502,14 @@ class KernelContext:
         lots, limit_ticks, stop_ticks = (
             (None, None, None) if order is None else self._changed(order, units, limit, stop)
         )
-        origin = kernel.origin()
+        origin = kernel.moment.origin()
         wish = AmendOrder(
             decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
             order_decision_id=order_id,
             lots=lots,
             limit_ticks=limit_ticks,
             stop_ticks=stop_ticks,
-            decided_at_ns=kernel.now_ns,
+            decided_at_ns=kernel.moment.now_ns,
             origin=origin,
         )
         self.wishes.append(wish)
@@ -450,13 +521,13 @@ class KernelContext:
         kernel = self._kernel
         if not kernel.desk.is_open(order_id):
             return
-        origin = kernel.origin()
+        origin = kernel.moment.origin()
         place = len(self.wishes)
         self.wishes.append(
             CancelOrder(
                 decision_id=decision_id(kernel.strategy_name, origin, place),
                 order_decision_id=order_id,
-                decided_at_ns=kernel.now_ns,
+                decided_at_ns=kernel.moment.now_ns,
                 origin=origin,
             )
         )
@@ -466,7 +537,7 @@ class KernelContext:
     def random(self, purpose: str) -> np.random.Generator:
         """Return a generator keyed by seed, this callback's origin and the purpose."""
         kernel = self._kernel
-        key = f"{kernel.seed}\x1f{kernel.origin()}\x1f{purpose}".encode()
+        key = f"{kernel.seed}\x1f{kernel.moment.origin()}\x1f{purpose}".encode()
         return np.random.Generator(
             np.random.PCG64(int.from_bytes(blake2b(key, digest_size=16).digest()))
         )
@@ -485,6 +556,31 @@ class KernelContext:
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _lots_to_be(self, instrument: str) -> int:
+        """Return the signed lots held once what is under way or wished at market has filled."""
+        kernel = self._kernel
+        coming = kernel.orders.coming_lots(instrument) if kernel.orders.open else 0
+        wished = sum(
+            wish.lots * wish.side
+            for wish in self.wishes
+            if type(wish) is PlaceOrder
+            and wish.instrument == instrument
+            and wish.order_type == OrderType.MARKET
+        )
+        return kernel.position_lots(instrument) + coming + wished
+
+    def _plan(self, symbol: str, weight: Decimal, equity: int) -> _Plan:
+        rules, held = self._instrument(symbol), self._lots_to_be(symbol)
+        price = self._kernel.moment.price_ticks(symbol)
+        if not price:
+            return _Plan(symbol, held, 0, 0, 0, "no_price", reduces=False)
+        plan = lots_for(rules, weight, equity=equity, price_ticks=price, held_lots=held)
+        share = Fraction(weight) * equity
+        wanted = round_half_up(share.numerator, share.denominator)
+        reached = rules.notional(plan.lots, price)
+        smaller = abs(plan.lots) < abs(held)
+        return _Plan(symbol, held, plan.order_lots, wanted, reached, plan.reason, reduces=smaller)
+
     def _order(self, instrument: str, side: Side, units: Amount, terms: OrderTerms) -> str:
         if not terms:
             return self._wish(instrument, side, lots_of(self._instrument(instrument), units))
@@ -498,7 +594,7 @@ class KernelContext:
         lots = lots_of(rules, units)
         self._not_declaring("an order")
         kernel = self._kernel
-        origin, now_ns, price_ticks = kernel.moment(instrument)
+        origin, now_ns, price_ticks = kernel.moment.decided_on(instrument)
         exact = exact_terms(rules, side, lots, terms, now_ns=now_ns, venue=kernel.venue_profile)
         return PlaceOrder(
             decision_id=decision_id(kernel.strategy_name, origin, len(self.wishes)),
@@ -513,16 +609,17 @@ class KernelContext:
 
     def _wish(self, instrument: str, side: Side, lots: int) -> str:
         """Wish a market order: what `target` comes down to, a million times."""
-        self._not_declaring("an order")
-        kernel = self._kernel
-        origin, now_ns, price_ticks = kernel.moment(instrument)
-        identity = decision_id(kernel.strategy_name, origin, len(self.wishes))
-        self.wishes.append(
+        if self.declaring:
+            self._not_declaring("an order")
+        kernel, wishes = self._kernel, self.wishes
+        origin, now_ns, price_ticks = kernel.moment.decided_on(instrument)
+        identity = decision_id(kernel.strategy_name, origin, len(wishes))
+        wishes.append(
             PlaceOrder(
                 decision_id=identity,
                 instrument=instrument,
                 side=int(side),
-                order_type=int(OrderType.MARKET),
+                order_type=_MARKET,
                 lots=lots,
                 limit_ticks=None,
                 stop_ticks=None,
@@ -553,7 +650,7 @@ class KernelContext:
         orders = [each for each in order_ids if each not in wished and known(each) is None]
         if orders:
             raise OrderRefused(f"order {orders[0]} is not known here; give ids of orders placed")
-        made = self._linked(link, order_ids, self._kernel.origin())
+        made = self._linked(link, order_ids, self._kernel.moment.origin())
         self.wishes.append(made)
         return made.decision_id
 
@@ -566,7 +663,7 @@ class KernelContext:
             link=int(link),
             orders=order_ids,
             whole=whole,
-            decided_at_ns=kernel.now_ns,
+            decided_at_ns=kernel.moment.now_ns,
             origin=origin,
         )
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from tieout.model.columns import MarketColumns, RecordedColumns
+    from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
     from tieout.strategy import BarStream
 
-__all__ = ["Cursor", "OneStream", "are_closed_bars_of", "origin_in", "origin_of"]
+__all__ = ["Cursor", "OneStream", "are_closed_bars_of", "origin_begins", "origin_in", "origin_of"]
 
 
 class OneStream:
@@ -45,15 +47,15 @@ class OneStream:
         """Whether somebody watches what these rows are of."""
         return bool(watchers.get(self.instrument))
 
-    def price_of(self, instrument: str) -> int | None:
-        """Return the last price of an instrument among the rows taken, or None."""
-        return self.prices[self.row] if instrument == self.instrument else None
+    def price_of(self, instrument: str, row: int) -> int | None:
+        """Return the last price of an instrument among the rows up to `row`, or None."""
+        return self.prices[row] if instrument == self.columns.instrument else None
 
-    def prices_into(self, marks: dict[str, int], start: int) -> None:  # noqa: ARG002
-        """Write the last price of each instrument among the rows taken, from row `start` on."""
-        price = self.prices[self.row]
+    def prices_into(self, marks: dict[str, int], start: int, row: int) -> None:  # noqa: ARG002
+        """Write the last price of each instrument among the rows from `start` to `row`."""
+        price = self.prices[row]
         if price is not None:
-            marks[self.instrument] = price
+            marks[self.columns.instrument] = price
 
     def seen_of(self, stream: BarStream) -> BarColumns | None:
         """Return the closed bars of a stream among the rows taken, or None."""
@@ -70,15 +72,19 @@ class Cursor(OneStream):
 
     Attributes:
         arrivals: Arrival of each row.
-        true_at: When each row was true: the trade's time, or the bar's close.
+        true_at: When each row was true: the trade's time, or the bar's close. The same list as
+            `arrivals` where no row was delayed.
         prices: Price of each row in ticks: the trade's, or the bar's close.
         events: The objects, made one by one as they are taken.
     """
 
     __slots__ = (
+        "_begins",
         "_first",
+        "_ids",
+        "_last",
+        "_left",
         "_revisions",
-        "_rows",
         "_warming",
         "arrivals",
         "columns",
@@ -90,15 +96,18 @@ class Cursor(OneStream):
     def __init__(self, columns: MarketColumns, tick: float) -> None:
         self.columns: MarketColumns = columns
         self.arrivals: list[int] = columns.arrival_time_ns.tolist()
-        self._rows = len(self.arrivals)
+        self._last = len(self.arrivals) - 1
+        self._begins = origin_begins(columns)
         # None where no row has one.
+        self._ids: list[int] | None = None
         self._revisions: list[int] | None = None
         self._warming: list[bool] | None = None
         self.events: Iterator[Trade | Bar]
         if type(columns) is TradeColumns:
-            self.true_at: list[int] = columns.venue_time_ns.tolist()
+            self.true_at = self._times(columns.venue_time_ns)
             self.prices: list[int] = columns.price_ticks.tolist()
-            self._first = iter(self.true_at)
+            self._ids = columns.trade_id.tolist()
+            self._begin(self.true_at)
             self.events = map(
                 Trade,
                 repeat(columns.instrument),
@@ -107,14 +116,14 @@ class Cursor(OneStream):
                 self.prices,
                 columns.quantity_lots.tolist(),
                 columns.aggressor.tolist(),
-                columns.trade_id.tolist(),
+                self._ids,
                 (columns.price_ticks * tick).tolist(),
             )
         else:
             bars: BarColumns = columns  # type: ignore[assignment]
-            self.true_at = bars.close_time_ns.tolist()
+            self.true_at = self._times(bars.close_time_ns)
             self.prices = bars.close_ticks.tolist()
-            self._first = iter(bars.open_time_ns.tolist())
+            self._begin(bars.open_time_ns.tolist())
             if bars.revision.any():
                 self._revisions = bars.revision.tolist()
             if bars.warm_up.any():
@@ -137,11 +146,23 @@ class Cursor(OneStream):
                 *_made(bars),
             )
 
+    def _begin(self, first: list[int]) -> None:
+        """Take a column as the first one that objects are made of."""
+        rows: Any = iter(first)
+        self._first: Iterator[int] = rows
+        self._left: Callable[[], int] = rows.__length_hint__
+
+    def _times(self, true_at: Int64Column) -> list[int]:
+        """Return a column of times; without a delay the numbers need not be made twice."""
+        if np.array_equal(true_at, self.columns.arrival_time_ns):
+            return self.arrivals
+        times: list[int] = true_at.tolist()
+        return times
+
     @property
     def row(self) -> int:
         """Index of the row last taken."""
-        left: int = self._first.__length_hint__()
-        return self._rows - left - 1
+        return self._last - self._left()
 
     def skip_to(self, row: int) -> None:
         """Pass over rows up to `row` without making objects."""
@@ -150,13 +171,22 @@ class Cursor(OneStream):
 
     def age(self) -> tuple[int, bool]:
         """Arrival of the row last taken minus the time it was true; whether it only warms up."""
+        if self.true_at is self.arrivals and self._warming is None:
+            return 0, False
         row = self.row
         warming = self._warming is not None and self._warming[row]
         return self.arrivals[row] - self.true_at[row], warming
 
     def origin(self, row: int) -> str:
         """Logical origin of a row."""
-        return origin_in(self.columns, row)
+        return self._origin(self._begins, row) or origin_in(self.columns, row)
+
+    def _origin(self, begins: str, row: int) -> str:
+        """Return the origin of a row that begins so; empty where more than these columns tells."""
+        if self._ids is not None:
+            return f"{begins}:{self._ids[row]}"
+        revision = 0 if self._revisions is None else self._revisions[row]
+        return begins and f"{begins}:{self.true_at[row]}:{revision}"
 
 
 def are_closed_bars_of(columns: MarketColumns | RecordedColumns, stream: BarStream) -> bool:
@@ -168,6 +198,14 @@ def are_closed_bars_of(columns: MarketColumns | RecordedColumns, stream: BarStre
         and columns.rule == stream.rule
         and not columns.running
     )
+
+
+def origin_begins(columns: MarketColumns) -> str:
+    """Return what the origins of all rows of a stream begin with; empty of bars still forming."""
+    if type(columns) is TradeColumns:
+        return f"trade:{columns.instrument}"
+    bars: BarColumns = columns  # type: ignore[assignment]
+    return "" if bars.running else f"bar:{_name_of(bars)}"
 
 
 def origin_in(columns: MarketColumns, row: int) -> str:
@@ -192,11 +230,14 @@ def origin_of(event: Trade | Bar) -> str:
 
 
 def _bar_origin(bars: BarColumns | Bar, close_ns: int, trades: int | None, revision: int) -> str:
-    name = bars.rule or interval_name(bars.interval_ns)
     if bars.running:
         # How much it holds tells one update from another, whenever they arrived.
-        return f"running:{name}:{bars.instrument}:{close_ns}:{trades}:{revision}"
-    return f"bar:{name}:{bars.instrument}:{close_ns}:{revision}"
+        return f"running:{_name_of(bars)}:{close_ns}:{trades}:{revision}"
+    return f"bar:{_name_of(bars)}:{close_ns}:{revision}"
+
+
+def _name_of(bars: BarColumns | Bar) -> str:
+    return f"{bars.rule or interval_name(bars.interval_ns)}:{bars.instrument}"
 
 
 def _made(bars: BarColumns) -> Iterable[Iterable[Any]]:

@@ -174,7 +174,7 @@ class Desk:
             order = msgspec.structs.replace(order, time_in_force=forever, expires_at_ns=None)
         for feature, trigger in _TRIGGERED.items():
             if feature in lacks and order.order_type == OrderType[feature.name]:
-                if not self._kernel.sees_prices(order.instrument):
+                if not self._kernel.subscriptions.sees_prices(order.instrument):
                     self.deny(
                         order,
                         "venue_rules",
@@ -222,7 +222,7 @@ class Desk:
 
     def _objection(self, order: PlaceOrder) -> tuple[str, str] | None:
         kernel = self._kernel
-        age_ns, warm_up = kernel.input_age()
+        age_ns, warm_up = kernel.moment.age()
         if warm_up:
             return (
                 "warm_up",
@@ -415,7 +415,7 @@ class Desk:
             position_lots=kernel.position_lots(symbol),
             open_lots=kernel.orders.open_lots(symbol) - counted,
             open_orders=len(kernel.orders.open) - (there is not None),
-            input_age_ns=kernel.input_age()[0],
+            input_age_ns=kernel.moment.age()[0],
         )
 
     def deny_amend(self, wish: AmendOrder, instrument: str, rule: str, detail: str) -> None:
@@ -523,7 +523,7 @@ class Desk:
         if refusal is not None:
             self.deny(wish.order, "venue_rules", refusal)
             return
-        if self._kernel.risk.halted_by or self._kernel.input_age()[1]:
+        if self._kernel.risk.halted_by or self._kernel.moment.age()[1]:
             self.deny(wish.order, *(self._objection(wish.order) or ("", "")))
             return
         self.decided(wish)
@@ -655,12 +655,12 @@ class Desk:
     @property
     def now_ns(self) -> int:
         """Our time."""
-        return self._kernel.now_ns
+        return self._kernel.moment.now_ns
 
     @property
     def cause(self) -> str:
         """Logical origin of the input that is being handled."""
-        return self._kernel.origin()
+        return self._kernel.moment.origin()
 
     def least_lots(self, instrument: str) -> int:
         """Return the smallest order of an instrument."""
@@ -672,7 +672,7 @@ class Desk:
 
     def price(self, instrument: str) -> int | None:
         """Return the last price seen, in ticks."""
-        return self._kernel.price_ticks(instrument)
+        return self._kernel.moment.price_ticks(instrument)
 
     def position_lots(self, instrument: str) -> int:
         """Return the signed lots held."""
@@ -680,7 +680,7 @@ class Desk:
 
     def finest_interval_ns(self, instrument: str) -> int:
         """Return the shortest bars the strategy asked for; 0 where it asked for the prints."""
-        return self._kernel.finest_interval_ns(instrument)
+        return self._kernel.subscriptions.finest_interval_ns(instrument)
 
     def decided(self, record: CancelOrder | AmendOrder | LinkOrders | WorkOrder) -> None:
         """Write a decision down."""

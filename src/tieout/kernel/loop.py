@@ -9,6 +9,9 @@ only then an order leaves.
                   venue ◀── send ◀── journal, durable ◀── risk gate ◀─────────┘
 
 Order at one instant: timers first, then venue reports, then market events.
+
+`listening` says who is given what, `moment` what is being handled and what was seen by then, `desk`
+what becomes of a wish, `orders` of an order.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import DataError, InvariantViolated
-from tieout.kernel.books import Books, handler_of, middle_of
+from tieout.kernel.books import Books, middle_of
 from tieout.kernel.compiled import lane_of
 from tieout.kernel.context import KernelContext
-from tieout.kernel.cursor import Cursor, origin_of
+from tieout.kernel.cursor import Cursor
 from tieout.kernel.desk import Desk
+from tieout.kernel.listening import handler_of, handler_of_event, only_feeds
 from tieout.kernel.merged_cursor import MergedCursor
+from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
@@ -47,6 +52,7 @@ from tieout.model.events import (
     GapSeen,
     OperatorCommand,
     OrderAmended,
+    OrderImposed,
     Quote,
     RunEnded,
     RunResumed,
@@ -65,7 +71,6 @@ if TYPE_CHECKING:
     from tieout.kernel.compiled import CompiledLane
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
-    from tieout.kernel.cursor import OneStream
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
@@ -124,6 +129,8 @@ class Kernel:
         self.timers = Timers()
         self.risk = RiskGate(limits or RiskLimits())
         self.venue_profile = venue_profile
+        # Part of every decision's identity.
+        self.strategy_name = ""
         self.desk = Desk(self, venue_profile)
         self.seen = DataChain()
         self.books = Books({symbol: each.tick_float for symbol, each in instruments.items()})
@@ -131,17 +138,12 @@ class Kernel:
         self.failure: Exception | None = None
         self.denied = 0
         self.ledger = Ledger(dict(instruments), cash=0, positions={})
-        self._journal = journal
+        self.go_on(journal)
         self._venue: Venue
-        self._now_ns = 0
+        self.moment = Moment(self.books)
         self._woke_at_ns = 0
         self._clock_ns = -1
-        self._origin: Callable[[], str] = _no_origin
-        self._cursor: Cursor | BookCursor | QuoteCursor | None = None
         self._under_way: Cursor | BookCursor | QuoteCursor | None = None
-        self._single: Trade | Bar | Quote | None = None
-        self._single_origin = ""
-        self._last_prices: dict[str, int] = {}
         self._started = False
         self._settling = False
         self._declare()
@@ -168,14 +170,16 @@ class Kernel:
     def go_on(self, journal: JournalPort) -> None:
         """Write to another journal from now on: a fold has ended and the run goes on."""
         self._journal = journal
+        # Journal a decision; it is durable before anything of it leaves.
+        self.write: Callable[[Any], None] = journal.decision
 
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
         arrival_ns = event.arrival_time_ns
         self._leave_lane()
-        if arrival_ns < self._now_ns:
+        if arrival_ns < self.moment.reached_ns:
             raise InvariantViolated(
-                f"{type(event).__name__} arrived at {arrival_ns}, before {self._now_ns}; "
+                f"{type(event).__name__} arrived at {arrival_ns}, before {self.moment.reached_ns}; "
                 "a source must give inputs in the order of their arrival"
             )
         if self._started and not (type(event) is RunResumed and event.state == "fresh"):
@@ -184,7 +188,7 @@ class Kernel:
             self._catch_up(arrival_ns, reports_until, reports_until)
         if type(event) is not ClockReached or arrival_ns != self._clock_ns:
             self._journal.input(event)
-        self._now_ns = arrival_ns
+        self.moment.reached_ns = arrival_ns
         self._dispatch(event)
 
     def _catch_up(self, until_ns: int, reports_until_ns: int, horizon_ns: int) -> int:
@@ -195,16 +199,21 @@ class Kernel:
             the horizon are looked for. Without any, a time that never comes.
         """
         venue, timers = self._venue, self.timers
+        alone = self._on_fill is None and self._on_order is None and not self.desk.engaged
         while True:
             due = timers.next_due_ns
             if due is None:
                 due = _NEVER
+            if alone:
+                # Nobody acts on a report, so all that come before the next timer come together.
+                for report in venue.advance(min(reports_until_ns, due - 1)):
+                    self._report(report)
             wake = venue.next_wake_ns(horizon_ns if horizon_ns < due else due - 1)
             if wake is not None and wake <= reports_until_ns:
                 for report in venue.advance(wake):
                     self._report(report)
             elif due <= until_ns:
-                self._now_ns = max(self._now_ns, due)
+                self.moment.reached_ns = max(self.moment.reached_ns, due)
                 self._fire(timers.pop())
             else:
                 return due if wake is None else wake
@@ -240,9 +249,9 @@ class Kernel:
                 start += len(part)
 
     def _check_arrival(self, arrival_ns: int) -> None:
-        if arrival_ns < self._now_ns:
+        if arrival_ns < self.moment.reached_ns:
             raise InvariantViolated(
-                f"market rows arrived at {arrival_ns}, before {self._now_ns}; "
+                f"market rows arrived at {arrival_ns}, before {self.moment.reached_ns}; "
                 "a source must give inputs in the order of their arrival"
             )
 
@@ -281,7 +290,7 @@ class Kernel:
         wishes = context.wishes
         desk = self.desk
         watchers = desk.watchers
-        handler = self._handler_of(cursor)
+        handler = handler_of(self._strategy, self.subscriptions, cursor)
         row = 0
         while row < rows:
             begun = row
@@ -291,7 +300,7 @@ class Kernel:
             stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
             if self.failure is not None:
                 handler = None
-            self._cursor = cursor
+            self.moment.cursor = cursor
             watched = bool(watchers) and cursor.watched_in(watchers)
             if handler is None and not watched:
                 cursor.skip_to(stop)
@@ -309,10 +318,11 @@ class Kernel:
                     handler = None
                 if wishes or desk.outbox or desk.told:
                     self._settle()
-            row = cursor.row + 1
-            self._now_ns = arrivals[row - 1]
-            cursor.prices_into(self._last_prices, begun)
-            self._cursor = None
+            taken = cursor.row
+            row = taken + 1
+            self.moment.reached_ns = arrivals[taken]
+            cursor.prices_into(self.moment.prices, begun, taken)
+            self.moment.cursor = None
 
     def _watched_rows(
         self,
@@ -334,94 +344,39 @@ class Kernel:
             if context.wishes or desk.outbox or desk.told:
                 return
 
-    def _handler_of(self, cursor: OneStream) -> Callable[[Any, Any], None] | None:
-        """Return what rows under a cursor must be given to, or None when nobody asked."""
-        handlers = [self._market_handler(each) for each in cursor.parts]
-        if all(each == handlers[0] for each in handlers):
-            return handlers[0]
-        assert isinstance(cursor, MergedCursor), cursor
-        return cursor.by_stream(handlers)
-
-    def _market_handler(
-        self, columns: MarketColumns | RecordedColumns
-    ) -> Callable[[Any, Any], None] | None:
-        """Return what a row of this stream must be given to, or None when nobody asked."""
-        if self.failure is not None:
-            return None
-        if type(columns) is TradeColumns:
-            asked = columns.instrument in self.subscriptions.trades
-            return self._strategy.on_trade if asked else None
-        if type(columns) is BarColumns:
-            return self._bar_handler(columns)
-        return handler_of(self._strategy, self.subscriptions, columns)  # type: ignore[arg-type]
-
-    def _bar_handler(self, bars: BarColumns | Bar) -> Callable[[Any, Any], None] | None:
-        wanted = self.subscriptions.of(bars)
-        if wanted is None:
-            return None
-        if bars.running:
-            # Indicators take closed bars in; one that is still forming would be taken twice.
-            return self._strategy.on_running_bar
-        on_bar = self._strategy.on_bar
-        updates = tuple(each.update for each in wanted.indicators)
-        if not updates:
-            return on_bar
-
-        def bring_up_to_date(context: KernelContext, bar: Bar) -> None:
-            for update in updates:
-                update(bar)
-            on_bar(context, bar)
-
-        return bring_up_to_date
-
     def _market_event(self, event: Trade | Bar) -> None:
         """Give one market event to the strategy: the batch of one that a live feed brings."""
-        if self._only_feeds(event):
+        if only_feeds(self.subscriptions, event):
             return
-        self._single = event
+        self.moment.single = event
         self._unchained.append(event)
         desk = self.desk
-        handler: Callable[[Any, Any], None] | None
         if type(event) is Trade:
-            self._last_prices[event.instrument] = event.price_ticks
-            asked = event.instrument in self.subscriptions.trades
-            handler = self._strategy.on_trade if asked and self.failure is None else None
+            self.moment.prices[event.instrument] = event.price_ticks
         else:
             assert type(event) is Bar, event
-            self._last_prices[event.instrument] = event.close_ticks
-            handler = self._bar_handler(event) if self.failure is None else None
+            self.moment.prices[event.instrument] = event.close_ticks
             self._remember(event)
         if desk.watchers:
             desk.seen(event)
+        handler = handler_of_event(self._strategy, self.subscriptions, event)
         if handler is not None:
             self._call(handler, event)
         if desk.outbox or desk.told:
             self._settle()
-        self._single = None
+        self.moment.single = None
 
     def _quote(self, quote: Quote) -> None:
         """Give a quote that came alone to the strategy."""
-        self._single, self._single_origin = quote, self.books.quote_origin(quote)
+        self.moment.single, self.moment.single_origin = quote, self.books.quote_origin(quote)
         self._unchained.append(quote)
         middle = middle_of(quote)
         if middle is not None:
-            self._last_prices[quote.instrument] = middle
-        handler = handler_of(self._strategy, self.subscriptions, quote)
+            self.moment.prices[quote.instrument] = middle
+        handler = handler_of_event(self._strategy, self.subscriptions, quote)
         if handler is not None:
             self._call(handler, quote)
-        self._single = None
-
-    def _only_feeds(self, event: Trade | Bar) -> bool:
-        """Whether the strategy sees only the bars that are made of this event."""
-        asked = self.subscriptions
-        if not asked.made:
-            return False
-        if type(event) is Trade:
-            stream, wanted = (event.instrument, 0), event.instrument in asked.trades
-        else:
-            assert type(event) is Bar, event
-            stream, wanted = (event.instrument, event.interval_ns), asked.of(event) is not None
-        return not wanted and stream in asked.feeding()
+        self.moment.single = None
 
     # -- what compiled code leaves to us ------------------------------------------------------
 
@@ -431,23 +386,23 @@ class Kernel:
             return
         passed = rows.rows(0, count)
         self._remember(passed)
-        self._now_ns = int(passed.arrival_time_ns[-1])
+        self.moment.reached_ns = int(passed.arrival_time_ns[-1])
         prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
-        self._last_prices[passed.instrument] = int(prices[-1])
+        self.moment.prices[passed.instrument] = int(prices[-1])
 
     def on_row(self, rows: MarketColumns, row: int, act: Callable[[], None]) -> None:
         """Do something in the name of the strategy, on a row that it has been given."""
         part = rows.rows(row, row + 1)
         cursor = Cursor(part, self.instruments[part.instrument].tick_float)
         next(cursor.events)
-        self._cursor = cursor
+        self.moment.cursor = cursor
         try:
             act()
         except Exception as error:  # noqa: BLE001 - a strategy may raise anything
             self._failed(error)
         if self._context.wishes or self.desk.outbox or self.desk.told:
             self._settle()
-        self._cursor = None
+        self.moment.cursor = None
         self.seen.extend(part, 0, 1)
         self.rows_passed(part, 1)
 
@@ -481,58 +436,59 @@ class Kernel:
                 self._apply(event)
 
     def _report(self, report: Report) -> None:
-        self._now_ns = max(self._now_ns, report.arrival_time_ns)
+        self.moment.reached_ns = max(self.moment.reached_ns, report.arrival_time_ns)
         self._journal.input(report)
         self._apply(report)
 
     def _apply(self, report: Report) -> None:
         """Book what the venue says, then tell the strategy what changed."""
-        if type(report) is FundingCharged:
-            self.ledger.book_funding(report)
+        kind = type(report)
+        if kind is FundingCharged:
+            self.ledger.book_funding(report)  # type: ignore[arg-type]
             return
-        if type(report) is ForeignOrderSeen:
+        if kind is ForeignOrderSeen:
+            return
+        if type(report) is OrderImposed:
+            self.orders.impose(report.order)
             return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:
             return
-        fills = type(report) is Fill
+        fills = kind is Fill
         if fills:
             self.ledger.book_fill(report)  # type: ignore[arg-type]
-        strategy, desk = self._strategy, self.desk
+        desk = self.desk
         if desk.engaged:
-            self._origin = _origin_of_report(report, order)
+            self.moment.named = _origin_of_report(report, order)
             desk.report(report)  # type: ignore[arg-type]
             self._settle()
-            self._origin = _no_origin
-        elif fills:
-            if type(strategy).on_fill is not Strategy.on_fill:
-                self._origin = _origin_of_report(report, order)
-                self._call(strategy.on_fill, report)
-        elif type(strategy).on_order is not Strategy.on_order:
-            self._origin = _origin_of_report(report, order)
-            self._call(strategy.on_order, report)
+            self.moment.named = nothing_named
+        else:
+            callback = self._on_fill if fills else self._on_order
+            if callback is not None:
+                self.moment.named = _origin_of_report(report, order)
+                self._call(callback, report)
 
     def _tell_strategy(self, news: News) -> None:
         """Give the strategy the news of one of its orders, where it asked for such."""
-        strategy = self._strategy
-        if type(news) is Fill:
-            if type(strategy).on_fill is not Strategy.on_fill:
-                self._call(strategy.on_fill, news)
-        elif type(strategy).on_order is not Strategy.on_order:
-            self._call(strategy.on_order, news)
+        callback = self._on_fill if type(news) is Fill else self._on_order
+        if callback is not None:
+            self._call(callback, news)
 
     def _fire(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
         # yet, and a process that is killed now must come back to the same decision.
-        if self._clock_ns != self._now_ns:
-            self._clock_ns = self._now_ns
-            reached = ClockReached(arrival_time_ns=self._now_ns, woke_at_ns=self._woke_at_ns)
+        if self._clock_ns != self.moment.reached_ns:
+            self._clock_ns = self.moment.reached_ns
+            reached = ClockReached(
+                arrival_time_ns=self.moment.reached_ns, woke_at_ns=self._woke_at_ns
+            )
             self._journal.input(reached)
-        self._origin = lambda: f"timer:{timer.name}:{timer.due_ns}"
+        self.moment.named = lambda: f"timer:{timer.name}:{timer.due_ns}"
         if timer.name in self.desk.alarms:
             self.desk.fire(timer)
             self._settle()
-            self._origin = _no_origin
+            self.moment.named = nothing_named
         else:
             self._call(self._strategy.on_timer, timer)
 
@@ -542,7 +498,7 @@ class Kernel:
             cash=event.cash,
             positions={symbol: (lots, cost) for symbol, lots, cost in event.positions},
         )
-        self._last_prices.update(event.marks)
+        self.moment.prices.update(event.marks)
         self._context.store.update(event.store)
         self._started = True
         self._set_declared_timers()
@@ -569,15 +525,15 @@ class Kernel:
         if event.command in ("halt", "stop"):
             self.risk.halt(f"{event.command} by {event.actor}")
         if event.command in ("halt", "cancel_all"):
-            self._origin = lambda: f"operator:{event.command}:{event.arrival_time_ns}"
-            self._cancel_open(self._origin())
-            self._origin = _no_origin
+            self.moment.named = lambda: f"operator:{event.command}:{event.arrival_time_ns}"
+            self._cancel_open(self.moment.named())
+            self.moment.named = nothing_named
 
     def _end(self, event: RunEnded) -> None:
-        self._last_prices.update(event.marks)
+        self.moment.prices.update(event.marks)
         self.ended = event
         self.risk.halt("the run has ended")
-        self._origin = lambda: "end"
+        self.moment.named = lambda: "end"
         self._call(self._strategy.on_stop)
 
     # -- decisions ----------------------------------------------------------------------------
@@ -592,7 +548,7 @@ class Kernel:
             self._failed(error)
         if self._context.wishes:
             self._settle()
-        self._origin = _no_origin
+        self.moment.named = nothing_named
 
     def _settle(self) -> None:
         """Decide what is wished, and what follows from it; then make it durable and send it.
@@ -618,15 +574,15 @@ class Kernel:
 
     def _tell(self, news: News, origin: str) -> None:
         """Give the strategy news in the middle of something else: a callback of its own."""
-        outer = self._origin, self._cursor, self._single
-        self._now_ns = self.now_ns
-        if self._cursor is not None:
+        outer = self.moment.named, self.moment.cursor, self.moment.single
+        self.moment.reached_ns = self.moment.now_ns
+        if self.moment.cursor is not None:
             # The row that led to the news has been seen, wherever its chunk began.
-            self._cursor.prices_into(self._last_prices, 0)
-        self._cursor, self._single = None, None
-        self._origin = lambda: origin
+            self.moment.cursor.prices_into(self.moment.prices, 0, self.moment.cursor.row)
+        self.moment.cursor, self.moment.single = None, None
+        self.moment.named = lambda: origin
         self._tell_strategy(news)
-        self._origin, self._cursor, self._single = outer
+        self.moment.named, self.moment.cursor, self.moment.single = outer
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, InvariantViolated | DataError):
@@ -634,12 +590,12 @@ class Kernel:
             raise error
         self.failure = error
         self._context.wishes.clear()
-        origin = self.origin()
+        origin = self.moment.origin()
         self._journal.decision(
             StrategyFailed(
                 error=type(error).__name__,
                 detail=str(error),
-                decided_at_ns=self.now_ns,
+                decided_at_ns=self.moment.now_ns,
                 origin=origin,
             )
         )
@@ -652,12 +608,6 @@ class Kernel:
     # -- what the context asks ----------------------------------------------------------------
 
     @property
-    def now_ns(self) -> int:
-        """Our time: arrival of the event, or due time of the timer, being handled."""
-        cursor = self._cursor
-        return self._now_ns if cursor is None else cursor.arrivals[cursor.row]
-
-    @property
     def context(self) -> KernelContext:
         """What the strategy is given."""
         return self._context
@@ -666,11 +616,6 @@ class Kernel:
     def journal(self) -> JournalPort:
         """Where inputs and decisions go."""
         return self._journal
-
-    @property
-    def strategy_name(self) -> str:
-        """Name of the strategy's class: part of every decision's identity."""
-        return type(self._strategy).__name__
 
     @property
     def subscriptions(self) -> Subscriptions:
@@ -682,48 +627,9 @@ class Kernel:
         """The strategy's parameters."""
         return self._strategy.parameters()
 
-    def origin(self) -> str:
-        """Return the logical origin of the callback that is running."""
-        if self._cursor is not None:
-            return self._cursor.origin(self._cursor.row)
-        if self._single is None:
-            return self._origin()
-        return self._single_origin if type(self._single) is Quote else origin_of(self._single)  # type: ignore[arg-type]
-
-    def moment(self, instrument: str) -> tuple[str, int, int | None]:
-        """Return what a decision is made on: its origin, our time, and the last price seen.
-
-        The price is the instrument's in ticks, the row being handled included; None before any.
-        """
-        cursor = self._cursor
-        if cursor is None:
-            return self.origin(), self._now_ns, self._mark(instrument)
-        row = cursor.row
-        return cursor.origin(row), cursor.arrivals[row], self.price_ticks(instrument)
-
-    def price_ticks(self, instrument: str) -> int | None:
-        """Return the last price seen, the row being handled included; None before any."""
-        price = None if self._cursor is None else self._cursor.price_of(instrument)
-        return self._mark(instrument) if price is None else price
-
-    def _mark(self, instrument: str) -> int | None:
-        """Return the last price before the row being handled, else what its book says."""
-        price = self._last_prices.get(instrument)
-        return self.books.mark_ticks(instrument) if price is None else price
-
-    def write(self, record: Any) -> None:  # noqa: ANN401 - any decision record
-        """Journal a decision; it is durable before anything of it leaves."""
-        self._journal.decision(record)
-
-    def finest_interval_ns(self, instrument: str) -> int:
-        """Return the shortest bars the strategy sees of an instrument; 0 where it sees prints."""
-        asked = self.subscriptions
-        lengths = [length for symbol, length in asked.bars if symbol == instrument]
-        return 0 if instrument in asked.trades or not lengths else min(lengths)
-
     def last_prices(self) -> dict[str, int]:
         """Return the last price seen of each instrument, in ticks; the final marks at the end."""
-        return self._marks()
+        return self.moment.marks(self.subscriptions.books)
 
     def position_lots(self, instrument: str) -> int:
         """Return the signed lots our ledger holds."""
@@ -731,38 +637,18 @@ class Kernel:
 
     def equity(self) -> int:
         """Return cash plus open profit at the last prices seen, in internal money units."""
-        marks = self._marks()
-        if self._cursor is not None:
-            self._cursor.prices_into(marks, 0)
-        return self.ledger.equity(marks)
-
-    def _marks(self) -> dict[str, int]:
-        marks = dict(self._last_prices)
-        for symbol in sorted(self.subscriptions.books):
-            mark = None if symbol in marks else self.books.mark_ticks(symbol)
-            if mark is not None:
-                marks[symbol] = mark
-        return marks
-
-    def sees_prices(self, instrument: str) -> bool:
-        """Whether the strategy's streams tell at what price an instrument trades."""
-        asked = self.subscriptions
-        return (
-            instrument in asked.trades
-            or instrument in asked.books
-            or any(symbol == instrument for symbol, _ in (*asked.bars, *asked.made))
-        )
+        return self.ledger.equity(self.moment.marks_now(self.subscriptions.books))
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
         if not self._started:
             self._declared_timers.append((name, interval_ns, offset_ns))
             return
-        self.timers.set_every(name, interval_ns, after_ns=self.now_ns, offset_ns=offset_ns)
+        self.timers.set_every(name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns)
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
-        self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.now_ns))
+        self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars the strategy has seen, the one being handled included."""
@@ -809,11 +695,16 @@ class Kernel:
 
     def _declare(self) -> None:
         """Make the strategy and let it name its data; nothing has happened yet."""
-        self._strategy = self._make_strategy()
+        self._strategy = strategy = self._make_strategy()
+        made = type(strategy)
+        self.strategy_name = made.__name__
+        # None where it does not listen.
+        self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
+        self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
         self._unchained: list[Trade | Bar | Quote] = []
-        self._single = None
+        self.moment.single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
         self._lane = lane_of(self, self._strategy)
@@ -822,21 +713,9 @@ class Kernel:
 
     def _set_declared_timers(self) -> None:
         for name, interval_ns, offset_ns in self._declared_timers:
-            self.timers.set_every(name, interval_ns, after_ns=self._now_ns, offset_ns=offset_ns)
-
-    def input_age(self) -> tuple[int, bool]:
-        """Return how old the event being handled was on arrival, and whether it only warms up.
-
-        Timers and reports are fresh.
-        """
-        if self._cursor is not None:
-            return self._cursor.age()
-        event = self._single
-        if event is None:
-            return 0, False
-        if type(event) is Bar:
-            return event.arrival_time_ns - event.close_time_ns, event.warm_up
-        return event.arrival_time_ns - event.venue_time_ns, False  # type: ignore[union-attr]
+            self.timers.set_every(
+                name, interval_ns, after_ns=self.moment.reached_ns, offset_ns=offset_ns
+            )
 
     def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
         if not isinstance(seen, BarColumns | Bar) or seen.running:
@@ -859,7 +738,3 @@ def _origin_of_report(report: Report, order: Order) -> Callable[[], str]:
     name = type(report).__name__
     answered = order.answered if type(report) in _REPEATED else ""
     return lambda: f"{name}:{parent}:{answered}" if answered else f"{name}:{parent}"
-
-
-def _no_origin() -> str:
-    raise InvariantViolated("a decision was made outside of any callback")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tieout.kernel.cursor import Cursor, are_closed_bars_of, origin_in
+from tieout.kernel.cursor import Cursor, are_closed_bars_of, origin_begins, origin_in
 from tieout.model.columns import TradeColumns
 from tieout.model.events import Bar, Trade
 
@@ -30,7 +30,7 @@ class MergedCursor(Cursor):
         ticks: Size of a tick by instrument.
     """
 
-    __slots__ = ("_instruments", "_names", "_parts", "merged")
+    __slots__ = ("_begins_of", "_instruments", "_names", "_parts", "merged")
 
     def __init__(self, merged: MergedColumns, ticks: Mapping[str, float]) -> None:
         self.merged = merged
@@ -40,7 +40,9 @@ class MergedCursor(Cursor):
         # In order, as if they were all of one stream; what tells the streams apart comes from here.
         self.columns = merged.in_order()
         self.arrivals = merged.arrival_time_ns.tolist()
-        self._rows = len(self.arrivals)
+        self._last = len(self.arrivals) - 1
+        self._begins_of = [origin_begins(each) for each in merged.parts]
+        self._ids = None
         self._revisions = None
         self._warming = None
         sizes = [ticks[name] for name in self._names]
@@ -78,23 +80,26 @@ class MergedCursor(Cursor):
         """Whether somebody watches one of these rows' instruments."""
         return any(watchers.get(name) for name in self._names)
 
-    def price_of(self, instrument: str) -> int | None:
-        """Return the last price of an instrument among the rows taken, or None."""
+    def price_of(self, instrument: str, row: int) -> int | None:
+        """Return the last price of an instrument among the rows up to `row`, or None."""
         instruments = self._instruments
-        for row in range(self.row, -1, -1):
-            if instruments[row] == instrument:
-                return self.prices[row]
+        for each in range(row, -1, -1):
+            if instruments[each] == instrument:
+                return self.prices[each]
         return None
 
-    def prices_into(self, marks: dict[str, int], start: int) -> None:
-        """Write the last prices of the rows taken, from row `start` on."""
-        stop = self.row + 1
+    def prices_into(self, marks: dict[str, int], start: int, row: int) -> None:
+        """Write the last price of each instrument among the rows from `start` to `row`."""
+        stop = row + 1
         marks.update(zip(self._instruments[start:stop], self.prices[start:stop], strict=True))
 
     def origin(self, row: int) -> str:
         """Logical origin of a row."""
-        parts = self.merged.parts
         part = self._parts[row]
+        origin = self._origin(self._begins_of[part], row)
+        if origin:
+            return origin
+        parts = self.merged.parts
         before = sum(len(each) for each in parts[:part])
         return origin_in(parts[part], int(self.merged.position[row]) - before)
 
@@ -120,9 +125,10 @@ class MergedCursor(Cursor):
     # -- inside -------------------------------------------------------------------------------
 
     def _begin_trades(self, trades: TradeColumns, ticks: list[float]) -> None:
-        self.true_at = trades.venue_time_ns.tolist()
+        self.true_at = self._times(trades.venue_time_ns)
         self.prices = trades.price_ticks.tolist()
-        self._first = iter(self.true_at)
+        self._ids = trades.trade_id.tolist()
+        self._begin(self.true_at)
         self.events = map(
             Trade,
             self._instruments,
@@ -131,14 +137,14 @@ class MergedCursor(Cursor):
             self.prices,
             trades.quantity_lots.tolist(),
             trades.aggressor.tolist(),
-            trades.trade_id.tolist(),
+            self._ids,
             (trades.price_ticks * np.array(ticks)[self.merged.part]).tolist(),
         )
 
     def _begin_bars(self, bars: BarColumns, ticks: list[float]) -> None:
-        self.true_at = bars.close_time_ns.tolist()
+        self.true_at = self._times(bars.close_time_ns)
         self.prices = bars.close_ticks.tolist()
-        self._first = iter(bars.open_time_ns.tolist())
+        self._begin(bars.open_time_ns.tolist())
         if bars.revision.any():
             self._revisions = bars.revision.tolist()
         if bars.warm_up.any():

@@ -112,15 +112,18 @@ class Orders:
             InvariantViolated: The decision id is taken; an id is made from its origin, so the
                 same origin decided twice.
         """
-        if place.decision_id in self.by_id:
+        identity = place.decision_id
+        if identity in self.by_id:
             raise InvariantViolated(
-                f"decision {place.decision_id} ({place.origin}) exists already; "
-                "one origin may decide once"
+                f"decision {identity} ({place.origin}) exists already; one origin may decide once"
             )
-        order = Order(place)
-        self.by_id[place.decision_id] = order
-        self.open[place.decision_id] = order
+        self.by_id[identity] = self.open[identity] = order = Order(place)
         return order
+
+    def impose(self, place: PlaceOrder) -> None:
+        """Know an order that the venue placed by itself; what is said twice counts once."""
+        if place.decision_id not in self.by_id:
+            self.add(place).state = OrderState.ACCEPTED
 
     def open_lots(self, instrument: str) -> int:
         """Return the signed sum of lots that may still open a position in an instrument.
@@ -152,7 +155,15 @@ class Orders:
         order = self.by_id.get(report.decision_id)
         if order is None:
             return None
-        moved = self._fill(order, report) if type(report) is Fill else self._moves(order, report)
+        kind = type(report)
+        if kind is Fill:
+            moved = self._fill(order, report)  # type: ignore[arg-type]
+        elif kind is OrderAccepted and order.state not in _FINAL:
+            # The most common report, and one that never ends an order.
+            accepted = self._accepted(order, report.venue_order_id)  # type: ignore[union-attr]
+            return order if accepted else None
+        else:
+            moved = self._moves(order, report)
         if not moved:
             return None
         if order.state in _FINAL:
@@ -168,8 +179,6 @@ class Orders:
             return changed
         if order.state in _FINAL:
             return False
-        if kind is OrderAccepted:
-            return self._accepted(order, report.venue_order_id)  # type: ignore[union-attr]
         if kind is OrderRejected:
             order.state = OrderState.REJECTED
             return True

@@ -19,15 +19,17 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tieout.errors import BooksUnbalanced, InputError, InvariantViolated
-from tieout.model.events import FundingCharged
+from tieout.model.events import Fill, FundingCharged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
 
 __all__ = ["Ledger", "Position"]
+
+_UNHASHED_MAX = 4096
+"""Bookings that wait for the hash: it takes them in many at a time."""
 
 
 class Position:
@@ -75,6 +77,7 @@ class Ledger:
         # Gives the bookings that are in the figures and not in the hash yet, when they are needed.
         self._to_name: Callable[[], None] | None = None
         self._hash = sha256(b"tieout ledger 1").digest()
+        self._unhashed: list[Fill | FundingCharged | str] = []
         # A venue's balance does not fall when a position opens; full-notional cash does.
         self.cash = cash - sum(each.cost for each in self._positions.values())
         self.realised = 0
@@ -98,7 +101,7 @@ class Ledger:
         self._booked.add(key)
         position = self._positions[fill.instrument]
         signed = fill.side * fill.lots
-        notional = instrument.notional(signed, fill.price_ticks)
+        notional = signed * fill.price_ticks * instrument.tick_value
         held = position.lots
         if held * signed >= 0:
             position.cost += notional
@@ -112,7 +115,7 @@ class Ledger:
         position.lots = held + signed
         self.cash -= notional + fill.fee
         self.fees += fill.fee
-        self._chain(_fill_text(fill, signed))
+        self._booked_now(fill)
         return True
 
     def book_funding(self, charge: FundingCharged) -> bool:
@@ -126,7 +129,7 @@ class Ledger:
         self._known(charge.instrument)
         self.cash += charge.amount
         self.funding += charge.amount
-        self._chain(f"funding {charge.charge_id} {charge.amount}")
+        self._booked_now(charge)
         return True
 
     def book_transfer(self, amount: int, transfer_id: str) -> bool:
@@ -139,7 +142,7 @@ class Ledger:
         self._booked.add(key)
         self.cash += amount
         self.transfers += amount
-        self._chain(f"transfer {transfer_id} {amount}")
+        self._booked_now(f"transfer {transfer_id} {amount}")
         return True
 
     def book_ahead(
@@ -182,11 +185,9 @@ class Ledger:
         """Take a booking whose money is in the figures already into the hash."""
         if isinstance(event, FundingCharged):
             self._booked.add(("funding", event.charge_id))
-            self._chain_text(f"funding {event.charge_id} {event.amount}")
-            return
-        self._booked.add((event.decision_id, event.trade_id))
-        signed = event.side * event.lots
-        self._chain_text(_fill_text(event, signed))
+        else:
+            self._booked.add((event.decision_id, event.trade_id))
+        self._hash_later(event)
 
     def _name(self) -> None:
         name, self._to_name = self._to_name, None
@@ -239,6 +240,7 @@ class Ledger:
     def state_hash(self) -> str:
         """Return a hash of every booking in order and of the balances they led to."""
         self._name()
+        self._take_into_hash()
         digest = sha256(self._hash)
         held = sorted((symbol, each.lots, each.cost) for symbol, each in self._positions.items())
         digest.update(repr((self.cash, held)).encode())
@@ -265,11 +267,9 @@ class Ledger:
         if sum(self.accounts().values()):
             raise BooksUnbalanced(f"the accounts do not sum to zero: {self.accounts()}")
 
-    def _chain_text(self, booking: str) -> None:
-        self._hash = sha256(self._hash + booking.encode()).digest()
-
-    def _chain(self, booking: str) -> None:
-        self._chain_text(booking)
+    def _booked_now(self, booking: Fill | FundingCharged | str) -> None:
+        """Prove that a booking left debits and credits equal, and keep it for the hash."""
+        self._hash_later(booking)
         if (
             self.cash
             + sum([each.cost for each in self._positions.values()])
@@ -279,7 +279,19 @@ class Ledger:
             - self.transfers
             != self._opening
         ):
-            raise BooksUnbalanced(f"after '{booking}' the accounts do not sum: {self.accounts()}")
+            raise BooksUnbalanced(
+                f"after '{_text(booking)}' the accounts do not sum: {self.accounts()}"
+            )
+
+    def _hash_later(self, booking: Fill | FundingCharged | str) -> None:
+        self._unhashed.append(booking)
+        if len(self._unhashed) >= _UNHASHED_MAX:
+            self._take_into_hash()
+
+    def _take_into_hash(self) -> None:
+        for booking in self._unhashed:
+            self._hash = sha256(self._hash + _text(booking).encode()).digest()
+        self._unhashed.clear()
 
     def _known(self, symbol: str) -> Instrument:
         instrument = self._instruments.get(symbol)
@@ -292,8 +304,17 @@ class Ledger:
         return InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
 
 
-def _fill_text(fill: Fill, signed: int) -> str:
-    return f"fill {fill.decision_id} {fill.trade_id} {signed} {fill.price_ticks} {fill.fee}"
+def _text(booking: Fill | FundingCharged | str) -> str:
+    """Return what the hash takes of a booking."""
+    if isinstance(booking, Fill):
+        signed = booking.side * booking.lots
+        return (
+            f"fill {booking.decision_id} {booking.trade_id} {signed} {booking.price_ticks} "
+            f"{booking.fee}"
+        )
+    if isinstance(booking, FundingCharged):
+        return f"funding {booking.charge_id} {booking.amount}"
+    return booking
 
 
 def _share(cost: int, lots: int, of_lots: int) -> int:

@@ -7,22 +7,18 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from tieout.errors import DataError, SettingsError
+from tieout.market import _crossing_compiled as crossing
 from tieout.market import _layout as at
-from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
+from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
-from tieout.market._trades_compiled import (
-    answer_commands,
-    commit_trades,
-    leave_trades,
-    scan_trades,
-)
+from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
-from tieout.market.reports import CoreReport
+from tieout.market.reports import core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
@@ -30,10 +26,11 @@ from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from tieout.market.reports import CoreReport
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
@@ -121,6 +118,7 @@ class MatchingCore:
         self._order_cells = self._orders.data
         self._commands = np.zeros(_FIRST_ORDERS * at.COMMAND_WIDTH, np.int64)
         self._out = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
+        self._out_cells = self._out.data
         self._ring = np.zeros(2 * at.WINDOW, np.int64)
         # A memoryview reads and writes single cells several times faster than an array.
         self._view = memoryview(self._state.data)
@@ -128,8 +126,10 @@ class MatchingCore:
         self._chunk: MarketColumns | None = None
         self._rows = 0
         self._last_arrival_ns = -at.NEVER
-        self._scan_columns: tuple[Array, ...] = ()
-        self._commit_columns: tuple[Array, ...] = (np.zeros(0, np.int64),) * 4
+        self._columns: tuple[Array, ...] = (np.zeros(0, np.int64),) * 4
+        self._places = np.zeros(2 * crossing.PLACES, np.int64)
+        # What the places are of; any other array is put in its place before the next crossing.
+        self._placed: tuple[object, ...] = (None,) * 4
         self._past: list[MarketColumns] = []
         # False until it is known: what bars did to an order nobody knows before they arrive.
         self._is_trades = False
@@ -245,6 +245,11 @@ class MatchingCore:
         return self._view[at.CURSOR] >= self._rows
 
     @property
+    def has_rows(self) -> bool:
+        """Whether any were given."""
+        return self._chunk is not None
+
+    @property
     def last_arrival_ns(self) -> int | None:
         """Arrival of the last row given, or None before any."""
         return None if self._chunk is None else self._last_arrival_ns
@@ -282,16 +287,10 @@ class MatchingCore:
         if until_ns < self._watch_ns or self._chunk is None:
             return None
         if not self._touches:
-            scan: Callable[..., int] = scan_trades if self._is_trades else scan_bars
-            found = scan(
-                self._state,
-                self._orders,
-                self._commands,
-                *self._scan_columns,
-                until_ns,
-                _AHEAD_ROWS,
+            look: Callable[..., int] = (
+                crossing.look_at_trades if self._is_trades else crossing.look_at_bars
             )
-            self._touches = found == 1
+            self._touches = look(self._arrays_in_place(), until_ns, _AHEAD_ROWS) == 1
             row = min(self._view[at.SCANNED], self._rows - 1)
             self._watch_ns = int(self._chunk.arrival_time_ns[row])
             if not self._view[at.COMMAND_COUNT]:
@@ -320,7 +319,9 @@ class MatchingCore:
         """
         if self._chunk is None:
             return []
-        return self._run(commit_trades if self._is_trades else commit_bars, until_ns)
+        return self._run(
+            crossing.act_on_trades if self._is_trades else crossing.act_on_bars, until_ns
+        )
 
     def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Answer the commands, and report the expiries, that are due by then without a later row.
@@ -333,7 +334,7 @@ class MatchingCore:
         due = self.next_answer_ns()
         if due is None or due > until_ns:
             return ()
-        return self._run(answer_commands, until_ns)
+        return self._run(crossing.answer_on_trades, until_ns)
 
     def next_answer_ns(self) -> int | None:
         """Return when the next command or expiry is answered without a row, or None."""
@@ -386,7 +387,7 @@ class MatchingCore:
 
     def arrays(self) -> CoreArrays:
         """Return the arrays as they are now, for compiled code that does what this class does."""
-        columns = self._commit_columns
+        columns = self._columns
         if len(columns) == _TRADE_COLUMNS:
             venue_time, arrival, price, quantity = columns
             columns = (arrival, venue_time, price, quantity, price, price, price, price)
@@ -433,24 +434,29 @@ class MatchingCore:
 
     def _run(self, step: Callable[..., int], until_ns: int) -> list[CoreReport]:
         """Let a compiled step act until it is through, and return what came about."""
-        found: list[CoreReport] = []
-        while True:
-            reason = step(
-                self._state,
-                self._orders,
-                self._commands,
-                self._out,
-                self._ring,
-                self._impact_y,
-                *self._commit_columns,
-                until_ns,
-            )
-            found += self._drain()
-            if reason == at.COMMITTED:
-                break
+        reason = step(self._arrays_in_place(), self._impact_y, until_ns)
+        found = self._drain()
+        while reason != at.COMMITTED:
             self._mend(reason)
+            reason = step(self._arrays_in_place(), self._impact_y, until_ns)
+            found += self._drain()
         self._settled()
         return found
+
+    def _arrays_in_place(self) -> Array:
+        """Return where all arrays are now."""
+        orders, commands, out, columns = self._placed
+        if (
+            orders is not self._orders
+            or commands is not self._commands
+            or out is not self._out
+            or columns is not self._columns
+        ):
+            self._placed = (self._orders, self._commands, self._out, self._columns)
+            arrays = (self._state, *self._placed[:3], self._ring, *self._columns)
+            where = [(each.__array_interface__["data"][0], len(each)) for each in arrays]
+            self._places[: 2 * len(where)] = np.array(where, np.int64).ravel()
+        return self._places
 
     def _answer_at_close(self) -> Sequence[CoreReport]:
         """Answer a cancel that arrived by the close of a bar that is over."""
@@ -558,10 +564,10 @@ class MatchingCore:
         if self._chunk is None or not self._rows:
             return
         if self._is_trades:
-            venue_time, _, price, quantity = self._commit_columns
+            venue_time, _, price, quantity = self._columns
             leave_trades(self._state, self._ring, venue_time, price, quantity)
         else:
-            close_time, closing, volume = (self._commit_columns[each] for each in (1, 6, 7))
+            close_time, closing, volume = (self._columns[each] for each in (1, 6, 7))
             leave_bars(self._state, self._ring, close_time, closing, volume)
 
     def _give_trades(self, chunk: TradeColumns) -> None:
@@ -569,8 +575,7 @@ class MatchingCore:
         times = (_column(chunk.venue_time_ns), _column(chunk.arrival_time_ns))
         price, quantity = _column(chunk.price_ticks), _column(chunk.quantity_lots)
         _check(price, quantity, chunk.instrument)
-        self._scan_columns = (*times, price)
-        self._commit_columns = (*times, price, quantity)
+        self._columns = (*times, price, quantity)
 
     def _give_bars(self, chunk: BarColumns) -> None:
         self._is_trades, self._resolution = False, resolution_name(chunk.interval_ns)
@@ -578,8 +583,7 @@ class MatchingCore:
         high, low = _column(chunk.high_ticks), _column(chunk.low_ticks)
         volume = _column(chunk.volume_lots)
         _check(low, volume, chunk.instrument)
-        self._scan_columns = (close_time, arrival, high, low)
-        self._commit_columns = (
+        self._columns = (
             _column(chunk.open_time_ns),
             close_time,
             arrival,
@@ -590,26 +594,33 @@ class MatchingCore:
             volume,
         )
 
-    def _drain(self) -> Sequence[CoreReport]:
-        if self._view[at.MODEL_BROKE]:
+    def _drain(self) -> list[CoreReport]:
+        view = self._view
+        if view[at.MODEL_BROKE]:
             refuse_what_models_did(self._models)
-        count = self._view[at.OUT_COUNT]
+        count = view[at.OUT_COUNT]
         if not count:
-            return ()
-        self._view[at.OUT_COUNT] = 0
+            return []
+        view[at.OUT_COUNT] = 0
         width = at.OUT_WIDTH
-        cells = self._out[: count * width].tolist()
-        rows: list[list[Any]] = [cells[base : base + width] for base in range(0, len(cells), width)]
+        cells = self._out_cells[: count * width].tolist()
+        rows = [cells[base : base + width] for base in range(0, len(cells), width)]
+        resolution = self._resolution
         assumed = () if self._is_trades else self._assumed(rows)
-        for place, row in enumerate(rows):
-            row.append(ASSUMED if place in assumed else self._resolution)
-        return [CoreReport(*row) for row in rows]
+        if not assumed:
+            return [core_report(row, resolution) for row in rows]
+        return [
+            core_report(row, ASSUMED if place in assumed else resolution)
+            for place, row in enumerate(rows)
+        ]
 
-    def _assumed(self, reports: Sequence[Sequence[int]]) -> set[int]:
+    def _assumed(self, reports: Sequence[Sequence[int]]) -> Collection[int]:
         """Return the places of the fills that rest on an assumption about a bar's path."""
-        more, self._ambiguous = self.ambiguous_bars - self._ambiguous, self.ambiguous_bars
+        ambiguous = self._view[at.AMBIGUOUS]
+        more, self._ambiguous = ambiguous - self._ambiguous, ambiguous
         assumed = path_decided(reports, ambiguous=more, at_close=self._at_close)
-        self._unresolved += len({reports[place][at.OUT_MOMENT] for place in assumed})
+        if assumed:
+            self._unresolved += len({reports[place][at.OUT_MOMENT] for place in assumed})
         return assumed
 
     def _mend(self, reason: int) -> None:
@@ -632,6 +643,7 @@ class MatchingCore:
             grown = np.zeros(2 * needed, np.int64)
             grown[: len(self._out)] = self._out
             self._out = grown
+            self._out_cells = grown.data
 
     def _set_models(self, models: Mapping[str, object]) -> list[tuple[object, ModelEntry]]:
         state = self._state

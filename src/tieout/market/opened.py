@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.market import _layout as at
-from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
+from tieout.market._bars_compiled import leave_bars, scan_bars
+from tieout.market._crossing_compiled import act_on_bars
 from tieout.market._drilldown_compiled import (
     begin_minute,
     forget_statistics,
@@ -25,7 +26,7 @@ from tieout.market.matching import MatchingCore
 from tieout.model.columns import BarColumns, TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -192,7 +193,7 @@ class OpenedCore(MatchingCore):
 
     def bar_given(self) -> BarSeen:
         """Return the bar that was given last."""
-        open_time, close_time, _, opening, high, low, closing, volume = self._commit_columns
+        open_time, close_time, _, opening, high, low, closing, volume = self._columns
         columns = (open_time, close_time, opening, high, low, closing, volume)
         return BarSeen(*(int(each[0]) for each in columns))
 
@@ -272,7 +273,7 @@ class OpenedCore(MatchingCore):
         if not self._is_trades:
             # What a bar did is known; prints it is not, and none follow it in the chunk.
             self._leave()
-            self._commit_columns = (_NO_ROWS,) * _TRADE_COLUMNS
+            self._columns = (_NO_ROWS,) * _TRADE_COLUMNS
         return super().answer(until_ns)
 
     # -- inside -------------------------------------------------------------------------------
@@ -284,8 +285,8 @@ class OpenedCore(MatchingCore):
         if self.wants_rows:
             # They are over for good; what was passed since is known in the state.
             self._leave()
-            self._commit_columns = (_NO_ROWS,) * _BAR_COLUMNS
-        return self._run(commit_bars, -at.NEVER)
+            self._columns = (_NO_ROWS,) * _BAR_COLUMNS
+        return self._run(act_on_bars, -at.NEVER)
 
     @property
     def _due_ns(self) -> int:
@@ -299,7 +300,7 @@ class OpenedCore(MatchingCore):
         count = self._view[at.ORDER_COUNT]
         return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)
 
-    def _assumed(self, reports: Sequence[Sequence[int]]) -> set[int]:
+    def _assumed(self, reports: Sequence[Sequence[int]]) -> Collection[int]:
         if self.is_assuming:
             return set(range(len(reports)))
         return super()._assumed(reports)
@@ -319,7 +320,7 @@ class OpenedCore(MatchingCore):
         if self._is_trades or not self._by_prints:
             super()._leave()
         else:
-            open_time, close_time, _, _, _, _, closing, volume = self._commit_columns
+            open_time, close_time, _, _, _, _, closing, volume = self._columns
             chunk = self._chunk
             assert isinstance(chunk, BarColumns), chunk
             keeps = self._keeps and _MINUTE_NS % chunk.interval_ns == 0

@@ -24,6 +24,10 @@ _MILLISECOND: Final = 1_000_000
 _SECOND: Final = 1_000_000_000
 
 
+_NONE: Final[frozenset[int]] = frozenset()
+_THE_ONE: Final = frozenset({0})
+
+
 def resolution_name(interval_ns: int) -> str:
     """Return the name of what decides at a length of bars: `1m`, `1s`, `100ms`; 0: `trade`.
 
@@ -41,7 +45,7 @@ def resolution_name(interval_ns: int) -> str:
 
 def path_decided(
     reports: Sequence[Sequence[int]], *, ambiguous: int = 0, at_close: Collection[int] = ()
-) -> set[int]:
+) -> Collection[int]:
     """Return which fills, by their place, the unknown path of a bar decided.
 
     These are: a market order that arrived inside of the bar; an order whose cancel arrived inside;
@@ -54,6 +58,12 @@ def path_decided(
         ambiguous: How many of these bars the core found ambiguous.
         at_close: Orders that fill at the close of a session, by number.
     """
+    if len(reports) == 1:
+        # Nothing to compare it with: a taker inside of a bar is a market order that arrived there.
+        (each,) = reports
+        alone = each[at.OUT_RANK] == at.EVENT_RANK and each[at.OUT_LIQUIDITY] == at.TAKER
+        is_fill = alone and each[at.OUT_KIND] == at.FILL_REPORT
+        return _THE_ONE if is_fill and each[at.OUT_ORDER] not in at_close else _NONE
     # What came about by the close of a bar has that close as its moment, which so names the bar.
     inside = [
         (place, each[at.OUT_ORDER], each[at.OUT_MOMENT], each[at.OUT_LIQUIDITY])
@@ -63,9 +73,7 @@ def path_decided(
         and each[at.OUT_ORDER] not in at_close
     ]
     if not inside:
-        return set()
-    if len(reports) == 1:
-        return {0} if inside[0][3] == at.TAKER else set()
+        return _NONE
     triggered = {
         (each[at.OUT_ORDER], each[at.OUT_MOMENT])
         for each in reports

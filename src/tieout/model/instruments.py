@@ -60,6 +60,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return int(self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS)
 
     @cached_property
+    def lots_per_unit(self) -> tuple[int, int]:
+        """How many lots a unit has, as numerator and denominator."""
+        numerator, denominator = self.lot_size.as_integer_ratio()
+        return denominator, numerator
+
+    @cached_property
     def tick_float(self) -> float:
         """Tick size as a float; price as a float is ticks times this."""
         return float(self.tick_size)
@@ -127,6 +133,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def round_quantity(self, quantity: Decimal | str | float) -> int:
         """Return whole lots, rounded toward zero: never more than was asked for."""
+        if type(quantity) is int:
+            numerator, denominator = self.lots_per_unit
+            lots = abs(quantity) * numerator // denominator
+            return lots if quantity >= 0 else -lots
         return int(as_decimal(quantity) / self.lot_size)
 
 

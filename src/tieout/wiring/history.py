@@ -298,6 +298,7 @@ def run_on_history(
             market_records(instruments, datasets, manifest.profile, slice_ns=manifest.slice_ns),
             positions=begun.positions,
             start_ns=begun.arrival_time_ns,
+            cash=begun.cash,
         )
         kernel.run(source, venue)
         venue.finish(end_ns)

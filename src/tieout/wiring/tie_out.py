@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -96,7 +97,10 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
         down=tuple((each.down_since_ns, each.arrival_time_ns) for each in down),
     )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
-    quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
+    # What positions pay is charged by the rung's own costs.
+    quiet = msgspec.structs.replace(
+        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0), margin=None
+    )
 
     def far(rung: int) -> Progress | None:
         return share_of(progress, rung, parts=4)
@@ -249,6 +253,7 @@ class _Rungs:
             profile=profile,
             positions=self._started.positions,
             start_ns=self._started.arrival_time_ns,
+            cash=self._started.cash,
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

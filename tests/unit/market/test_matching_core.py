@@ -85,6 +85,23 @@ def test_many_orders_and_reports_grow_the_arrays() -> None:
     assert core.position_lots == 50
 
 
+def test_orders_that_grew_are_the_ones_that_compiled_code_gets() -> None:
+    core = a_core()
+    core.give(trades([400] * 3))
+    for number in range(100):
+        place(core, number=number)
+    core.commit(T0 + SECOND)
+    # There is room for the reports of as many by now, but not for the orders.
+    for number in range(100, 250):
+        place(core, number=number, at_ns=T0 + SECOND, lots=2)
+
+    found = core.commit(T0 + MINUTE)
+
+    assert [each.order for each in found] == list(range(100, 250))
+    assert {each.lots for each in found} == {2}
+    assert core.position_lots == 400
+
+
 def a_core_with_a_limit_that_the_sixth_print_touches() -> MatchingCore:
     core = a_core()
     core.give(trades([400] * 5 + [390] + [400] * 5))

@@ -77,10 +77,14 @@ class Assumed:
         self._latencies: dict[str, LatencyModel] = {
             command: own or profile.latency_of(command) for command in ("place", "amend", "cancel")
         }
-        self._offset_ns = profile.clock_offset_ns
+        self._offset_ns = offset_ns = profile.clock_offset_ns
         self._seed = seed
+        # There and back by the clocks of who is there: the venue's, then ours.
         self._ways = {
-            command: (latency.entry_ns + latency.matching_ns, latency.response_ns)
+            command: (
+                latency.entry_ns + latency.matching_ns + offset_ns,
+                latency.response_ns - offset_ns,
+            )
             for command, latency in self._latencies.items()
             if isinstance(latency, ConstantLatency)
         }
@@ -110,13 +114,11 @@ class Assumed:
 
     def way(self, command: str, decision: str, decided_at_ns: int) -> Way:
         """Return the way of a command that was decided at a time of our clock."""
-        offset_ns = self._offset_ns
         constant = self._ways.get(command)
         if constant is not None:
             outbound_ns, response_ns = constant
-            return Way(
-                decided_at_ns + offset_ns + outbound_ns, response_ns - offset_ns, refused=False
-            )
+            return Way(decided_at_ns + outbound_ns, response_ns, refused=False)
+        offset_ns = self._offset_ns
         journey = self._latencies[command].journey(
             command, decided_at_ns, draws_for(self._seed, decision)
         )
@@ -150,5 +152,5 @@ class Assumed:
             numerator, denominator = owed.as_integer_ratio()
             return round_half_up(numerator * MONEY_UNIT, denominator * rounding) * rounding
         numerator, denominator = self._rates[liquidity]
-        notional = instrument.notional(lots, price_ticks)
+        notional = lots * price_ticks * instrument.tick_value
         return round_half_up(notional * numerator, denominator * rounding) * rounding
