@@ -88,5 +88,5 @@ def test_what_holds_something_else_says_so(tmp_path: Path) -> None:
         series.marks,
         bars.funding,
     ):
-        with pytest.raises(InputError, match="holds (funding|mark)"):
+        with pytest.raises(InputError, match=r"holds (funding|mark)"):
             wrong()
