@@ -726,7 +726,6 @@ class SimulatedVenue:
         )
         self._placed[self._next_number] = _Placed(order)
         self._next_number += 1
-        self._all_busy()
         return order
 
     def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
