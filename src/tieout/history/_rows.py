@@ -68,6 +68,7 @@ class Layout:
 
 @dataclass(slots=True)
 class _Counts:
+    seen: int = 0
     kept: int = 0
     left_out: int = 0
     rounded: int = 0
@@ -118,7 +119,7 @@ class RowReader:
         table = _Fields(part.table, layout.columns, layout.file)
         match self._kind:
             case "trades":
-                chunk = self._trades(table, part.rows, defects)
+                chunk = self._trades(table, defects)
             case "quotes":
                 chunk = self._quotes(table, defects)
             case "funding":
@@ -216,13 +217,14 @@ class RowReader:
             _check_hours(series, layout.file)
         writer.append(series)
 
-    def _trades(self, table: _Fields, rows: Int64s, defects: Defects) -> Chunk:
+    def _trades(self, table: _Fields, defects: Defects) -> Chunk:
         when = self._times(table, defects)
         price = self._prices(table, "price", defects)
         lots = self._steps(table, "quantity", self._instrument.lot_size, "lot size", defects)
         sides = self._sides(table, defects)
         # Without ids the rows are numbered anew once it is known which are kept.
-        ids = rows
+        ids = np.arange(self._counts.seen + 1, self._counts.seen + len(table) + 1, dtype=np.int64)
+        self._counts.seen += len(table)
         if "id" in table:
             ids = self._steps(table, "id", _ONE, "whole numbers", defects)
         return {

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["import_any", "open_reading"]
 
 _HIDDEN: Final = (".", "_")
-_ROWS_SEEN_MIN: Final = 2
+_ROWS_SEEN_MIN: Final = 3
+_STEPS_DOWN_MIN: Final = 2
+"""One step down is a row out of its place; more of them than up are an order."""
 
 
 def import_any(
@@ -243,7 +245,7 @@ def _oldest_first(source: Iterator[Part], layout: Layout) -> tuple[Iterator[Part
     steps = np.diff(np.concatenate(times)) if times else np.empty(0, np.int64)
     falling, rising = int((steps < 0).sum()), int((steps > 0).sum())
     whole = chain(begun, source)
-    if falling <= rising:
+    if falling < _STEPS_DOWN_MIN or falling <= 2 * rising:
         return whole, False
     return (_turned(each) for each in reversed(list(whole))), True
 

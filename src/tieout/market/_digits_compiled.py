@@ -44,7 +44,7 @@ def parse_steps(
         found[row] = EXACT
         steps[row] = 0
         while at < end:
-            letter = letters[at]
+            letter = int(letters[at])
             at += 1
             if letter == _POINT and decimals < 0:
                 decimals = 0

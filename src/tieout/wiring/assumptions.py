@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord
+    from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
 
 __all__ = ["checked_models", "models_of", "profile_of", "simulated_venue"]
@@ -123,6 +124,7 @@ def simulated_venue(
     positions: Iterable[tuple[str, int, int]] = (),
     start_ns: int = 0,
     cash: int | None = None,
+    funding_rates: FundingRates | None = None,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
 
@@ -134,6 +136,7 @@ def simulated_venue(
         positions: Triples (symbol, signed lots, cost) held at the start.
         start_ns: When the run starts, by our clock.
         cash: Balance at the start, in money units; None: the manifest's.
+        funding_rates: The venue's own, where the run has them.
     """
     held = list(positions)
     return SimulatedVenue(
@@ -147,6 +150,7 @@ def simulated_venue(
         models=checked_models(manifest.models, list(instruments.values())),
         seed=manifest.seed,
         sessions=dict.fromkeys(instruments, manifest.venue_profile.sessions),
+        funding_rates=funding_rates,
     )
 
 

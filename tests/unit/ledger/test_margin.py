@@ -84,6 +84,15 @@ def test_a_short_is_closed_above() -> None:
     assert ES.price(ticks or 0) == Decimal("1047.75")
 
 
+def test_just_the_maintenance_margin_is_too_little() -> None:
+    flat = MarginTerms(mode=MarginMode.CROSS, brackets=(a_bracket(0, "0.1", "0.05"),))
+
+    # 975 + 9,500 − 10,000 is 475, which is a twentieth of 9,500.
+    ticks = liquidation_ticks(flat, ES, lots=10, cost=money(10_000), wallet=money(975))
+
+    assert ES.price(ticks or 0) == 950
+
+
 def test_a_long_that_is_paid_in_full_is_never_closed() -> None:
     assert liquidation_ticks(STEPS, ES, lots=1, cost=money(1_000), wallet=money(1_000)) is None
 

@@ -393,3 +393,14 @@ def test_ticks_and_lots_are_whole_numbers_of_what_the_file_says(tmp_path: Path) 
     made = imported(tmp_path, sample("trades.csv.gz"), lot=Decimal("0.25"))
 
     assert np.array(stored(made, "quantity_lots")).tolist() == [1, 1, 1, 1]
+
+
+def test_trades_that_are_newest_first_are_turned_round_and_numbered(tmp_path: Path) -> None:
+    text = lines(
+        "time,price,quantity", *(f"2024-01-01 00:00:0{at},10{at},1" for at in (4, 3, 2, 1))
+    )
+
+    made = imported(tmp_path, Sample("new.csv", lambda: text, "table", "trades", 4))
+
+    assert stored(made, "price_ticks") == [10100, 10200, 10300, 10400]
+    assert stored(made, "trade_id") == [1, 2, 3, 4]

@@ -591,9 +591,13 @@ class SimulatedVenue:
         market = self._markets[symbol]
         for row in market.at(sent_ns):
             self._take(market, row)
+        self._attend(market)
+        return market.core
+
+    def _attend(self, market: _Market) -> None:
+        """Look at a market again: something of ours is under way in it."""
         if market not in self._busy:
             self._busy = [each for each in self._each if each is market or each in self._busy]
-        return market.core
 
     def _all_busy(self) -> None:
         self._busy = list(self._each)
@@ -682,6 +686,7 @@ class SimulatedVenue:
         self._guards[number] = False
         self._guarding[symbol] = number
         response_ns = self._profile.response_latency_ns
+        self._attend(market)
         market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
 
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
@@ -696,8 +701,9 @@ class SimulatedVenue:
             arrival_time_ns=at_ns + response_ns,
         )
         self._wait(imposed, at_ns)
-        core = self._markets[symbol].core
-        core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+        market = self._markets[symbol]
+        self._attend(market)
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
 
     def _own_order(
         self, name: str, symbol: str, lots: int, at_ns: int, *, stop_ticks: int | None
@@ -720,7 +726,6 @@ class SimulatedVenue:
         )
         self._placed[self._next_number] = _Placed(order)
         self._next_number += 1
-        self._all_busy()
         return order
 
     def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
