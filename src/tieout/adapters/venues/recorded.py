@@ -248,6 +248,13 @@ class AnsweredVenue:
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return every report due by then, in order of arrival."""
+        # Step by step: what is charged on a position must know the fills before it.
+        due: list[Report] = []
+        while (wake_ns := self.next_wake_ns(until_ns)) is not None:
+            due += self._known_by(wake_ns)
+        return due + self._known_by(until_ns)
+
+    def _known_by(self, until_ns: int) -> list[Report]:
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
         simulated = self._own(self._simulated.advance(until_ns))
