@@ -19,6 +19,8 @@ from tieout.market._layout import (
 from tieout.market._running_layout import (
     CANCELLED,
     CANCELLED_WORDS,
+    CLOCK,
+    CLOCK_WORDS,
     KEPT_WIDTH,
     PLACED,
     PLACED_WORDS,
@@ -43,6 +45,8 @@ def entry_length(kind: int) -> int:
         return PLACED_WORDS
     if kind == CANCELLED:
         return CANCELLED_WORDS
+    if kind == CLOCK:
+        return CLOCK_WORDS
     if kind == FILL_REPORT + REPORT_KINDS:
         return REPORT_WORDS
     if kind == FUNDING_REPORT + REPORT_KINDS:
@@ -55,7 +59,7 @@ def entry_length(kind: int) -> int:
 @uncounted_inner
 def is_time(kind: int, place: int, key_is_time: int) -> bool:
     """Whether a word of an entry is a time."""
-    if kind < REPORT_KINDS:
+    if kind < REPORT_KINDS and kind != CLOCK:
         return place == 5 or (place == 2 and key_is_time == 1)
     return place == 2 or place == 3
 

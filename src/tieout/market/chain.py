@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tieout.market._chain_compiled import SCRATCH_ROWS, extend_bars, extend_trades
+from tieout.market._chain_compiled import (
+    SCRATCH_ROWS,
+    extend_bars,
+    extend_book,
+    extend_trades,
+)
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -44,7 +49,18 @@ class DataChain:
             self._extend(columns.rows(start, stop))
 
     def _extend(self, rows: MarketColumns | RecordedColumns) -> None:
-        if isinstance(rows, QuoteColumns | BookColumns | OrderEventColumns):
+        if isinstance(rows, BookColumns):
+            extend_book(
+                self._state,
+                self._scratch,
+                _BOOK_NUMBER,
+                rows.venue_time_ns,
+                rows.price_ticks,
+                rows.lots,
+                rows.kind,
+                rows.side,
+            )
+        elif isinstance(rows, QuoteColumns | OrderEventColumns):
             kind, values = _values(rows)
             none = np.zeros(len(rows), np.int64)
             spare = (none,) * (6 - len(values))
@@ -86,12 +102,16 @@ class DataChain:
         return "".join(f"{int(lane):016x}" for lane in self._state)
 
 
-def _values(rows: RecordedColumns) -> tuple[int, tuple[NDArray[np.int64], ...]]:
+_BOOK_NUMBER = -2
+"""As below, of a book's rows."""
+
+
+def _values(
+    rows: QuoteColumns | OrderEventColumns,
+) -> tuple[int, tuple[NDArray[np.int64], ...]]:
     """Return what tells a row from another one, and a number that no bar's interval has."""
     if isinstance(rows, QuoteColumns):
         return -1, (rows.bid_ticks, rows.bid_lots, rows.ask_ticks, rows.ask_lots)
-    if isinstance(rows, BookColumns):
-        return -2, (rows.price_ticks, rows.lots, _coded(rows.kind, rows.side))
     return -3, (rows.price_ticks, rows.lots, rows.order_id, _coded(rows.action, rows.side))
 
 

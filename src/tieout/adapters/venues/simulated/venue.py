@@ -9,10 +9,10 @@ import msgspec
 
 from tieout.adapters.venues.simulated.assumed import Assumed
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
-from tieout.adapters.venues.simulated.cores import core_of
+from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
+from tieout.market import ASSUMED, REASONS, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
 from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
@@ -28,7 +28,7 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.orders import OrderType, PlaceOrder
+from tieout.model.orders import REJECTED, OrderType, PlaceOrder
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -60,12 +60,6 @@ _ONCE_TRIGGERED = {
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
-_DETAILS = {
-    "post_only": "it would have taken liquidity",
-    "reduce_only": "there is no position that it could reduce",
-    "expired": "it arrived when its time was over",
-    "no_session": "no session is known that it could wait for",
-}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +232,7 @@ class SimulatedVenue:
             number, order, arrival_ns=arrival_ns, response_ns=response_ns
         )
         if reason is not None:
-            self._reject(order, reason, _DETAILS[reason], way)
+            self._reject(order, reason, REJECTED[reason], way)
             return
         self._placed[number] = _Placed(order)
         self._next_number += 1
@@ -326,7 +320,7 @@ class SimulatedVenue:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
-        if ways is None or type(market.core) is not MatchingCore or not market.core.can_be_lent:
+        if ways is None or not isinstance(market.core, LendableCore) or not market.core.can_be_lent:
             return None
         numbers = (self._next_number, self._reported)
         symbol = market.instrument.symbol
@@ -343,7 +337,7 @@ class SimulatedVenue:
         """Know the orders and reports that a compiled run leaves under way."""
         market = self._each[0]
         core = market.core
-        assert isinstance(core, MatchingCore), core
+        assert isinstance(core, LendableCore), core
         for number, place, told in orders:
             self._placed[number] = _Placed(place, told)
             self._numbers[place.decision_id] = number
@@ -404,7 +398,7 @@ class SimulatedVenue:
                 response_ns=self._way("place", order).response_ns,
             )
             if refused is not None:
-                self._reject(order, refused, _DETAILS[refused], self._way("place", order))
+                self._reject(order, refused, REJECTED[refused], self._way("place", order))
 
     # -- what the ladder asks -----------------------------------------------------------------
 
@@ -493,7 +487,7 @@ class SimulatedVenue:
                 return OrderRejected(
                     decision_id=decision,
                     reason=reason,
-                    detail=_DETAILS[reason],
+                    detail=REJECTED[reason],
                     venue_time_ns=at_ns,
                     arrival_time_ns=known_ns,
                 )
