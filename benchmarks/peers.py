@@ -335,7 +335,11 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     import numba
     from hftbacktest.types import event_dtype
 
-    events = np.zeros(len(columns["time_ns"]), event_dtype)
+    rows = len(columns["time_ns"])
+    # It ends when it takes the last row, and does not wake the callback for it: so one more row
+    # follows, which says that nobody stands at a price where nobody stood.
+    every = np.zeros(rows + 1, event_dtype)
+    events = every[:rows]
     buyer = columns["aggressor"] == 1
     events["ev"] = (
         np.where(buyer, hftbacktest.BUY_EVENT, hftbacktest.SELL_EVENT).astype(np.uint64)
@@ -347,6 +351,11 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     events["local_ts"] = columns["time_ns"]
     events["px"] = columns["price_ticks"] / 100.0
     events["qty"] = columns["quantity_lots"]
+    every[rows] = events[-1]
+    every["ev"][rows] ^= np.uint64(hftbacktest.TRADE_EVENT) ^ np.uint64(hftbacktest.DEPTH_EVENT)
+    every["exch_ts"][rows] += 1
+    every["local_ts"][rows] += 1
+    every["qty"][rows] = 0
 
     @numba.njit
     def count(market: Any) -> Any:
@@ -380,14 +389,14 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     small = opened(events[:WARM_UP_ROWS])
     count(small)
     small.close()
-    market = opened(events)
+    market = opened(every)
     started = time.perf_counter()
     seen, last = count(market)
     seconds = time.perf_counter() - started
     market.close()
     return {
         "seconds": seconds,
-        "rows": len(events),
+        "rows": rows,
         "fills": 0,
         "equity": CASH,
         "seen": int(seen),
