@@ -15,10 +15,11 @@ import typer.main
 
 from tests.architecture.tree import DOCS, REPOSITORY, blocks, pages
 from tieout.cli import app
+from tieout.history.judging import KINDS
 
 COMMANDS = {
     "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
-    "replay", "twin", "reconcile", "report", "show",
+    "replay", "twin", "reconcile", "report", "show", "data", "compare",
 }  # fmt: skip
 
 
@@ -31,7 +32,9 @@ def commands() -> dict[str, Any]:
 
 def options(name: str) -> set[str]:
     """Return every option that a command takes."""
-    return {each for given in commands()[name].params for each in given.opts} | {"--help"}
+    command = commands()[name]
+    every = [command, *getattr(command, "commands", {}).values()]
+    return {each for one in every for given in one.params for each in given.opts} | {"--help"}
 
 
 def shown_calls() -> list[tuple[str, str]]:
@@ -117,3 +120,11 @@ def test_every_term_of_the_glossary_is_one_sentence() -> None:
     assert len(terms) > 20
     assert [name for name, told in terms if not told.endswith(".")] == []
     assert [name for name, _ in terms] == sorted((name for name, _ in terms), key=str.lower)
+
+
+def test_the_guide_names_every_kind_that_a_judge_finds() -> None:
+    told = re.findall(
+        r"^\| `(\w+)` \| (.+?) \|$", pages()["docs/guides/data.md"], flags=re.MULTILINE
+    )
+
+    assert dict(told) == KINDS

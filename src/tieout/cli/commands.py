@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
+    "amount",
     "backtest",
     "import_",
     "live",
+    "load",
     "new",
     "paper",
     "practice",
+    "print_json",
     "reconcile",
     "register",
     "replay",
     "report",
+    "settings_of",
     "shadow",
     "show",
     "twin",
@@ -56,6 +60,8 @@ HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
+    from tieout.cli.compare import compare_commands  # noqa: PLC0415 - as the demo
+    from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
 
     @app.command(name="new")
@@ -65,7 +71,7 @@ def register(app: typer.Typer) -> None:
         """Make a project folder with settings and two strategies to start from."""
         made = new(folder, quiet=as_json)
         if as_json:
-            _print_json({"folder": str(folder), "files": made})
+            print_json({"folder": str(folder), "files": made})
 
     for command in (
         demo,
@@ -82,6 +88,8 @@ def register(app: typer.Typer) -> None:
         show,
     ):
         app.command(name=command.__name__.rstrip("_"))(command)
+    app.add_typer(data_commands)
+    app.add_typer(compare_commands)
 
 
 def new(folder: Path, *, quiet: bool) -> list[str]:
@@ -146,7 +154,7 @@ def import_(
     """Import market data into the store, or nothing at all when a row cannot be right."""
     from tieout import history  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     store = history.Store(project / settings.data)
     with _progress(f"import {source}", quiet=as_json) as progress:
         if source in history.SAMPLES:
@@ -180,7 +188,7 @@ def import_(
                 progress=progress,
             )
     if as_json:
-        _print_json(_dataset_facts(made))
+        print_json(_dataset_facts(made))
     else:
         facts = _dataset_facts(made)
         _say(
@@ -203,14 +211,14 @@ def backtest(
     """Run a strategy over history on the simulated venue."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     with _progress("backtest", quiet=as_json) as progress:
         result = wiring.backtest(
-            _load(strategy, parameter, project),
+            load(strategy, parameter, project),
             store=project / settings.data,
             data=data,
             profile=profile or settings.profile,
-            cash=_amount(cash, settings.cash),
+            cash=amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
             slice_ns=settings.slice_ms * 1_000_000,
@@ -239,11 +247,11 @@ def practice(
     """Serve a practice exchange on loopback, fed by history, with faults by script."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
 
     def ready(url: str) -> None:
         if as_json:
-            _print_json({"url": url, "mode": mode})
+            print_json({"url": url, "mode": mode})
         else:
             _say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
         sys.stdout.flush()
@@ -258,7 +266,7 @@ def practice(
         faults=faults,
         start_ns=_time(start),
         end_ns=_time(end),
-        cash=_amount(cash, settings.cash),
+        cash=amount(cash, settings.cash),
         port=port,
         log=log,
     )
@@ -278,7 +286,7 @@ def live(
     """Trade at a venue; every order is in the journal before it leaves."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     access = _access(venue, settings)
     with _progress("live", quiet=as_json) as progress:
@@ -288,7 +296,7 @@ def live(
         else:
             strategy = _asked_for("live", strategy, data)
             result = wiring.live(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=access,
                 store=project / settings.data,
                 data=data,
@@ -317,7 +325,7 @@ def paper(
     """Trade live data on the simulated venue, with cash of our own; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
     with _progress("paper", quiet=as_json) as progress:
@@ -327,12 +335,12 @@ def paper(
         else:
             strategy = _asked_for("paper", strategy, data)
             result = wiring.paper(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=public,
                 store=store,
                 data=data,
                 profile=profile or settings.profile,
-                cash=_amount(cash, settings.cash),
+                cash=amount(cash, settings.cash),
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
@@ -356,7 +364,7 @@ def shadow(
     """Run beside a real account, from its balance and positions; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     access = _access(venue, settings)
     with _progress("shadow", quiet=as_json) as progress:
@@ -366,7 +374,7 @@ def shadow(
         else:
             strategy = _asked_for("shadow", strategy, data)
             result = wiring.shadow(
-                _load(strategy, parameter, project),
+                load(strategy, parameter, project),
                 access=access,
                 store=store,
                 data=data,
@@ -392,14 +400,14 @@ def replay(
     """Run the recorded inputs again and compare the decisions byte by byte."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with _progress("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
             found, store=project / settings.data, chunk_bytes=chunk, progress=progress
         )
     if as_json:
-        _print_json(outcome.facts())
+        print_json(outcome.facts())
     else:
         _say(outcome.text())
     if verify and not outcome.identical:
@@ -410,7 +418,7 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     """Backtest the manifest of a run over the same period, from its first start."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     with _progress("twin", quiet=as_json) as progress:
         result = wiring.twin(
@@ -424,12 +432,12 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     from tieout import wiring  # noqa: PLC0415 - heavy
     from tieout.cli.show import show_reconciliation  # noqa: PLC0415 - beside the demo
 
-    settings = _settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with _progress("reconcile", quiet=as_json) as progress:
         facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         show_reconciliation(facts)
     if facts["breaks"]:
@@ -447,13 +455,13 @@ def report(
     """Write one HTML file about a run that opens offline: curves, waterfall, orders."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
     with _progress("report", quiet=as_json) as progress:
         wiring.report(found, store=project / settings.data, output=file, progress=progress)
     if as_json:
-        _print_json({"run": found.run_id, "path": str(file)})
+        print_json({"run": found.run_id, "path": str(file)})
     else:
         _say(f"{found.run_id}: {file}")
 
@@ -466,12 +474,12 @@ def show(
     """List runs and data sets, or show one run: its manifest, orders and fills."""
     from tieout import history, wiring  # noqa: PLC0415 - heavy
 
-    settings = _settings(project)
+    settings = settings_of(project)
     runs = _runs(project, settings)
     if run is not None:
         facts = wiring.run_facts(runs.find(run))
         if as_json:
-            _print_json(facts)
+            print_json(facts)
         else:
             _table_of(facts)
         return
@@ -481,7 +489,7 @@ def show(
         "data": [_dataset_facts(store.dataset(name)) for name in store.names()],
     }
     if as_json:
-        _print_json(listing)
+        print_json(listing)
         return
     for each in listing["runs"]:
         _say("  ".join(str(value) for value in each.values()))
@@ -510,7 +518,8 @@ def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:
     return run
 
 
-def _settings(project: Path) -> ProjectSettings:
+def settings_of(project: Path) -> ProjectSettings:
+    """Return the settings of a project, the defaults where it has none."""
     from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
 
     return load_settings(project)
@@ -522,7 +531,8 @@ def _runs(project: Path, settings: ProjectSettings) -> Runs:
     return Runs(project / settings.runs)
 
 
-def _load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: ANN401
+def load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: ANN401
+    """Load a strategy by path, also one in the project's folder, with its parameters set."""
     from tieout.strategy import load_strategy  # noqa: PLC0415 - heavy
 
     path, separator, name = strategy.partition(":")
@@ -601,7 +611,8 @@ def _decimal(text: str, option: str) -> Decimal:
     return value
 
 
-def _amount(text: str | None, default: Decimal) -> Decimal:
+def amount(text: str | None, default: Decimal) -> Decimal:
+    """Return an amount of cash, which must be positive."""
     value = default if text is None else _decimal(text, "--cash")
     if value <= 0:
         raise InputError(f"cash {value} must be positive")
@@ -649,7 +660,7 @@ def utc(time_ns: int) -> str:
 
 def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401
     if as_json:
-        _print_json(result.facts())
+        print_json(result.facts())
     else:
         _table_of(result.facts())
     if result.failure:
@@ -668,7 +679,8 @@ def _table_of(facts: dict[str, Any]) -> None:
         _say(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print one JSON value and nothing else."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
 
 

@@ -21,9 +21,13 @@ from tieout.market._layout import (
     ARMED,
     ARRIVAL,
     AT_ONCE,
+    CANCEL_COMMAND,
     CLOSE_PHASE,
     CLOSE_TIME,
     CLOSING,
+    COMMAND_COUNT,
+    COMMAND_KIND,
+    COMMAND_TIME,
     COMMITTED,
     COUNTED,
     CURSOR,
@@ -596,6 +600,24 @@ def recall_last(state: Array, close_time: Array, closing: Array, volume: Array, 
         state[TRADED_ROW] = max(state[TRADED_ROW], row)
 
 
+@uncounted_inner
+def is_answered_by_close(state: Array, commands: Array) -> bool:
+    """Whether the first command is a cancel that arrived by the close of the last bar."""
+    return commands[COMMAND_KIND] == CANCEL_COMMAND and commands[COMMAND_TIME] <= state[LAST_TIME]
+
+
+@uncounted_inner
+def act_at_close(
+    state: Array, orders: Array, commands: Array, out: Array, ring: Array, impact_y: float
+) -> None:
+    """Let cancels act that arrived by the close of a bar that is over: the next one is later."""
+    closed = state[LAST_TIME]
+    last = state[LAST_PRICE]
+    act_until(
+        state, orders, commands, out, ring, impact_y, closed, -NEVER, last, 0, 1, -NEVER, closed
+    )
+
+
 @uncounted("int64(A, A, A, C, C, C, C, int64, int64)")
 def scan_bars(
     state: Array,
@@ -638,7 +660,15 @@ def commit_bars(
     until: int,
 ) -> int:
     """Let every bar that arrived by `until` act on the orders; return why it stopped."""
-    stop = first_after(arrival_time, pass_over(state, arrival_time), until)
+    row = pass_over(state, arrival_time)
+    if state[COMMAND_COUNT] > 0:
+        recall_last(state, close_time, closing, volume, row)
+        if is_answered_by_close(state, commands):
+            if (state[OUT_COUNT] + reports_at_most(state)) * OUT_WIDTH > len(out):
+                state[PROBLEM] = reports_at_most(state)
+                return OUT_FULL
+            act_at_close(state, orders, commands, out, ring, impact_y)
+    stop = first_after(arrival_time, row, until)
     while True:
         start = max(state[CURSOR], min(state[SCANNED], stop))
         row = next_touch(state, orders, commands, close_time, high, low, start, stop)

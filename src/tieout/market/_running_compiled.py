@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
+from tieout.market._commands_compiled import reports_at_most
 from tieout.market._compile import uncounted, uncounted_inner
 from tieout.market._layout import (
     COMMAND_ANSWER,
@@ -23,7 +24,9 @@ from tieout.market._layout import (
     NEVER,
     OUT_ARRIVAL,
     OUT_COUNT,
+    OUT_WIDTH,
     PASSED,
+    PROBLEM,
     SCANNED,
 )
 from tieout.market._layout import OUT_FULL as CORE_OUT_FULL
@@ -108,13 +111,11 @@ def look(
 
 
 @uncounted_inner
-def pass_idle(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> None:
-    """Commit the core's rows that arrived by now, when nothing was there that they could touch.
+def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -> None:
+    """Commit the core's rows that arrived by now, which touch nothing: what is sent now is later.
 
     Where both read the same rows the cursor is found without a search.
     """
-    if not is_idle(state):
-        return
     state[PASSED] = now
     guess = row + run[AHEAD]
     if (
@@ -144,6 +145,17 @@ def next_answer(run: Array, state: Array, commands: Array) -> int:
 def lacks_room(run: Array, waiting: Array, state: Array) -> bool:
     """Whether what came about is more than can wait."""
     return (run[WAIT_COUNT] + state[OUT_COUNT]) * WAIT_WIDTH > len(waiting)
+
+
+@uncounted_inner
+def room_for_answers(run: Array, waiting: Array, state: Array, out: Array, count: int) -> int:
+    """Say whether the answers to cancels have room, which come with the wishes and not after."""
+    needed = reports_at_most(state) + 9 * count
+    if (state[OUT_COUNT] + needed) * OUT_WIDTH > len(out):
+        state[PROBLEM] = needed
+        return OUT_FULL
+    more = state[OUT_COUNT] + state[COMMAND_COUNT] + 2 * count
+    return NO_ROOM if (run[WAIT_COUNT] + more) * WAIT_WIDTH > len(waiting) else ROWS_DONE
 
 
 @uncounted_inner
@@ -329,13 +341,25 @@ def run_rows(
             run[REASON_ROW] = row
             run[PENDING] = 1
         now = s_arrival[row]
-        pass_idle(run, state, c_arrival, row, now)
+        if run[CORE_IS_TRADES] == 0:
+            reason = room_for_answers(run, waiting, state, out, wishes[WISH_COUNT])
+            if reason != ROWS_DONE:
+                return reason
+        pass_quiet(run, state, c_arrival, row, now)
         reason = decide_wishes(
             run, waiting, tracked, words, recent, wishes, state, orders, commands,
             now, now - s_true[row], s_price[row], s_key[row], s_revision[row],
         )  # fmt: skip
         if reason != ROWS_DONE:
             return reason
+        if run[CORE_IS_TRADES] == 0 and state[COMMAND_COUNT] > 0:
+            # A cancel that arrives by the close of the bar that is over is answered now.
+            reason = act(
+                run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0,
+            )  # fmt: skip
+            if reason != ROWS_DONE:
+                return reason
         wishes[WISH_COUNT] = 0
         run[PENDING] = 0
         run[ROW] = row + 1

@@ -198,9 +198,10 @@ class BookCore:
             self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, response_ns)
         return None
 
-    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
+    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
         """Let a cancel travel to the venue; it acts after every row true up to its arrival."""
         self._send(at.CANCEL_COMMAND, number, arrival_ns, response_ns)
+        return ()
 
     def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
         """Let new terms of an order travel to the venue.

@@ -131,10 +131,13 @@ class DrillingCore:
         self._unsettled()
         return refused
 
-    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
+    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
         """Let a cancel arrive; see `MatchingCore.cancel`."""
-        self._core.cancel(number, arrival_ns=arrival_ns, response_ns=response_ns)
+        # Bars that were quiet are over for the core once they are passed.
+        found = self.commit(self._now_ns)
+        found += self._core.cancel(number, arrival_ns=arrival_ns, response_ns=response_ns)
         self._unsettled()
+        return found
 
     def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
         """Let an amend arrive; see `MatchingCore.amend`."""

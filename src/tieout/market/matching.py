@@ -205,10 +205,15 @@ class MatchingCore:
         self._unsettled()
         return None
 
-    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
-        """Let a cancel arrive; it acts after every market event up to then."""
+    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
+        """Let a cancel arrive; it acts after every market event up to then.
+
+        Returns:
+            The answer, where a bar that is over already closed at or after the arrival.
+        """
         self._send(at.CANCEL_COMMAND, number, arrival_ns, response_ns, self._next_sent())
         self._unsettled()
+        return self._answer_at_close()
 
     def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
         """Let an amend arrive; it acts when a cancel would."""
@@ -315,25 +320,7 @@ class MatchingCore:
         """
         if self._chunk is None:
             return []
-        commit: Callable[..., int] = commit_trades if self._is_trades else commit_bars
-        found: list[CoreReport] = []
-        while True:
-            reason = commit(
-                self._state,
-                self._orders,
-                self._commands,
-                self._out,
-                self._ring,
-                self._impact_y,
-                *self._commit_columns,
-                until_ns,
-            )
-            found += self._drain()
-            if reason == at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
+        return self._run(commit_trades if self._is_trades else commit_bars, until_ns)
 
     def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Answer the commands, and report the expiries, that are due by then without a later row.
@@ -346,25 +333,7 @@ class MatchingCore:
         due = self.next_answer_ns()
         if due is None or due > until_ns:
             return ()
-        answer: Callable[..., int] = answer_commands
-        found: list[CoreReport] = []
-        while True:
-            reason = answer(
-                self._state,
-                self._orders,
-                self._commands,
-                self._out,
-                self._ring,
-                self._impact_y,
-                *self._commit_columns,
-                until_ns,
-            )
-            found += self._drain()
-            if reason == at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
+        return self._run(answer_commands, until_ns)
 
     def next_answer_ns(self) -> int | None:
         """Return when the next command or expiry is answered without a row, or None."""
@@ -461,6 +430,32 @@ class MatchingCore:
         self._unsettled()
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _run(self, step: Callable[..., int], until_ns: int) -> list[CoreReport]:
+        """Let a compiled step act until it is through, and return what came about."""
+        found: list[CoreReport] = []
+        while True:
+            reason = step(
+                self._state,
+                self._orders,
+                self._commands,
+                self._out,
+                self._ring,
+                self._impact_y,
+                *self._commit_columns,
+                until_ns,
+            )
+            found += self._drain()
+            if reason == at.COMMITTED:
+                break
+            self._mend(reason)
+        self._settled()
+        return found
+
+    def _answer_at_close(self) -> Sequence[CoreReport]:
+        """Answer a cancel that arrived by the close of a bar that is over."""
+        # Of prints, later ones of that moment may still come.
+        return () if self._is_trades else self.commit(self._view[at.PASSED])
 
     def _next_sent(self) -> int:
         self._view[at.SEQUENCE] += 1

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.market import _layout as at
-from tieout.market._bars_compiled import leave_bars, scan_bars
+from tieout.market._bars_compiled import commit_bars, leave_bars, scan_bars
 from tieout.market._drilldown_compiled import (
     begin_minute,
     forget_statistics,
@@ -41,6 +41,8 @@ __all__ = ["OpenedCore"]
 _AHEAD_ROWS: Final = 4096
 _MINUTE_NS: Final = at.MINUTE
 _NO_ROWS: Final = np.zeros(0, np.int64)
+_TRADE_COLUMNS: Final = 4
+_BAR_COLUMNS: Final = 8
 
 
 class OpenedCore(MatchingCore):
@@ -268,10 +270,20 @@ class OpenedCore(MatchingCore):
         if not self._is_trades:
             # What a bar did is known; prints it is not, and none follow it in the chunk.
             self._leave()
-            self._commit_columns = (_NO_ROWS,) * 4
+            self._commit_columns = (_NO_ROWS,) * _TRADE_COLUMNS
         return super().answer(until_ns)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _answer_at_close(self) -> Sequence[CoreReport]:
+        """Answer a cancel that came by the close of a bar that is over; `answer` does of prints."""
+        if self._by_prints:
+            return ()
+        if self.wants_rows:
+            # They are over for good; what was passed since is known in the state.
+            self._leave()
+            self._commit_columns = (_NO_ROWS,) * _BAR_COLUMNS
+        return self._run(commit_bars, -at.NEVER)
 
     @property
     def _due_ns(self) -> int:

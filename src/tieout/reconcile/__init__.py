@@ -2,6 +2,7 @@
 
 from tieout.reconcile.attribution import Reconciliation, RungFigures, attribute
 from tieout.reconcile.breaks import Break, Severity
+from tieout.reconcile.candles import BarDifference, CandleComparison, Flip, compare_candles
 from tieout.reconcile.figures import (
     METRIC_LIMITS,
     EquityPoint,
@@ -35,11 +36,14 @@ from tieout.reconcile.valuation import Valuation, profit
 __all__ = [
     "METRIC_LIMITS",
     "PARTS",
+    "BarDifference",
     "Break",
+    "CandleComparison",
     "Discrepancy",
     "Downtime",
     "EquityPoint",
     "FillMatch",
+    "Flip",
     "Gap",
     "Metrics",
     "ModelBand",
@@ -61,6 +65,7 @@ __all__ = [
     "Valuation",
     "alerts",
     "attribute",
+    "compare_candles",
     "compare_runs",
     "drawdown",
     "equity_curve",

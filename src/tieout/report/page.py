@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from tieout.model.profiles import SimulationProfile
     from tieout.reconcile import Break, OrderLine, Reconciliation, RoundTrip, RunSummary
 
-__all__ = ["picture", "reconciliation_page", "run_page", "write_page"]
+__all__ = ["ENVIRONMENT", "picture", "reconciliation_page", "run_page", "write_page"]
 
 _ROWS_SHOWN: Final = 200
 """Rows of a step, and of a table while scripts are off, that are written out."""
 
-_ENVIRONMENT: Final = Environment(
+ENVIRONMENT: Final = Environment(
     loader=PackageLoader("tieout.report", "templates"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -49,7 +49,7 @@ def reconciliation_page(
         manifest: What the run was made of, for reading.
         profile: What its twin assumed.
     """
-    return _ENVIRONMENT.get_template("reconciliation.html").render(
+    return ENVIRONMENT.get_template("reconciliation.html").render(
         title=f"{result.run_id}: live and twin",
         result=result,
         verdict=words.verdict(result),
@@ -82,7 +82,7 @@ def run_page(
         profile: What it assumed.
     """
     curve = Line("equity", "live", summary.equity)
-    return _ENVIRONMENT.get_template("run.html").render(
+    return ENVIRONMENT.get_template("run.html").render(
         title=run_id,
         summary=summary,
         equity=charts.equity_chart([curve]),
@@ -286,7 +286,7 @@ def _evidence(facts: object, name: str = "") -> str:
     return "none" if facts is None else str(facts)
 
 
-_ENVIRONMENT.filters |= {
+ENVIRONMENT.filters |= {
     "bps": bps,
     "cents": cents,
     "clock": clock,
@@ -297,4 +297,4 @@ _ENVIRONMENT.filters |= {
     "statistic": statistic,
     "words": lambda name: str(name).replace("_", " "),
 }
-_ENVIRONMENT.globals["style"] = Markup(charts.STYLE)  # noqa: S704 - a constant of ours
+ENVIRONMENT.globals["style"] = Markup(charts.STYLE)  # noqa: S704 - a constant of ours

@@ -11,6 +11,7 @@ replay     the run's recorded inputs        its recorded answers       in memory
 rungs      history or recorded inputs       simulated or the answers   in memory
 """
 
+from tieout.wiring.comparing import candles
 from tieout.wiring.history import backtest, backtest_columns, twin
 from tieout.wiring.rehearsal import practice
 from tieout.wiring.replays import replay
@@ -28,6 +29,7 @@ __all__ = [
     "VenueAccess",
     "backtest",
     "backtest_columns",
+    "candles",
     "ladder",
     "live",
     "paper",

@@ -57,13 +57,14 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
+    from tieout.kernel.ports import JournalPort
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
     from tieout.wiring.telling import Progress
 
-__all__ = ["backtest", "backtest_columns", "run_on_history", "twin"]
+__all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twin"]
 
 
 def backtest(
@@ -180,8 +181,56 @@ def backtest_columns(
     if not columns or not all(len(each) for each in columns):
         raise InputError("backtest: give at least one stream, and none without rows")
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    chosen = profile_of(profile)
     journal = JournalWriter(Nowhere(), "memory", durable=False)
+    kernel, venue = run_columns(
+        loaded,
+        columns,
+        market=columns,
+        instruments=instruments,
+        profile=profile_of(profile),
+        cash=cash,
+        limits=limits,
+        seed=seed,
+        journal=journal,
+        chunk_rows=chunk_rows,
+        venue_profile=venue_profile,
+    )
+    return result_of(
+        "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
+    )
+
+
+def run_columns(
+    loaded: LoadedStrategy,
+    seen: Sequence[MarketColumns | RecordedColumns],
+    *,
+    market: Sequence[MarketColumns | RecordedColumns],
+    instruments: Sequence[Instrument],
+    profile: SimulationProfile,
+    cash: Decimal,
+    journal: JournalPort,
+    limits: RiskLimits | None = None,
+    seed: int = 0,
+    chunk_rows: int = 131_072,
+    venue_profile: VenueProfile = EVERYTHING,
+    progress: Progress | None = None,
+) -> tuple[Kernel, SimulatedVenue]:
+    """Run a strategy over columns in memory; return what ran, at its end.
+
+    Args:
+        loaded: The strategy.
+        seen: What it may see.
+        market: What its orders are matched on; most often the same.
+        instruments: Every instrument of the columns.
+        profile: Assumptions.
+        cash: Starting cash.
+        journal: Takes the records.
+        limits: Hard limits.
+        seed: Keys every random draw.
+        chunk_rows: Rows given at a time.
+        venue_profile: What the venue does itself, what is composed, what is refused.
+        progress: Called with seconds of history done and in total.
+    """
     known = by_symbol(instruments)
     kernel = Kernel(
         loaded,
@@ -189,27 +238,25 @@ def backtest_columns(
         journal=journal,
         limits=limits,
         seed=seed,
-        venue_profile=on_book(venue_profile) if chosen.matches_on_book else venue_profile,
+        venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
     )
-    records = {symbol: columns_record(symbol, columns, chosen, chunk_rows) for symbol in known}
+    records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
-    start = min(int(each.arrival_time_ns[0]) for each in columns)
-    end = max(int(each.arrival_time_ns[-1]) for each in columns)
+    start = min(int(each.arrival_time_ns[0]) for each in seen)
+    end = max(int(each.arrival_time_ns[-1]) for each in seen)
     streams = [
         Stream(stream_name(each), sliced(each, chunk_rows))
-        for each in columns
+        for each in seen
         if not only_feeds(asked, each)
     ]
-    traded = [each for each in columns if isinstance(each, TradeColumns | BarColumns)]
-    streams += made_of_columns(asked, traded, chosen, (start, end), chunk_rows)
-    venue = SimulatedVenue(known, chosen, records)
+    traded = [each for each in seen if isinstance(each, TradeColumns | BarColumns)]
+    streams += made_of_columns(asked, traded, profile, (start, end), chunk_rows)
+    venue = SimulatedVenue(known, profile, records)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
-    source = HistorySource(started, RunEnded(arrival_time_ns=end, reason="end of data"), streams)
-    kernel.run(source, venue)
+    ended = RunEnded(arrival_time_ns=end, reason="end of data")
+    kernel.run(HistorySource(started, ended, streams, progress=progress), venue)
     venue.finish(end)
-    return result_of(
-        "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
-    )
+    return kernel, venue
 
 
 def run_on_history(

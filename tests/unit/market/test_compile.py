@@ -138,12 +138,15 @@ def test_a_late_start_costs_less_than_somebody_notices(tmp_path: Path) -> None:
     script = BACKTEST + "print(0)"
     run(script, **bytecode)
 
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(script, **bytecode)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run(script, **bytecode)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
 
     # 0.9 s where nothing else runs; a shared machine is given its time.
-    assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 3
+    assert min(spent) < 3
 
 
 @needs_compiler

@@ -171,3 +171,20 @@ def test_ambiguous_bars_are_counted() -> None:
 def test_the_digest_of_the_compiled_sources_is_stable_within_a_process() -> None:
     assert sources_digest() == sources_digest()
     assert len(sources_digest()) == 64
+
+
+@pytest.mark.parametrize("given", [2, 5])
+def test_a_cancel_by_the_close_of_a_bar_that_is_over_is_answered_at_once(given: int) -> None:
+    core = a_core()
+    market = bars([400] * 5)
+    core.give(market.rows(0, given))
+    place(core, limit_ticks=390)
+    over = int(market.close_time_ns[1])
+    assert core.next_touch_ns(over) == int(market.arrival_time_ns[0])
+    core.commit(over)
+
+    late = core.cancel(0, arrival_ns=over + 1, response_ns=5)
+    answers = core.cancel(0, arrival_ns=over, response_ns=5)
+
+    assert late == []
+    assert [(each.kind, each.arrival_ns) for each in answers] == [(ReportKind.CANCEL, over + 5)]

@@ -29,8 +29,8 @@ class Core(Protocol):
     ) -> str | None:
         """Let an order arrive; return None, or why it is refused on arrival."""
 
-    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> None:
-        """Let a cancel arrive."""
+    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
+        """Let a cancel arrive; return what is decided about it already."""
 
     def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
         """Let an amend arrive."""

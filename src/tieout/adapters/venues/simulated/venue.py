@@ -93,6 +93,17 @@ class _Market:
         self.core = core
         self._record = record
         self._ahead: MarketColumns | RecordedColumns | None = None
+        self._behind_ns = 0
+
+    def at(self, now_ns: int) -> list[CoreReport]:
+        """Put all that arrived by now behind what is sent now; return what came of it.
+
+        Else a command would meet rows that are over where nobody had to ask for them before.
+        """
+        if now_ns <= self._behind_ns:
+            return []
+        self._behind_ns = now_ns
+        return [] if self.core.passes(now_ns) else self.advance(now_ns)
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -228,7 +239,7 @@ class SimulatedVenue:
         if detail is not None:
             self._reject(order, _BUSY if busy else "invalid", detail, way)
             return
-        reason = self._markets[order.instrument].core.place(
+        reason = self._core_at(order.instrument, order).place(
             number, order, arrival_ns=arrival_ns, response_ns=response_ns
         )
         if reason is not None:
@@ -257,8 +268,10 @@ class SimulatedVenue:
                 way.arrival_ns,
             )
             return
-        core = self._markets[self._placed[number].place.instrument].core
-        core.cancel(number, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
+        symbol = self._placed[number].place.instrument
+        core = self._core_at(symbol, order)
+        for row in core.cancel(number, arrival_ns=way.arrival_ns, response_ns=way.response_ns):
+            self._take(self._markets[symbol], row)
 
     def amend(self, order: AmendOrder) -> None:
         """Take an amend; it arrives after its latency."""
@@ -279,7 +292,7 @@ class SimulatedVenue:
                 way.arrival_ns,
             )
             return
-        core = self._markets[self._placed[number].place.instrument].core
+        core = self._core_at(self._placed[number].place.instrument, order)
         core.amend(number, order, arrival_ns=way.arrival_ns, response_ns=way.response_ns)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
@@ -420,8 +433,17 @@ class SimulatedVenue:
 
     def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
         """Return a command's way; what was decided before we were back leaves then."""
-        sent_ns = max(wish.decided_at_ns, self._back_ns)
-        return self._assumed.way(command, wish.decision_id, sent_ns)
+        return self._assumed.way(command, wish.decision_id, self._sent_ns(wish))
+
+    def _sent_ns(self, wish: PlaceOrder | CancelOrder | AmendOrder) -> int:
+        return max(wish.decided_at_ns, self._back_ns)
+
+    def _core_at(self, symbol: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Core:
+        """Return a market's core at the moment at which a wish is sent."""
+        market = self._markets[symbol]
+        for row in market.at(self._sent_ns(wish)):
+            self._take(market, row)
+        return market.core
 
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:

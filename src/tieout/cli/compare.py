@@ -1,0 +1,165 @@
+"""`tieout compare …`: two of a kind, where they differ, and what that is worth."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tieout.reconcile import BarDifference, CandleComparison, Flip
+
+__all__ = ["candles", "compare_commands"]
+
+compare_commands = typer.Typer(
+    name="compare",
+    help="Compare candles, and say which decisions flipped because of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+First = Annotated[str, typer.Argument(help="Data set of bars; orders are matched on it.")]
+Second = Annotated[str, typer.Argument(help="Another one of the same interval.")]
+Strategy = Annotated[str, typer.Option("--strategy", help="file.py or file.py:Class")]
+Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=value.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
+Cash = Annotated[str | None, typer.Option(help="Starting cash.")]
+Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+_HERE = Path()
+_SHOWN = 12
+
+
+@compare_commands.callback()
+def _compare() -> None:
+    """Keep each comparison a command of its own."""
+
+
+@compare_commands.command(name="candles")
+def candles(
+    first: First,
+    second: Second,
+    strategy: Strategy,
+    parameter: Set = [],  # noqa: B006
+    profile: Profile = None,
+    cash: Cash = None,
+    project: Project = _HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List bars that differ and the decisions that flipped because of it, priced; 1 if any."""
+    from tieout import wiring  # noqa: PLC0415 - heavy
+    from tieout.cli import commands  # noqa: PLC0415 - it registers this module
+    from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
+
+    settings = commands.settings_of(project)
+    with Progress("comparing", quiet=as_json) as progress:
+        result = wiring.candles(
+            commands.load(strategy, parameter, project),
+            store=project / settings.data,
+            first=first,
+            second=second,
+            profile=profile or settings.profile,
+            cash=commands.amount(cash, settings.cash),
+            limits=settings.risk,
+            seed=settings.seed,
+            progress=progress,
+        )
+    if as_json:
+        commands.print_json(_facts(result, first, second))
+    else:
+        sys.stdout.write(_told(result, first, second))
+    if result.flips:
+        raise typer.Exit(1)
+
+
+def _facts(result: CandleComparison, first: str, second: str) -> dict[str, Any]:
+    from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
+
+    return {
+        "first": first,
+        "second": second,
+        "bars": result.bars,
+        "differing": [
+            {"close_time_ns": each.close_time_ns, "fields": each.fields, "missing": each.missing}
+            for each in result.differing
+        ],
+        "turned": result.turned,
+        "close_bps": dict(zip(("p1", "p50", "p99"), result.close_bps, strict=True)),
+        "orders": result.orders,
+        "flips": [
+            {
+                "decision_id": each.decision_id,
+                "on": each.on,
+                "side": "buy" if each.side > 0 else "sell",
+                "lots": each.lots,
+                "decided_at_ns": each.decided_at_ns,
+                "worth": decimal_text(each.worth),
+                "bar_close_ns": each.bar_close_ns,
+                "because_ns": each.because_ns,
+            }
+            for each in result.flips
+        ],
+        "first_profit": decimal_text(result.first_profit),
+        "second_profit": decimal_text(result.second_profit),
+        "difference": decimal_text(result.difference),
+        "parts": {name: decimal_text(amount) for name, amount in result.parts.items()},
+    }
+
+
+def _told(result: CandleComparison, first: str, second: str) -> str:
+    """Return the comparison for a terminal."""
+    from tieout.cli.commands import utc  # noqa: PLC0415 - it registers this module
+    from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
+
+    low, middle, high = result.close_bps
+    lines = [
+        f"{result.bars:,} bars in both, {len(result.differing):,} differ; "
+        f"{result.turned:,} point the other way ({float(result.turned_share):.1%})",
+        f"closes of {second} over {first}: p1 {low:+.1f}, p50 {middle:+.1f}, p99 {high:+.1f} bps",
+        "",
+        *_shown([_bar_line(each, utc) for each in result.differing], "bars"),
+        "",
+        f"{result.orders:,} decisions on both, {len(result.flips):,} flipped",
+        *_shown(
+            [_flip_line(each, utc, decimal_text(each.worth)) for each in result.flips], "decisions"
+        ),
+        "",
+        f"profit on {first:<24}{decimal_text(result.first_profit):>20}",
+        f"profit on {second:<24}{decimal_text(result.second_profit):>20}",
+        f"{'difference':<34}{decimal_text(result.difference):>20}",
+    ]
+    for name, amount in result.parts.items():
+        lines.append(f"  {name.replace('_', ' '):<32}{decimal_text(amount):>20}")
+    return "\n".join(lines) + "\n"
+
+
+def _bar_line(bar: BarDifference, utc: Any) -> str:  # noqa: ANN401 - a function
+    if bar.missing:
+        return f"  {utc(bar.close_time_ns)}  missing on the {bar.missing}"
+    said = ", ".join(
+        f"{name.partition('_')[0]} {one:,} / {other:,}" for name, (one, other) in bar.fields.items()
+    )
+    return f"  {utc(bar.close_time_ns)}  {said}"
+
+
+def _flip_line(flip: Flip, utc: Any, worth: str) -> str:  # noqa: ANN401 - a function
+    side = "buy" if flip.side > 0 else "sell"
+    why = "no bar differed by then"
+    if flip.because_ns is not None and flip.because_ns == flip.bar_close_ns:
+        why = "this bar differs"
+    elif flip.because_ns is not None:
+        why = f"the bar of {utc(flip.because_ns)} differs"
+    return (
+        f"  {utc(flip.decided_at_ns)}  {side:<4} {flip.lots:>8,}  {flip.on:<6} {worth:>16}  {why}"
+    )
+
+
+def _shown(lines: Sequence[str], of: str) -> list[str]:
+    more = len(lines) - _SHOWN
+    return [*lines[:_SHOWN], *([f"  … {more:,} {of} more; --json has all"] if more > 0 else [])]
