@@ -1,4 +1,4 @@
-"""A seeded market for an order book: levels and prints of one instrument, as the arrays of `data.py`.
+"""A seeded market for an order book: levels and prints of one instrument, as arrays.
 
 Twenty levels a side stand around a price that moves by whole ticks. A packet is one of: a print at
 the best price, with what it leaves of that level; a new size of one level, near the best price more
@@ -36,7 +36,7 @@ def market(rows: int, *, seed: int, start_ns: int, first_ticks: int) -> dict[str
 
 
 @numba.njit
-def _made(rows, seed, start_ns, first_ticks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def _made(rows, seed, start_ns, first_ticks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0915
     np.random.seed(seed)  # noqa: NPY002 - numba knows no other generator by seed
     times = np.zeros(rows, np.int64)
     kinds = np.zeros(rows, np.int8)
@@ -100,7 +100,12 @@ def _made(rows, seed, start_ns, first_ticks):  # type: ignore[no-untyped-def]  #
             kinds[row + 2], sides[row + 2], prices[row + 2] = LEVEL, move, gone_price
             sizes[row + 2] = there[gone_price]
             there[dropped] = 0
-            kinds[row + 3], sides[row + 3], prices[row + 3], sizes[row + 3] = LEVEL, move, dropped, 0
+            kinds[row + 3], sides[row + 3], prices[row + 3], sizes[row + 3] = (
+                LEVEL,
+                move,
+                dropped,
+                0,
+            )
             row += 4
             best = bid + 1 if move == 1 else bid
             if there[best] == 0:

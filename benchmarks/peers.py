@@ -416,7 +416,9 @@ def hftbacktest_maker_power(columns: dict[str, Any]) -> dict[str, Any]:
     return _hftbacktest_maker(columns, is_power=True)
 
 
-def _hftbacktest_maker(columns: dict[str, Any], *, is_power: bool) -> dict[str, Any]:
+def _hftbacktest_maker(  # noqa: PLR0915 - one compiled strategy and its arrays
+    columns: dict[str, Any], *, is_power: bool
+) -> dict[str, Any]:
     import hftbacktest
     import numba
     from hftbacktest.types import event_dtype
@@ -462,9 +464,7 @@ def _hftbacktest_maker(columns: dict[str, Any], *, is_power: bool) -> dict[str, 
             if held < most:
                 bid_order = number
                 number += numba.uint64(1)
-                market.submit_buy_order(
-                    0, bid_order, depth.best_bid, lots, post_only, limit, False
-                )
+                market.submit_buy_order(0, bid_order, depth.best_bid, lots, post_only, limit, False)
                 quotes += 1
             if held > -most:
                 ask_order = number
@@ -496,9 +496,7 @@ def _hftbacktest_maker(columns: dict[str, Any], *, is_power: bool) -> dict[str, 
     small.close()
     market = opened(events)
     started, begun = time.perf_counter(), time.process_time()
-    looks, best_sum, bid, ask, quotes = quote(
-        market, QUOTE_EVERY_NS, QUOTE_LOTS, QUOTE_MOST_LOTS
-    )
+    looks, best_sum, bid, ask, quotes = quote(market, QUOTE_EVERY_NS, QUOTE_LOTS, QUOTE_MOST_LOTS)
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - begun
     state = market.state_values(0)
     middle = (bid + ask) / 200.0

@@ -36,7 +36,7 @@ def word_of(values: list[int]) -> int:
 
 
 def naive_chain(columns: Any) -> str:
-    """The twin of extend_trades, extend_bars and extend_book, in unbounded integers cut to 64 bits."""
+    """The twin of extend_trades, extend_bars and extend_book, in unbounded integers."""
     one, other = 0x243F6A8885A308D3, 0x13198A2E03707344
     for row in range(len(columns)):
         if isinstance(columns, TradeColumns):

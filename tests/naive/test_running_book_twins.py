@@ -101,9 +101,7 @@ def test_when_a_timer_asks_all_three_are_the_same_run(
     terms: dict[str, Any] = {"limits": limits, "rest_ns": rest}
     compiled = facts_of(book_run(made, book, profile, rows=rows, **terms))
     looped = facts_of(book_run(made, book, profile, lent=False, **terms))
-    plain = facts_of(
-        book_run(lambda: plain_one(seed), book, profile, lent=False, **terms)
-    )
+    plain = facts_of(book_run(lambda: plain_one(seed), book, profile, lent=False, **terms))
 
     assert compiled == looped
     assert plain == looped

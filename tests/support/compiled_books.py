@@ -50,13 +50,18 @@ class Quoting(CompiledStrategy):
         context.timer_every("look", self.every_ns)
 
     @staticmethod
-    def step_timer(book: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:  # noqa: C901, PLR0912
+    def step_timer(book: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:  # noqa: C901
         kept = memory.whole
         kept[0] += 1
         bid, ask = book.bid_ticks, book.ask_ticks
         draw = (
-            kept[0] * 7919 + bid * 104729 + ask * 31 + book.bid_lots * 7 + book.ask_lots * 3
-            + (book.venue_time_ns + book.arrival_time_ns + book.now_ns) // 1000 + given.seed * 31
+            kept[0] * 7919
+            + bid * 104729
+            + ask * 31
+            + book.bid_lots * 7
+            + book.ask_lots * 3
+            + (book.venue_time_ns + book.arrival_time_ns + book.now_ns) // 1000
+            + given.seed * 31
         ) % 1009
         step, lots = draw % 12, 1 + draw % 4
         if bid == 0 or ask == 0:
@@ -104,13 +109,18 @@ class PlainQuoting(Strategy):
         self.bought = self.sold = 0
         self.ids: list[str] = [""]
 
-    def on_timer(self, context: Any, timer: Any) -> None:  # noqa: C901, PLR0912
+    def on_timer(self, context: Any, timer: Any) -> None:  # noqa: C901
         book = self.book
         self.calls += 1
         bid, ask = book.bid_ticks or 0, book.ask_ticks or 0
         draw = (
-            self.calls * 7919 + bid * 104729 + ask * 31 + book.bid_lots * 7 + book.ask_lots * 3
-            + (book.venue_time_ns + book.arrival_time_ns + timer.due_ns) // 1000 + self.seed * 31
+            self.calls * 7919
+            + bid * 104729
+            + ask * 31
+            + book.bid_lots * 7
+            + book.ask_lots * 3
+            + (book.venue_time_ns + book.arrival_time_ns + timer.due_ns) // 1000
+            + self.seed * 31
         ) % 1009
         step, lots = draw % 12, 1 + draw % 4
         if not bid or not ask:

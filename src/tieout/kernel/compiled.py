@@ -201,9 +201,7 @@ class Lane:
             return False
         position = kernel.ledger.position(instrument)
         self._lent = lent
-        return (
-            self._terms(lent).fit and max(abs(position.lots), abs(position.cost)) < _HELD_MAX
-        )
+        return self._terms(lent).fit and max(abs(position.lots), abs(position.cost)) < _HELD_MAX
 
     def _begin(self, stream: tuple[str, str, bool]) -> dict[str, Any]:
         """Begin a run on the market that is lent, and return what it begins with."""
@@ -358,7 +356,7 @@ class CompiledLane(Lane):
             return False
         terms = self._terms(self._lent)
         begun = self._begin((columns.instrument, *_origin_of(columns)))
-        self._running = RunningRows(step, cast("MatchingCore", self._lent.core), terms, **begun)
+        self._running = RunningRows(step, self._lent.core, terms, **begun)
         return True
 
 

@@ -14,7 +14,7 @@ Rows are counted from where a run began: a *place* is how many came before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -331,7 +331,7 @@ def _are_same(one: BookColumns, other: BookColumns) -> bool:
 
 
 def _whole_rows(columns: BookColumns, start: int, stop: int) -> int | None:
-    """Return the row after the last one of a range that leaves the book whole; None: there is none."""
+    """Return the row after the last one of a range that leaves the book whole, or None."""
     for first in (max(start, stop - _TAIL_ROWS), start):
         ends = np.flatnonzero(columns.last[first:stop])
         if len(ends):

@@ -444,7 +444,7 @@ def send(
     limit: int,
     stop: int,
 ) -> None:
-    """Put a command among those on their way, and note the bounds; the caller has looked for room."""
+    """Put a command among those on their way, for which there is room, and note the bounds."""
     put_command(desk, time, kind, order, answer, lots, limit, stop)
     set_bounds(desk, book)
 

@@ -156,7 +156,10 @@ def extend_book(
 ) -> None:
     """Chain rows of a book, one after the other: as bars whose other values are 0."""
     rows = len(price)
-    number = word_of(np.int64(kind_number), FACTORS[6])
+    if rows == 0:
+        return
+    # As a value of a row: a plain negative number has no word where nothing is compiled.
+    number = word_of(venue_time[0] * 0 + kind_number, FACTORS[6])
     for start in range(0, rows, SCRATCH_ROWS):
         stop = min(start + SCRATCH_ROWS, rows)
         times, prices = venue_time[start:stop], price[start:stop]

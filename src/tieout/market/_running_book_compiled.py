@@ -159,9 +159,7 @@ def catch_up_book(
         if (run[WAIT_COUNT] + desk[OUT_COUNT]) * WAIT_WIDTH > len(waiting):
             return NO_ROOM
         drain_desk(run, waiting, desk)
-    reason = commit_book(
-        desk, book, venue_time, arrival_time, kind, side, price, lots, last, until
-    )
+    reason = commit_book(desk, book, venue_time, arrival_time, kind, side, price, lots, last, until)
     row = desk[CURSOR]
     if row > 0:
         run[SEEN_VENUE] = venue_time[row - 1]
@@ -202,7 +200,7 @@ def show_book(run: Array, seen: Array, book: Array, now: int) -> None:
 
 @uncounted_inner
 def price_known(desk: Array, book: Array) -> int:
-    """Return the last print, else the middle of the book rounded down, else its only price, or 0."""
+    """Return the last print, else the book's middle rounded down, else its only price, or 0."""
     if desk[LAST_PRINT] != 0:
         return desk[LAST_PRINT]
     bid = book[BEST]
@@ -275,9 +273,7 @@ def decide_at(
     """Decide what was wished at a time, write both down, and send it; return why it stopped."""
     count = wishes[WISH_COUNT]
     price = price_known(desk, book)
-    if count > 0 and (
-        price == 0 or not are_plain(run, recent, tracked, wishes, due, 0, price)
-    ):
+    if count > 0 and (price == 0 or not are_plain(run, recent, tracked, wishes, due, 0, price)):
         return WISHES_REFUSED
     if run[WORDS] + CLOCK_WORDS + count * PLACED_WORDS > len(words):
         return WORDS_FULL
@@ -319,7 +315,7 @@ def run_timer(
     lots: Array,
     last: Bytes,
 ) -> int:
-    """Ask the strategy at every time from DUE to UNTIL, then catch up to REACH; return why it ended.
+    """Ask the strategy at every time from DUE to UNTIL, then catch up to REACH; return why it ends.
 
     `run` … `wishes` are drawn in `_running_layout`; `seen` is the row that the strategy is given;
     `desk`, `book` and the columns are the core's. The columns reach beyond UNTIL.
@@ -342,9 +338,7 @@ def run_timer(
         woke_at = run[UNTIL]
         if desk[CURSOR] < len(arrival_time):
             woke_at = min(woke_at, arrival_time[desk[CURSOR]])
-        reason = decide_at(
-            run, waiting, tracked, words, recent, wishes, desk, book, due, woke_at
-        )
+        reason = decide_at(run, waiting, tracked, words, recent, wishes, desk, book, due, woke_at)
         if reason != ROWS_DONE:
             return reason
         wishes[WISH_COUNT] = 0

