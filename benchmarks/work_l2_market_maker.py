@@ -1,8 +1,8 @@
 """A market maker on an order book: levels and prints, a new pair of quotes every 100 ms.
 
 Every 100 ms it cancels both quotes and stands at the best bid and the best ask again, ten lots
-each, while it holds less than a hundred long, or short. Its orders never take; they and its cancels need
-10 ms to the venue and none back. A row is a level or a print.
+each, while it holds less than a hundred long, or short. Its orders never take; they and its cancels
+need 10 ms to the venue and none back. A row is a level or a print.
 
 No two engines fill alike here: each line names its model of the queue. What must agree is what they
 saw: how often they looked, the best prices at each look, and those at the last.
