@@ -235,6 +235,8 @@ def print_alone(
     desk: Array, book: Array, side: int, price: int, lots: int, time: int, known: int
 ) -> None:
     """Let a print act that leaves the book as it is, and before which no command acts."""
+    # None is due; while flat it moves on past those that nobody owes.
+    charge_funding(desk, time, known)
     reports, held = desk[OUT_COUNT], desk[POSITION]
     meet_print(desk, book, side, price, lots, time, known)
     if desk[OUT_COUNT] == reports:
