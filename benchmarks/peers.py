@@ -412,7 +412,7 @@ def hftbacktest_maker(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def hftbacktest_maker_power(columns: dict[str, Any]) -> dict[str, Any]:
-    """hftbacktest: cancels come from before and behind a quote by squares; it fills in parts."""
+    """hftbacktest: cancels come from before and behind a quote by squares."""
     return _hftbacktest_maker(columns, is_power=True)
 
 
@@ -479,7 +479,7 @@ def _hftbacktest_maker(  # noqa: PLR0915 - one compiled strategy and its arrays
         asset = hftbacktest.BacktestAsset().data([rows]).linear_asset(1.0)
         asset = asset.constant_order_latency(QUOTE_LATENCY_NS, 0)
         if is_power:
-            asset = asset.power_prob_queue_model(2.0).partial_fill_exchange()
+            asset = asset.power_prob_queue_model(2.0).no_partial_fill_exchange()
         else:
             asset = asset.risk_adverse_queue_model().no_partial_fill_exchange()
         asset = (
@@ -500,7 +500,7 @@ def _hftbacktest_maker(  # noqa: PLR0915 - one compiled strategy and its arrays
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - begun
     state = market.state_values(0)
     middle = (bid + ask) / 200.0
-    model = "queue power 2, partial fills" if is_power else "queue risk-averse, no partial fills"
+    model = "queue power 2, no partial fills" if is_power else "queue risk-averse, no partial fills"
     outcome = {
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "RunningRows", "Stop"]
+__all__ = [
+    "OpenOrder",
+    "Ran",
+    "RunTerms",
+    "Running",
+    "RunningCore",
+    "RunningRows",
+    "Stop",
+]
 
 _WORDS = 1 << 17
 _BYTES_A_WORD = 10
