@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from tests.support.fees import tiered
 from tests.support.live_world import LIMITS, PROFILE, START_NS, Killed, a_market, dies_after
 from tests.support.worlds import ES
 from tieout.adapters.storage.disk import RealDisk
@@ -19,6 +21,7 @@ from tieout.cli import app
 from tieout.errors import InputError, TieoutError
 from tieout.journal import JournalReader
 from tieout.model.events import RunStarted, Trade
+from tieout.model.fees import Evaluated
 from tieout.model.profiles import profile
 from tieout.reconcile import compare_runs
 from tieout.strategy import Strategy, load_strategy
@@ -106,6 +109,32 @@ def test_paper_and_its_twin_are_the_same_to_the_cent(world: Path, strategy: str)
     assert facts["difference"] == "0.00"
     assert set(facts["steps"].values()) == {"0.00"}
     assert facts["breaks"] == []
+    assert replay(run, store=world / "data").identical
+
+
+def test_paper_by_a_fee_schedule_and_its_twin_are_the_same_to_the_cent(world: Path) -> None:
+    tiers = tiered((0, "0.001"), (10_000, "0.0005"), evaluated=Evaluated.HOURLY, token="GAS")
+    by_schedule = msgspec.structs.replace(
+        profile(PROFILE) if isinstance(PROFILE, str) else PROFILE,
+        name="by-schedule-1",
+        maker_fee_rate=Decimal(0),
+        taker_fee_rate=Decimal(0),
+        fees=tiers,
+        fees_in_token=True,
+        fee_prices={"GAS": Decimal("12.5")},
+    )
+    run = on_paper(world, example("moving_average_cross.py"), profile=by_schedule)
+
+    rungs = ladder(run, store=world / "data")
+    facts = reconcile(run, store=world / "data").facts()
+
+    fills = rungs[4].fills
+    paid = {round(fill.fee / ES.notional(fill.lots, fill.price_ticks), 6) for fill in fills}
+    assert paid == {0.001, 0.0005}
+    assert {fill.fee_charged_currency for fill in fills} == {"GAS"}
+    assert all(fill.fee == fill.fee_charged * 25 // 2 for fill in fills)
+    assert not compare_runs(rungs[0], rungs[4]).discrepancies
+    assert set(facts["steps"].values()) == {"0.00"}
     assert replay(run, store=world / "data").identical
 
 

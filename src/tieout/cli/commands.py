@@ -467,11 +467,18 @@ def report(
 
 
 def show(
-    run: Annotated[str | None, typer.Argument(help="A run; nothing lists runs and data.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run, or `fees`; nothing lists runs and data."),
+    ] = None,
+    venue: Annotated[str, typer.Argument(help="With `fees`: part of a schedule's name.")] = "",
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """List runs and data sets, or show one run: its manifest, orders and fills."""
+    """List runs and data sets, show one run with its orders and fills, or what venues charge."""
+    if run == "fees":
+        _show_fees(venue, as_json=as_json)
+        return
     from tieout import history, wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
@@ -497,6 +504,18 @@ def show(
         _say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
     if not listing["runs"] and not listing["data"]:
         _say("nothing here yet; start with: tieout import es-trades")
+
+
+def _show_fees(venue: str, *, as_json: bool) -> None:
+    from tieout.adapters.clocks import WallClock  # noqa: PLC0415 - slow to import
+    from tieout.cli.fees import fee_facts, fee_lines  # noqa: PLC0415 - slow to import
+
+    facts = fee_facts(venue, now_ns=WallClock().now_ns())
+    if as_json:
+        print_json(facts)
+        return
+    for line in fee_lines(facts):
+        _say(line)
 
 
 # -- shared by the commands ---------------------------------------------------------------------

@@ -6,18 +6,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
+from tieout.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from tieout.reconcile import BarDifference, CandleComparison, Flip
+    from tieout.reconcile import BarDifference, CandleComparison, Flip, FrameComparison
 
-__all__ = ["candles", "compare_commands"]
+__all__ = ["candles", "compare_commands", "frames"]
 
 compare_commands = typer.Typer(
     name="compare",
-    help="Compare candles, and say which decisions flipped because of them.",
+    help="Compare candles by what a strategy does with them, or frames row by row.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -31,6 +34,9 @@ Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profi
 Cash = Annotated[str | None, typer.Option(help="Starting cash.")]
 Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+FrameFile = Annotated[Path, typer.Argument(help="CSV, Parquet or Feather.")]
+Ulps = Annotated[int, typer.Option("--ulps", help="Floats so many apart are the same.")]
 
 _HERE = Path()
 _SHOWN = 12
@@ -76,6 +82,61 @@ def candles(
         sys.stdout.write(_told(result, first, second))
     if result.flips:
         raise typer.Exit(1)
+
+
+@compare_commands.command(name="frames")
+def frames(first: FrameFile, second: FrameFile, ulps: Ulps = 0, as_json: AsJson = False) -> None:
+    """Find the first row in which two frames differ, and how each column does; exit 1 if any."""
+    from tieout.reconcile.frames import compare_frames  # noqa: PLC0415 - heavy
+
+    result = compare_frames(_frame(first), _frame(second), ulps=ulps)
+    if as_json:
+        from tieout.cli.commands import print_json  # noqa: PLC0415 - it registers this module
+
+        print_json({**msgspec.to_builtins(result), "first_row": result.first_row})
+    else:
+        sys.stdout.write(_frames_told(result))
+    if not result.same:
+        raise typer.Exit(1)
+
+
+def _frame(path: Path) -> Any:  # noqa: ANN401 - heavy to name
+    import polars as pl  # noqa: PLC0415 - heavy
+
+    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+        ".csv": pl.read_csv,
+        ".parquet": pl.read_parquet,
+        ".feather": pl.read_ipc,
+        ".arrow": pl.read_ipc,
+    }
+    read = readers.get(path.suffix.lower())
+    if read is None:
+        raise InputError(f"{path}: a frame is a file of {', '.join(readers)}")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    try:
+        return read(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0][:200]})") from error
+
+
+def _frames_told(result: FrameComparison) -> str:
+    """Return the comparison of two frames for a terminal."""
+    if result.same:
+        return f"the same in all of {result.rows[0]:,} rows\n"
+    one, other = result.rows
+    lines = [f"first difference in row {result.first_row:,}, counted from 0"]
+    if one != other:
+        lines.append(f"  {one:,} rows and {other:,} rows")
+    for side, names in (("first", result.only_first), ("second", result.only_second)):
+        if names:
+            lines.append(f"  only the {side} has {', '.join(names)}")
+    lines += [
+        f"  {each.column}: {each.rows:,} rows from {each.first_row:,} on: {each.first} / "
+        f"{each.second} ({each.kind}: {each.note})"
+        for each in result.differing
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _facts(result: CandleComparison, first: str, second: str) -> dict[str, Any]:

@@ -239,6 +239,9 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
             `100ms`) where its path did not matter, or `assumed` where a rule about the unknown path
             did; on a recorded book `book` (its levels) or `orders` (its single orders); empty for a
             real one.
+        fee_charged: What the venue took where that is another currency than the account's, in
+            10⁻¹² of it; `fee` is what it was worth. Else 0.
+        fee_charged_currency: That currency; empty: the account's.
     """
 
     decision_id: str
@@ -255,6 +258,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
     reference_ticks: int | None = None
     half_spread_microticks: int = 0
     resolved_by: str = ""
+    fee_charged: int = 0
+    fee_charged_currency: str = ""
 
 
 class OrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=24):

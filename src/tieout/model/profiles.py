@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
 
 __all__ = [
@@ -108,6 +109,12 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             exponent n that is a multiple of 0.5 from 0.5 to 10.
         feed_latency_ns_max: `book` and `orders`: how long what we send waits, beyond the time at
             which it is answered, for rows that were true before it reached the venue.
+        fees: What fills cost by a dated schedule: the name of a shipped one, or the schedule; the
+            two rates above are 0 then. None: the two rates.
+        fees_in_token: Whether fees are paid in the venue's token, where it has one.
+        fee_volume: What the account trades outside of the run in the schedule's window, in what the
+            schedule counts.
+        fee_prices: Stated prices of currencies that fees are taken in, in the account's currency.
     """
 
     name: str
@@ -138,6 +145,10 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     stale_after_ns: int | None = None
     queue: str = "pessimistic"
     feed_latency_ns_max: int = SECOND
+    fees: str | FeeSchedule | None = None
+    fees_in_token: bool = False
+    fee_volume: Decimal = Decimal(0)
+    fee_prices: dict[str, Decimal] = {}
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -180,7 +191,46 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+        self._check_fees()
         self._check_book()
+
+    def _check_fees(self) -> None:
+        """Refuse two answers to what a fill costs."""
+        if self.fees is None:
+            given = [
+                name
+                for name in ("fees_in_token", "fee_volume", "fee_prices")
+                if getattr(self, name)
+            ]
+            if given:
+                raise SettingsError(
+                    f"profile {self.name}: {', '.join(given)} without a schedule; name one: "
+                    "fees = 'binance-usdm-1'"
+                )
+            return
+        if self.taker_fee_rate or self.maker_fee_rate:
+            raise SettingsError(
+                f"profile {self.name}: fees and taker_fee_rate, maker_fee_rate; the schedule says "
+                "what fills cost: set both rates to 0, or leave fees out"
+            )
+        if "fee" in self.models:
+            raise SettingsError(
+                f"profile {self.name}: fees and models.fee; one of them says what fills cost"
+            )
+        if self.fee_volume < 0 or any(price <= 0 for price in self.fee_prices.values()):
+            raise SettingsError(
+                f"profile {self.name}: fee_volume must not be negative, fee_prices must be positive"
+            )
+        assert self.fee_schedule is not None
+
+    @property
+    def fee_schedule(self) -> FeeSchedule | None:
+        """The schedule that `fees` is or names.
+
+        Raises:
+            SettingsError: No schedule has this name.
+        """
+        return fee_schedule(self.fees) if isinstance(self.fees, str) else self.fees
 
     def _check_book(self) -> None:
         """Refuse what does not exist on a book, so that nobody believes it was assumed."""

@@ -15,6 +15,7 @@ from tieout.reconcile.figures import (
     sharpe,
     slippage_of,
 )
+from tieout.reconcile.frames import ColumnDifference, FrameComparison, compare_frames
 from tieout.reconcile.logic import ModelBand
 from tieout.reconcile.matching import (
     Discrepancy,
@@ -39,11 +40,13 @@ __all__ = [
     "BarDifference",
     "Break",
     "CandleComparison",
+    "ColumnDifference",
     "Discrepancy",
     "Downtime",
     "EquityPoint",
     "FillMatch",
     "Flip",
+    "FrameComparison",
     "Gap",
     "Metrics",
     "ModelBand",
@@ -66,6 +69,7 @@ __all__ = [
     "alerts",
     "attribute",
     "compare_candles",
+    "compare_frames",
     "compare_runs",
     "drawdown",
     "equity_curve",

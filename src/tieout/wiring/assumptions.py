@@ -18,6 +18,7 @@ from tieout.market.models import (
     check_queue_model,
     check_slippage_model,
 )
+from tieout.model.fees import fee_schedule
 from tieout.model.profiles import PROFILES, SimulationProfile
 from tieout.model.profiles import profile as shipped_profile
 from tieout.strategy.loader import load_module
@@ -43,7 +44,8 @@ def profile_of(given: str | SimulationProfile) -> SimulationProfile:
     """Return a profile: as it is, a shipped one by name, or from a `.toml` file.
 
     A file names the profile it starts from as `base` and what differs; it must give itself a new
-    `name`. Models stand below `[models]`, their files relative to the profile's own.
+    `name`. Models stand below `[models]`, their files relative to the profile's own, as is a fee
+    schedule that is a file; its whole text goes into the profile.
 
     Raises:
         SettingsError: No such profile or file, or a key or value in it is not allowed.
@@ -68,6 +70,9 @@ def profile_of(given: str | SimulationProfile) -> SimulationProfile:
     values["models"] = {
         kind: _beside(file, str(named)) for kind, named in dict(values.get("models", {})).items()
     }
+    if "fees" in values:
+        values["fees"] = _fees_of(file, values["fees"])
+        values = {"taker_fee_rate": 0, "maker_fee_rate": 0, **values}
     whole = {**msgspec.to_builtins(base), **values}
     try:
         return msgspec.convert(whole, SimulationProfile, strict=False)
@@ -142,6 +147,13 @@ def simulated_venue(
 def _beside(file: Path, named: str) -> str:
     path, colon, name = named.partition(":")
     return f"{(file.parent / path).resolve()}{colon}{name}"
+
+
+def _fees_of(file: Path, named: object) -> object:
+    """Return a shipped schedule's name, or the whole of one that stands in a file of the user's."""
+    if not isinstance(named, str) or not named.endswith(".toml"):
+        return named
+    return msgspec.to_builtins(fee_schedule(str((file.parent / named).resolve())))
 
 
 def _use(kind: str, named: str) -> ModelUse:

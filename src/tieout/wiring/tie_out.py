@@ -107,7 +107,9 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     ]
     for rung, name in enumerate(("answered", "charged"), start=2):
         simulated = kept.simulated(quiet)
-        modelled = ModelledCosts(manifest.profile, kept.instruments, simulated)
+        modelled = ModelledCosts(
+            manifest.profile, kept.instruments, simulated, fee_meter=simulated.fee_meter
+        )
         costs: Costs = modelled
         if name == "charged":
             live = Holdings(positions, answers.fills())

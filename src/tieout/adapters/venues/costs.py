@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tieout.model.events import Fill, FundingCharged
+from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.assumed import fee_meter_of
+from tieout.model.funding import funding_due_ns
 from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tieout.ledger.fees import FeeMeter
+    from tieout.model.events import Fill, FundingCharged
+    from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
 
 __all__ = ["ChargedCosts", "Costs", "Holdings", "Market", "ModelledCosts", "modelled_fee"]
-
-_SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
 
 
 class Costs(Protocol):
@@ -33,20 +35,36 @@ class Costs(Protocol):
 
 
 class ModelledCosts:
-    """Costs as the profile has them: what the twin would have paid for the same fills."""
+    """Costs as the profile has them: what the twin would have paid for the same fills.
+
+    Args:
+        profile: Every assumption.
+        instruments: What can be traded, by symbol.
+        market: Tells what the market was.
+        fee_meter: Charges by the profile's schedule, together with what else is charged on the
+            rung; None: one of its own.
+        funding_rates: The venue's own; the profile's constant where they say nothing.
+    """
 
     def __init__(
         self,
         profile: SimulationProfile,
         instruments: Mapping[str, Instrument],
         market: Market,
+        *,
+        fee_meter: FeeMeter | None = None,
+        funding_rates: FundingRates | None = None,
     ) -> None:
         self._profile = profile
         self._instruments = instruments
         self._market = market
+        self._funding = Funding(profile, instruments, funding_rates)
+        self._meter = fee_meter or fee_meter_of(profile, instruments, market.reference_ticks)
 
     def fee(self, fill: Fill) -> int:
-        """Return the profile's commission of a fill."""
+        """Return the profile's commission of a fill; by a schedule, each fill is asked once."""
+        if self._meter is not None:
+            return self._meter.charge(fill).fee
         return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
 
     def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
@@ -54,36 +72,22 @@ class ModelledCosts:
         profile = self._profile
         if profile.funding_rule is FundingRule.NONE:
             return ()
-        found: list[FundingCharged] = []
-        step, delay = profile.funding_interval_ns, profile.response_latency_ns
-        due_ns = (after_ns - delay) // step * step + step
-        while due_ns + delay <= until_ns:
-            found.extend(self._charges(due_ns, due_ns + delay, held))
-            due_ns += step
-        return found
+        delay = profile.response_latency_ns
+        due = [
+            (due_ns, order, symbol)
+            for order, symbol in enumerate(self._instruments)
+            for due_ns in self._funding.due(symbol, after_ns - delay, until_ns - delay)
+        ]
+        charges = (self._charge(symbol, due_ns, held) for due_ns, _, symbol in sorted(due))
+        return [each for each in charges if each is not None]
 
-    def _charges(self, due_ns: int, arrival_ns: int, held: Holdings) -> Iterable[FundingCharged]:
-        profile = self._profile
-        digits = 10 ** (MONEY_DIGITS - profile.fee_digits)
-        numerator, denominator = profile.funding_rate.as_integer_ratio()
-        for symbol, instrument in self._instruments.items():
-            lots = held.lots_before(symbol, due_ns)
-            mark = self._market.reference_ticks(symbol, due_ns - 1) if lots else None
-            if mark is None:
-                continue
-            notional = instrument.notional(lots, mark)
-            owed = round_half_up(notional * numerator, denominator * digits) * digits
-            paid = abs(owed) if profile.funding_rule is FundingRule.AGAINST else owed
-            yield FundingCharged(
-                instrument=symbol,
-                charge_id=f"{symbol}-{due_ns}",
-                amount=-paid,
-                rate=str(profile.funding_rate),
-                position_lots=lots,
-                mark_ticks=mark,
-                venue_time_ns=due_ns,
-                arrival_time_ns=arrival_ns,
-            )
+    def _charge(self, symbol: str, due_ns: int, held: Holdings) -> FundingCharged | None:
+        lots = held.lots_before(symbol, due_ns)
+        last = self._market.reference_ticks(symbol, due_ns - 1) if lots else None
+        if last is None:
+            return None
+        known_ns = due_ns + self._profile.response_latency_ns
+        return self._funding.charge(symbol, due_ns, lots=lots, last_ticks=last, known_ns=known_ns)
 
 
 class ChargedCosts:
@@ -127,7 +131,7 @@ class ChargedCosts:
 
     def _in_proportion(self, charge: FundingCharged, held: Holdings) -> FundingCharged | None:
         """Return a charge on the position held; None where nothing is held."""
-        symbol, due_ns = charge.instrument, _due_ns(charge)
+        symbol, due_ns = charge.instrument, funding_due_ns(charge.venue_time_ns)
         # Venues' income rows seldom say the position; our own fills do.
         live = charge.position_lots or self._live.lots_before(symbol, due_ns)
         lots = held.lots_before(symbol, due_ns)
@@ -137,12 +141,6 @@ class ChargedCosts:
             return None
         amount = round_half_up(charge.amount * lots * (1 if live > 0 else -1), abs(live))
         return msgspec.structs.replace(charge, amount=amount, position_lots=lots)
-
-
-def _due_ns(charge: FundingCharged) -> int:
-    """Return when a charge fell; venues stamp it some milliseconds after the whole minute."""
-    late_ns = charge.venue_time_ns % _MINUTE
-    return charge.venue_time_ns - (late_ns if late_ns < _SECOND else 0)
 
 
 class Holdings:

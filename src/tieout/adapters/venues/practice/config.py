@@ -204,6 +204,11 @@ def config_from_profile(
         SettingsError: The profile is unknown, or a setting is unknown or impossible.
     """
     chosen = profile(name) if isinstance(name, str) else name
+    if chosen.fees is not None and not {"maker_fee_rate", "taker_fee_rate"} <= set(settings):
+        raise SettingsError(
+            f"practice venue: profile {chosen.name} has a fee schedule, and the practice venue "
+            "charges two rates; give maker_fee_rate and taker_fee_rate"
+        )
     instruments = (instrument,) if isinstance(instrument, Instrument) else tuple(instrument)
     fields: dict[str, object] = {
         "fill_level": chosen.fill_level,

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from tieout.ledger.fees import FeeMeter
 from tieout.model.latencies import ConstantLatency, draws_for
 from tieout.model.money import MONEY_DIGITS, MONEY_UNIT, round_half_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tieout.model.assumptions import FeeModel
     from tieout.model.instruments import Instrument
     from tieout.model.latencies import LatencyModel
     from tieout.model.profiles import SimulationProfile
 
-__all__ = ["Assumed", "Way"]
+__all__ = ["Assumed", "Way", "fee_meter_of"]
+
+
+def fee_meter_of(
+    profile: SimulationProfile,
+    instruments: Mapping[str, Instrument],
+    price_ticks_at: Callable[[str, int], int | None],
+    *,
+    start_ns: int = 0,
+) -> FeeMeter | None:
+    """Return what charges fills by the profile's schedule; None where two rates do.
+
+    Raises:
+        SettingsError: A fee would be in a currency that has no price here, or the run starts
+            before the schedule does.
+    """
+    schedule = profile.fee_schedule
+    if schedule is None:
+        return None
+    if start_ns:
+        schedule.version_at(start_ns)
+    return FeeMeter(
+        schedule,
+        instruments,
+        in_token=profile.fees_in_token,
+        volume_elsewhere=profile.fee_volume,
+        prices=profile.fee_prices,
+        price_ticks_at=price_ticks_at,
+    )
 
 
 class Way(NamedTuple):
@@ -55,6 +84,7 @@ class Assumed:
             for command, latency in self._latencies.items()
             if isinstance(latency, ConstantLatency)
         }
+        self._by_schedule = profile.fees is not None
         self._fee_model = cast("FeeModel | None", models.get("fee"))
         self._rounding: int = 10 ** (MONEY_DIGITS - profile.fee_digits)
         taker, maker = profile.taker_fee_rate, profile.maker_fee_rate
@@ -64,10 +94,17 @@ class Assumed:
     def constant_ways(self) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """To the matching engine and back, of an order and of a cancel, where nothing varies.
 
-        None where a model of the user's answers, or the venue's clock is not ours.
+        None where a model of the user's answers, a fee schedule decides, or the venue's clock is
+        not ours.
         """
         place, cancel = self._ways.get("place"), self._ways.get("cancel")
-        if self._fee_model is not None or self._offset_ns or place is None or cancel is None:
+        if (
+            self._by_schedule
+            or self._fee_model is not None
+            or self._offset_ns
+            or place is None
+            or cancel is None
+        ):
             return None
         return place, cancel
 

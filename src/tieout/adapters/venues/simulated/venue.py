@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from tieout.adapters.venues.simulated.assumed import Assumed
+from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.lent import Lent
@@ -20,16 +21,13 @@ from tieout.model.events import (
     AmendRejected,
     CancelRejected,
     Fill,
-    FundingCharged,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder
-from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from tieout.market.book_matching import BookCore
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
+    from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
     from tieout.model.profiles import SimulationProfile
@@ -179,6 +178,7 @@ class SimulatedVenue:
         models: The user's own models by kind; those the profile names, held to their contracts.
         seed: Keys every drawn latency.
         sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
+        funding_rates: The venue's own; the profile's constant where they say nothing.
     """
 
     def __init__(
@@ -192,6 +192,7 @@ class SimulatedVenue:
         models: Mapping[str, object] | None = None,
         seed: int = 0,
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+        funding_rates: FundingRates | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -201,12 +202,13 @@ class SimulatedVenue:
         held = positions or {}
         trading = sessions or {}
         self._profile = profile
+        self._funding = Funding(profile, instruments, funding_rates)
         self._markets = {
             symbol: _Market(
                 instrument,
                 core_of(
                     symbol,
-                    profile,
+                    self._profile_of(symbol),
                     records[symbol],
                     lots=held.get(symbol, 0),
                     start_ns=start_ns and start_ns + profile.clock_offset_ns,
@@ -226,8 +228,7 @@ class SimulatedVenue:
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
-        self._funding_rate = profile.funding_rate.as_integer_ratio()
-        self._rounding = 10 ** (MONEY_DIGITS - profile.fee_digits)
+        self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
 
@@ -320,6 +321,9 @@ class SimulatedVenue:
         due: list[Report] = []
         while waiting and waiting[0][0][0] <= until_ns:
             due.append(heappop(waiting)[1])
+        if self.fee_meter is not None:
+            # As they become known, however far each market has been gone through.
+            due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
         return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
@@ -331,6 +335,8 @@ class SimulatedVenue:
         are constants of the profile.
         """
         if len(self._each) != 1 or self._waiting or self._back_ns:
+            return None
+        if not self._funding.is_constant:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
@@ -391,6 +397,9 @@ class SimulatedVenue:
             back_ns: When it was back.
         """
         self._back_ns = back_ns
+        fills = tuple(fills)
+        if self.fee_meter is not None:
+            self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
         for each in orders:
@@ -433,6 +442,13 @@ class SimulatedVenue:
         return certainty_of(self._resolved, ((each.instrument, each.core) for each in self._each))
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _profile_of(self, symbol: str) -> SimulationProfile:
+        """Return the profile by whose interval a core looks at what is held."""
+        if self._funding.is_constant:
+            return self._profile
+        step_ns = self._funding.step_ns(symbol)
+        return msgspec.structs.replace(self._profile, funding_interval_ns=step_ns)
 
     def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
         """Return a command's way; what was decided before we were back leaves then."""
@@ -482,13 +498,22 @@ class SimulatedVenue:
         heappush(self._waiting, (key, report))
 
     def _take(self, market: _Market, row: CoreReport) -> None:
+        report = self._report(market, row)
+        if report is None:
+            return
         self._reported += 1
         key = (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported)
-        heappush(self._waiting, (key, self._report(market, row)))
+        heappush(self._waiting, (key, report))
 
-    def _report(self, market: _Market, row: CoreReport) -> Report:
+    def _report(self, market: _Market, row: CoreReport) -> Report | None:
         if row.kind == ReportKind.FUNDING:
-            return self._funding(market.instrument, row)
+            return self._funding.charge(
+                market.instrument.symbol,
+                row.venue_time_ns,
+                lots=row.lots,
+                last_ticks=row.price_ticks,
+                known_ns=row.arrival_ns,
+            )
         placed = self._placed[row.order]
         decision = placed.place.decision_id
         if row.kind == ReportKind.FILL:
@@ -576,22 +601,4 @@ class SimulatedVenue:
             reference_ticks=row.reference_ticks,
             half_spread_microticks=row.half_spread_microticks,
             resolved_by=row.resolved_by,
-        )
-
-    def _funding(self, instrument: Instrument, row: CoreReport) -> FundingCharged:
-        numerator, denominator = self._funding_rate
-        rounding = self._rounding
-        notional = instrument.notional(row.lots, row.price_ticks)
-        owed = round_half_up(notional * numerator, denominator * rounding) * rounding
-        if self._profile.funding_rule is FundingRule.AGAINST:
-            owed = abs(owed)
-        return FundingCharged(
-            instrument=instrument.symbol,
-            charge_id=f"{instrument.symbol}-{row.venue_time_ns}",
-            amount=-owed,
-            rate=str(self._profile.funding_rate),
-            position_lots=row.lots,
-            mark_ticks=row.price_ticks,
-            venue_time_ns=row.venue_time_ns,
-            arrival_time_ns=row.arrival_ns,
         )
