@@ -347,10 +347,11 @@ class CompiledLane(Lane):
 
     def _borrow(self, columns: MarketColumns, venue: Venue) -> bool:
         """Take the venue's market for a run, when it can be lent and all can be said in numbers."""
-        instrument = self._kernel.instruments[columns.instrument]
-        step = self._strategy.entry(instrument)
+        if not self._is_lent(venue, columns.instrument):
+            return False
+        step = self._strategy.entry(self._kernel.instruments[columns.instrument])
         wanted = "step_trade" if type(columns) is TradeColumns else "step_bar"
-        if step.question != wanted or not self._is_lent(venue, columns.instrument):
+        if step.question != wanted:
             return False
         if type(self._lent.core) is not MatchingCore:
             return False

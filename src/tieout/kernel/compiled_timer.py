@@ -268,10 +268,10 @@ class TimedLane(Lane):
         from tieout.market.running_book import RunningTimer  # noqa: PLC0415 - see above
 
         kernel, instrument = self._kernel, columns.instrument
-        step = self._strategy.entry(kernel.instruments[instrument])
         view = kernel.books.view(instrument)
         if kernel.books.has_rest(instrument) or not self._is_lent(venue, instrument):
             return False
+        step = self._strategy.entry(kernel.instruments[instrument])
         core = self._lent.core
         if not isinstance(core, BookCore):
             self._off = True
