@@ -254,6 +254,11 @@ class KernelContext:
             )
         return self._kernel.books.view(instrument)
 
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        """Instruments whose books were subscribed to."""
+        return sorted(self.subscriptions.books)
+
     def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
         """Make an indicator that is brought up to date before each `on_bar`."""
         self._only_declaring("indicator")

@@ -255,6 +255,10 @@ class Context(Protocol):
             InputError: You did not.
         """
 
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        """Instruments whose books you subscribed to."""
+
     def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
         """Make an indicator that is brought up to date before each `on_bar`."""
 
