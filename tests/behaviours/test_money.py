@@ -10,8 +10,10 @@ import pytest
 from tests.support.stages import Performance, perform
 from tests.support.worlds import ES, SECOND, SYMBOL, T0, trades
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import FundingCharged
+from tieout.model.borrow import BorrowRate, BorrowSeries
+from tieout.model.events import FundingCharged, OrderImposed, OrderRejected
 from tieout.model.identity import decision_id
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money, money_decimal
 from tieout.model.profiles import FundingRule, LimitRule
 
@@ -159,3 +161,37 @@ def test_n57_what_a_decision_is_called_depends_on_its_origin_alone() -> None:
     (placed,) = [each for each in first.journal.decisions if hasattr(each, "order_type")]
     assert placed in second.journal.decisions
     assert placed.decision_id == decision_id("Acting", f"trade:{SYMBOL}:2", 0)
+
+
+# -- borrowing ------------------------------------------------------------------------------------
+
+
+def test_l40_a_short_beyond_what_can_be_borrowed_is_refused() -> None:
+    three = BorrowSeries({SYMBOL: [BorrowRate(T0, 0, available_lots=3)]})
+
+    run = perform([4000] * 9, {1: sell(4), 3: sell(3), 5: sell(1), 7: buy(1)}, borrow_rates=three)
+
+    refused = run.reports(OrderRejected)
+    assert [each.reason for each in refused] == ["no_borrow", "no_borrow"]
+    assert [fill.side * fill.lots for fill in run.fills] == [-3, 1]
+
+
+# -- margin ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "closed"), [(3790, False), (3789, True)])
+def test_n49_a_position_is_closed_at_the_threshold_and_stands_one_tick_before(
+    low: int,
+    closed: bool,
+) -> None:
+    """1,000 hold ten lots at 1,000; five percent must stay: 947.25 is 3,789 ticks."""
+    ten = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(ten,))
+    free = {"maker_fee_rate": Decimal(0), "taker_fee_rate": Decimal(0)}
+
+    run = perform(
+        [4000, 4000, low, 3900, 4000], {1: buy(10)}, cash=Decimal(1_000), margin=terms, **free
+    )
+
+    assert len(run.reports(OrderImposed)) == int(closed)
+    assert run.kernel.position_lots(SYMBOL) == (0 if closed else 10)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tieout import Context
     from tieout.kernel.risk import RiskLimits
+    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import TradeColumns
 
     Act = Callable[[Context], object]
@@ -65,6 +66,7 @@ def perform(
     limits: RiskLimits | None = None,
     models: Mapping[str, object] | None = None,
     seed: int = 0,
+    borrow_rates: BorrowRates | None = None,
     **assumptions: object,
 ) -> Performance:
     """Run a plan over prints on the simulated venue."""
@@ -86,6 +88,9 @@ def perform(
         positions={symbol: lots for symbol, lots, _ in positions},
         models=models,
         seed=seed,
+        borrow_rates=borrow_rates,
+        cash=money(cash),
+        costs={symbol: cost for symbol, _, cost in positions},
     )
     kernel.run(source, venue)
     return Performance(kernel, journal)

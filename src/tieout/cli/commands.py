@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -13,6 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tieout.cli.terminal import (
+    HERE,
+    AsJson,
+    Project,
+    dataset_facts,
+    decimal_of,
+    pair_of,
+    print_json,
+    progress_of,
+    say,
+    settings_of,
+)
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,28 +33,22 @@ if TYPE_CHECKING:
 __all__ = [
     "amount",
     "backtest",
-    "import_",
     "live",
     "load",
     "new",
     "paper",
     "practice",
-    "print_json",
     "reconcile",
     "register",
     "replay",
     "report",
-    "settings_of",
     "shadow",
     "show",
     "twin",
-    "utc",
 ]
 
 Strategy = Annotated[str, typer.Argument(help="file.py or file.py:Class")]
 Run = Annotated[str, typer.Argument(help="A run's id, a unique prefix of it, or `last`.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
 Data = Annotated[list[str], typer.Option("--data", help="Data set of the store; repeatable.")]
 Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=value.")]
 Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T18:00.")]
@@ -55,14 +60,13 @@ Resume = Annotated[str | None, typer.Option(help="Go on with a run that stopped.
 Fresh = Annotated[bool, typer.Option("--fresh", help="With --resume: forget what it knew.")]
 Venue = Annotated[str, typer.Option("--venue", help="Venue of tieout.toml, or its address.")]
 
-HERE = Path()
-
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application."""
     from tieout.cli.compare import compare_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
+    from tieout.cli.importing import import_  # noqa: PLC0415 - as the demo
 
     @app.command(name="new")
     def new_command(
@@ -110,91 +114,9 @@ def new(folder: Path, *, quiet: bool) -> list[str]:
         (folder / name).mkdir()
     made = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
     if not quiet:
-        _say(f"Made {folder}: {', '.join(made)}")
-        _say(f"Next: cd {folder} && tieout import es-trades")
+        say(f"Made {folder}: {', '.join(made)}")
+        say(f"Next: cd {folder} && tieout import es-trades")
     return made
-
-
-def import_(
-    source: Annotated[
-        str, typer.Argument(help="A CSV or Parquet file, a recording, or a sample's name.")
-    ],
-    name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
-    kind: Annotated[
-        str | None, typer.Option(help="trades or bars; of a recording book, quotes, orders, trades")
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--format", help="table, binance, bybit, kraken, okx or mbo")
-    ] = "table",
-    symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
-    tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
-    lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
-    venue_symbol: Annotated[
-        str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
-    ] = None,
-    clock_offset: Annotated[
-        str, typer.Option(help="Recordings: venue's clock minus the recorder's in ns, or measure.")
-    ] = "0",
-    instrument_id: Annotated[
-        int | None, typer.Option(help="mbo: the vendor's number, where there are several.")
-    ] = None,
-    interval: Annotated[str | None, typer.Option(help="Bars only: 1m, 1h, …")] = None,
-    column: Annotated[list[str], typer.Option(help="Mapping field=header; repeatable.")] = [],  # noqa: B006
-    stamp: Annotated[str, typer.Option(help="Bars only: stamped at open or close.")] = "open",
-    zone: Annotated[str, typer.Option(help="Time zone of stamps without one.")] = "UTC",
-    set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Leave defective rows out and list them.")
-    ] = False,
-    accept_licence: Annotated[
-        bool, typer.Option("--accept-licence", help="Take a sample under its own licence.")
-    ] = False,
-    project: Project = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Import market data into the store, or nothing at all when a row cannot be right."""
-    from tieout import history  # noqa: PLC0415 - heavy
-
-    settings = settings_of(project)
-    store = history.Store(project / settings.data)
-    with _progress(f"import {source}", quiet=as_json) as progress:
-        if source in history.SAMPLES:
-            made = history.import_sample(
-                store, source, name=name, accept_licence=accept_licence, progress=progress
-            )
-        elif form != "table":
-            made = history.import_recording(
-                store,
-                Path(source),
-                name=name or Path(source).name.partition(".")[0],
-                form=form,
-                kind=kind,
-                instrument=_instrument(symbol, tick, lot, venue_symbol),
-                clock_offset_ns=_offset(clock_offset),
-                instrument_id=instrument_id,
-                progress=progress,
-            )
-        else:
-            made = history.import_file(
-                store,
-                Path(source),
-                name=name or Path(source).stem,
-                kind=kind or "trades",
-                instrument=_instrument(symbol, tick, lot, venue_symbol),
-                interval=interval,
-                mapping=dict(_pair(each, "--column") for each in column),
-                stamp=stamp,
-                zone=zone,
-                on_defect="set_aside" if set_aside else "refuse",
-                progress=progress,
-            )
-    if as_json:
-        print_json(_dataset_facts(made))
-    else:
-        facts = _dataset_facts(made)
-        _say(
-            f"{facts['name']}: {facts['rows']:,} {facts['kind']} of {facts['instrument']}, "
-            f"{facts['first']} … {facts['last']}, fingerprint {facts['fingerprint'][:16]}"
-        )
 
 
 def backtest(
@@ -212,7 +134,7 @@ def backtest(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    with _progress("backtest", quiet=as_json) as progress:
+    with progress_of("backtest", quiet=as_json) as progress:
         result = wiring.backtest(
             load(strategy, parameter, project),
             store=project / settings.data,
@@ -253,7 +175,7 @@ def practice(
         if as_json:
             print_json({"url": url, "mode": mode})
         else:
-            _say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
+            say(f"practice venue at {url} ({mode}); stop it with Ctrl-C")
         sys.stdout.flush()
 
     wiring.practice(
@@ -289,7 +211,7 @@ def live(
     settings = settings_of(project)
     runs = _runs(project, settings)
     access = _access(venue, settings)
-    with _progress("live", quiet=as_json) as progress:
+    with progress_of("live", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "live")
             result = wiring.resume(run, access=access, fresh=fresh, progress=progress)
@@ -328,7 +250,7 @@ def paper(
     settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
-    with _progress("paper", quiet=as_json) as progress:
+    with progress_of("paper", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "paper")
             result = wiring.resume(run, access=public, store=store, fresh=fresh, progress=progress)
@@ -367,7 +289,7 @@ def shadow(
     settings = settings_of(project)
     runs, store = _runs(project, settings), project / settings.data
     access = _access(venue, settings)
-    with _progress("shadow", quiet=as_json) as progress:
+    with progress_of("shadow", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "shadow")
             result = wiring.resume(run, access=access, store=store, fresh=fresh, progress=progress)
@@ -402,14 +324,14 @@ def replay(
 
     settings = settings_of(project)
     found = _runs(project, settings).find(run)
-    with _progress("replay", quiet=as_json) as progress:
+    with progress_of("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
             found, store=project / settings.data, chunk_bytes=chunk, progress=progress
         )
     if as_json:
         print_json(outcome.facts())
     else:
-        _say(outcome.text())
+        say(outcome.text())
     if verify and not outcome.identical:
         raise typer.Exit(1)
 
@@ -420,7 +342,7 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
 
     settings = settings_of(project)
     runs = _runs(project, settings)
-    with _progress("twin", quiet=as_json) as progress:
+    with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
             runs.find(run), store=project / settings.data, runs=runs, progress=progress
         )
@@ -434,7 +356,7 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
 
     settings = settings_of(project)
     found = _runs(project, settings).find(run)
-    with _progress("reconcile", quiet=as_json) as progress:
+    with progress_of("reconcile", quiet=as_json) as progress:
         facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
     if as_json:
         print_json(facts)
@@ -458,12 +380,12 @@ def report(
     settings = settings_of(project)
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
-    with _progress("report", quiet=as_json) as progress:
+    with progress_of("report", quiet=as_json) as progress:
         wiring.report(found, store=project / settings.data, output=file, progress=progress)
     if as_json:
         print_json({"run": found.run_id, "path": str(file)})
     else:
-        _say(f"{found.run_id}: {file}")
+        say(f"{found.run_id}: {file}")
 
 
 def show(
@@ -493,17 +415,17 @@ def show(
     store = history.Store(project / settings.data)
     listing = {
         "runs": [wiring.run_summary(each) for each in runs.all()],
-        "data": [_dataset_facts(store.dataset(name)) for name in store.names()],
+        "data": [dataset_facts(store.dataset(name)) for name in store.names()],
     }
     if as_json:
         print_json(listing)
         return
     for each in listing["runs"]:
-        _say("  ".join(str(value) for value in each.values()))
+        say("  ".join(str(value) for value in each.values()))
     for each in listing["data"]:
-        _say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
+        say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
     if not listing["runs"] and not listing["data"]:
-        _say("nothing here yet; start with: tieout import es-trades")
+        say("nothing here yet; start with: tieout import es-trades")
 
 
 def _show_fees(venue: str, *, as_json: bool) -> None:
@@ -515,7 +437,7 @@ def _show_fees(venue: str, *, as_json: bool) -> None:
         print_json(facts)
         return
     for line in fee_lines(facts):
-        _say(line)
+        say(line)
 
 
 # -- shared by the commands ---------------------------------------------------------------------
@@ -537,13 +459,6 @@ def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:
     return run
 
 
-def settings_of(project: Path) -> ProjectSettings:
-    """Return the settings of a project, the defaults where it has none."""
-    from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
-
-    return load_settings(project)
-
-
 def _runs(project: Path, settings: ProjectSettings) -> Runs:
     from tieout.adapters.storage.runs import Runs  # noqa: PLC0415 - heavy
 
@@ -557,7 +472,7 @@ def load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: A
     path, separator, name = strategy.partition(":")
     inside = project / "strategies" / path
     found = path if Path(path).is_file() or not inside.is_file() else str(inside)
-    given = dict(_pair(each, "--set") for each in parameters)
+    given = dict(pair_of(each, "--set") for each in parameters)
     return load_strategy(found + separator + name, given)
 
 
@@ -588,51 +503,9 @@ def _secret(value: str) -> str:
     return found
 
 
-def _offset(text: str) -> int | None:
-    if text == "measure":
-        return None
-    value = _decimal(text, "--clock-offset")
-    if value != int(value):
-        raise InputError(f"--clock-offset {text!r}: whole nanoseconds, or measure")
-    return int(value)
-
-
-def _instrument(symbol: str | None, tick: str | None, lot: str, venue_symbol: str | None) -> Any:  # noqa: ANN401
-    from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
-
-    if symbol is None or tick is None:
-        raise InputError("import: a file needs --symbol and --tick (and --lot when it is not 1)")
-    base, _, rest = symbol.partition("/")
-    currency = rest.partition(":")[0] or "USD"
-    return Instrument(
-        symbol=symbol,
-        venue_symbol=venue_symbol or base + currency,
-        tick_size=_decimal(tick, "--tick"),
-        lot_size=_decimal(lot, "--lot"),
-        currency=currency,
-    )
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise InputError(f"{option} {text!r} must be name=value")
-    return name, value
-
-
-def _decimal(text: str, option: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise InputError(f"{option} {text!r} is not a number")
-    return value
-
-
 def amount(text: str | None, default: Decimal) -> Decimal:
     """Return an amount of cash, which must be positive."""
-    value = default if text is None else _decimal(text, "--cash")
+    value = default if text is None else decimal_of(text, "--cash")
     if value <= 0:
         raise InputError(f"cash {value} must be positive")
     return value
@@ -649,32 +522,6 @@ def _time(text: str | None) -> int | None:
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * 1_000_000_000 + moment.microsecond * 1000
-
-
-def _progress(title: str, *, quiet: bool) -> Any:  # noqa: ANN401
-    from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
-
-    return Progress(title, quiet=quiet)
-
-
-def _dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
-    meta = dataset.meta
-    return {
-        "name": meta.name,
-        "kind": meta.kind,
-        "instrument": meta.instrument.symbol,
-        "rows": meta.rows,
-        "first": utc(meta.first_time_ns),
-        "last": utc(meta.last_time_ns),
-        "fingerprint": meta.fingerprint,
-        "set_aside": dict(meta.defects),
-    }
-
-
-def utc(time_ns: int) -> str:
-    """Return a time as a person writes it, to the millisecond."""
-    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{time_ns // 1_000_000 % 1000:03d}"
 
 
 def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401
@@ -695,13 +542,4 @@ def _table_of(facts: dict[str, Any]) -> None:
             shown = f"{len(value)}; --json shows them"
         else:
             shown = str(value)
-        _say(f"{name.replace('_', ' '):<{width}}  {shown}")
-
-
-def print_json(value: object) -> None:
-    """Print one JSON value and nothing else."""
-    sys.stdout.write(json.dumps(value, default=str) + "\n")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+        say(f"{name.replace('_', ' '):<{width}}  {shown}")

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from tieout.cli.terminal import print_json, settings_of, utc
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tieout.reconcile import BarDifference, CandleComparison, Flip, FrameComparison
+    from tieout.wiring.conventions import Explanation
 
-__all__ = ["candles", "compare_commands", "frames"]
+__all__ = ["candles", "compare_commands", "frames", "indicators"]
 
 compare_commands = typer.Typer(
     name="compare",
-    help="Compare candles by what a strategy does with them, or frames row by row.",
+    help="Compare candles by what a strategy does with them, frames row by row, or indicators.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -36,6 +38,10 @@ Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 FrameFile = Annotated[Path, typer.Argument(help="CSV, Parquet or Feather.")]
+ValuesFile = Annotated[Path, typer.Argument(help="CSV: open, high, low, close, volume, theirs.")]
+Name = Annotated[str, typer.Option("--indicator", help="Our name of it, such as rsi.")]
+Column = Annotated[str, typer.Option("--column", help="Theirs, by its header.")]
+Given = Annotated[list[str], typer.Option("--set", help="What they say it is, name=value.")]
 Ulps = Annotated[int, typer.Option("--ulps", help="Floats so many apart are the same.")]
 
 _HERE = Path()
@@ -63,7 +69,7 @@ def candles(
     from tieout.cli import commands  # noqa: PLC0415 - it registers this module
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
 
-    settings = commands.settings_of(project)
+    settings = settings_of(project)
     with Progress("comparing", quiet=as_json) as progress:
         result = wiring.candles(
             commands.load(strategy, parameter, project),
@@ -77,7 +83,7 @@ def candles(
             progress=progress,
         )
     if as_json:
-        commands.print_json(_facts(result, first, second))
+        print_json(_facts(result, first, second))
     else:
         sys.stdout.write(_told(result, first, second))
     if result.flips:
@@ -91,13 +97,71 @@ def frames(first: FrameFile, second: FrameFile, ulps: Ulps = 0, as_json: AsJson 
 
     result = compare_frames(_frame(first), _frame(second), ulps=ulps)
     if as_json:
-        from tieout.cli.commands import print_json  # noqa: PLC0415 - it registers this module
-
         print_json({**msgspec.to_builtins(result), "first_row": result.first_row})
     else:
         sys.stdout.write(_frames_told(result))
     if not result.same:
         raise typer.Exit(1)
+
+
+@compare_commands.command(name="indicators")
+def indicators(
+    file: ValuesFile,
+    indicator: Name,
+    column: Column,
+    argument: Given = [],  # noqa: B006
+    as_json: AsJson = False,
+) -> None:
+    """Find by which convention another platform computed an indicator; exit 1 if not by ours."""
+    from tieout.wiring.conventions import explain_indicator  # noqa: PLC0415 - heavy
+
+    result = explain_indicator(
+        file, indicator=indicator, column=column, arguments=dict(map(_argument, argument))
+    )
+    if as_json:
+        print_json({**msgspec.to_builtins(result), "same": result.same})
+    else:
+        sys.stdout.write(_explained(result))
+    if not result.same:
+        raise typer.Exit(1)
+
+
+def _argument(given: str) -> tuple[str, float | str]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise InputError(f"--set {given}: write name=value")
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
+
+
+def _explained(result: Explanation) -> str:
+    """Return what was found about an indicator for a terminal."""
+    given = ", ".join(f"{name}={value}" for name, value in result.given.items())
+    lines = [f"{result.indicator}({given}): {result.rows:,} rows on both sides"]
+    if result.difference is not None:
+        lines.append(f"  as it is they lie up to {result.difference:.6g} apart")
+    found = result.found
+    if found is None:
+        return "\n".join([*lines, "  no convention that we know gives their values", ""])
+    if result.same:
+        return "\n".join([*lines, f"  theirs are ours: {found.output}", ""])
+    lines.append(f"  theirs are ours ({found.output}), to {found.difference:.2g}, with:")
+    changed = {
+        name: value
+        for name, value in found.arguments.items()
+        if result.given.get(name) != value and name != "risk_free_rate"
+    }
+    told = {
+        "arguments": ", ".join(f"{name}={value}" for name, value in changed.items()),
+        "stamps": f"stamps {found.shift:+d} rows",
+        "risk_free_rate": f"risk_free_rate={found.arguments.get('risk_free_rate')}",
+        "prices": f"{found.prices} for the close",
+        "warm_up": f"bars from before the file: it takes {found.unsettled:,} rows to come together",
+    }
+    lines += [f"    {told[cause]}" for cause in result.causes]
+    return "\n".join([*lines, ""])
 
 
 def _frame(path: Path) -> Any:  # noqa: ANN401 - heavy to name
@@ -175,7 +239,6 @@ def _facts(result: CandleComparison, first: str, second: str) -> dict[str, Any]:
 
 def _told(result: CandleComparison, first: str, second: str) -> str:
     """Return the comparison for a terminal."""
-    from tieout.cli.commands import utc  # noqa: PLC0415 - it registers this module
     from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
 
     low, middle, high = result.close_bps

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
+from tieout.cli.terminal import (
+    HERE,
+    Project,
+    dataset_facts,
+    print_json,
+    progress_of,
+    say,
+    settings_of,
+    utc,
+)
+from tieout.errors import DataError, InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tieout.history import Store
     from tieout.history.judging import Finding
+    from tieout.model.instruments import Instrument
 
-__all__ = ["data_commands", "judge"]
+__all__ = ["data_commands", "judge", "ls", "show", "verify"]
 
 data_commands = typer.Typer(
     name="data",
-    help="Judge files of market data.",
+    help="Judge files of market data; list, show and verify what the store holds.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -27,14 +42,11 @@ data_commands = typer.Typer(
 
 Files = Annotated[list[Path], typer.Argument(help="Files, or folders that hold some.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON list and nothing else.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Data sets; none: all.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Write the findings as one HTML file.")]
 
 _ROWS_SHOWN = 3
-
-
-@data_commands.callback()
-def _data() -> None:
-    """Keep `judge` a command of its own however many there are."""
+_ROWS_OF_EACH_END = 5
 
 
 @data_commands.command(name="judge")
@@ -56,6 +68,128 @@ def judge(files: Files, as_json: AsJson = False, html: Html = None) -> None:
             sys.stdout.write(f"{html}\n")
     if any(each.severity == "defect" for each in found):
         raise typer.Exit(1)
+
+
+@data_commands.command(name="ls")
+def ls(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+    """List the store's data sets: kind, rows, span, size and fingerprint."""
+    store = _store(project)
+    listing: list[dict[str, Any]] = []
+    for each_name in name or store.names():
+        try:
+            made = store.dataset(each_name)
+            size = sum(each.stat().st_size for each in made.path.iterdir())
+            listing.append({**dataset_facts(made), "bytes": size})
+        except DataError as error:
+            listing.append({"name": each_name, "damaged": str(error)})
+    if as_json:
+        print_json({"data": listing})
+        return
+    for each in listing:
+        if "damaged" in each:
+            say(f"{each['name']}  {each['damaged']}")
+            continue
+        say(
+            f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}  "
+            f"{each['first']} … {each['last']}  {each['bytes']:,} bytes  "
+            f"{each['fingerprint'][:16]}"
+        )
+    if not listing:
+        say("nothing here yet; start with: tieout import es-trades")
+
+
+@data_commands.command(name="show")
+def show(
+    name: Annotated[list[str], typer.Argument(help="Data sets.")],
+    rows: Annotated[int, typer.Option(help="Rows of each end.")] = _ROWS_OF_EACH_END,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show data sets: how they were read, what was set aside, first and last rows exactly."""
+    from tieout.history import ends_of  # noqa: PLC0415 - heavy
+
+    if rows < 0:
+        raise InputError(f"--rows {rows}: 0 or more")
+    store = _store(project)
+    shown = []
+    for each_name in name:
+        made = store.dataset(each_name)
+        meta = made.meta
+        instrument = meta.instrument
+        shown.append(
+            {
+                **dataset_facts(made),
+                "interval_ns": meta.interval_ns,
+                "tick_size": str(instrument.tick_size),
+                "lot_size": str(instrument.lot_size),
+                "currency": instrument.currency,
+                "source": meta.source,
+                "ends": [_in_words(each, instrument) for each in ends_of(made, rows)],
+            }
+        )
+    if as_json:
+        print_json({"data": shown})
+        return
+    for each in shown:
+        ends = each.pop("ends")
+        width = max(map(len, each))
+        for word, value in each.items():
+            if isinstance(value, dict):
+                value = ", ".join(f"{at:,} × {what}" for what, at in value.items()) or "none"  # noqa: PLW2901
+            say(f"{word.replace('_', ' '):<{width}}  {value}")
+        if ends:
+            say("  ".join(ends[0]))
+        for row in ends:
+            say("  ".join(str(value) for value in row.values()))
+
+
+@data_commands.command(name="verify")
+def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Read data sets whole and compare fingerprints; exit code 1 where one is not as imported."""
+    store = _store(project)
+    names = name or store.names()
+    found: list[dict[str, Any]] = []
+    with progress_of("data verify", quiet=as_json) as progress:
+        for done, each_name in enumerate(names):
+            progress(done, len(names))
+            try:
+                store.verify(each_name)
+            except DataError as error:
+                found.append({"name": each_name, "sound": False, "problem": str(error)})
+            else:
+                found.append({"name": each_name, "sound": True, "problem": None})
+    if as_json:
+        print_json({"data": found})
+    else:
+        for each in found:
+            say(f"{each['name']}  {'sound' if each['sound'] else each['problem']}")
+        if not found:
+            say("nothing here yet; start with: tieout import es-trades")
+    if not all(each["sound"] for each in found):
+        raise typer.Exit(1)
+
+
+def _store(project: Path) -> Store:
+    from tieout.history import Store  # noqa: PLC0415 - heavy
+
+    return Store(project / settings_of(project).data)
+
+
+def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
+    """Return a stored row with times as people write them, exact prices and quantities."""
+    words: dict[str, str] = {}
+    for name, value in row.items():
+        if name.endswith("_time_ns"):
+            words[name.removesuffix("_ns")] = f"{utc(value)}{value % 1_000_000:06d}"
+        elif name.endswith("_ticks"):
+            words[name.removesuffix("_ticks")] = f"{instrument.price(value):f}"
+        elif name == "lots" or name.endswith("_lots"):
+            words[name.removesuffix("_lots")] = f"{instrument.quantity(value):f}"
+        elif name == "rate_e18":
+            words["rate"] = f"{Decimal(value).scaleb(-18):f}"
+        else:
+            words[name] = str(value)
+    return words
 
 
 def _told(found: Sequence[Finding]) -> str:

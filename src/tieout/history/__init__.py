@@ -1,8 +1,10 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
 from tieout.history.bars import bars_from_trades, made_bars
-from tieout.history.dataset import Dataset, DatasetMeta
+from tieout.history.dataset import Dataset, DatasetMeta, ends_of
+from tieout.history.formats import FORMATS, Ask
 from tieout.history.importer import FIELDS, Progress, import_file
+from tieout.history.imports import import_any, open_reading
 from tieout.history.ranges import StoredRanges
 from tieout.history.recordings import RECORDINGS, import_recording
 from tieout.history.samples import SAMPLES, Sample, import_sample
@@ -10,8 +12,10 @@ from tieout.history.store import Store
 
 __all__ = [
     "FIELDS",
+    "FORMATS",
     "RECORDINGS",
     "SAMPLES",
+    "Ask",
     "Dataset",
     "DatasetMeta",
     "Progress",
@@ -19,8 +23,11 @@ __all__ = [
     "Store",
     "StoredRanges",
     "bars_from_trades",
+    "ends_of",
+    "import_any",
     "import_file",
     "import_recording",
     "import_sample",
     "made_bars",
+    "open_reading",
 ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 import zlib
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LINE_BYTES_MAX", "Part", "Progress", "parts"]
+__all__ = ["LINE_BYTES_MAX", "CsvShape", "Part", "Progress", "checked_file", "opened", "parts"]
 
 Progress = Callable[[float, float | None], None]
 """Called with work done and in total, in one unit; the total is None when it is not known."""
@@ -32,6 +35,8 @@ LINE_BYTES_MAX: Final = 1 << 20
 _BLOCK_BYTES = 1 << 23
 _BATCH_ROWS = 131_072
 _READ_FAILURES = (OSError, EOFError, zlib.error)
+_ZIP_FAILURES = (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, *_READ_FAILURES)
+_FEATHER: Final = b"ARROW1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +54,55 @@ class Part:
     ragged: tuple[SetAside, ...] = ()
 
 
-def parts(path: Path, *, set_aside: bool, progress: Progress | None = None) -> Iterator[Part]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvShape:
+    """How a CSV file is laid out.
+
+    Attributes:
+        names: Of the columns; None: its header has them.
+        lines_before: Lines before the first row, the header among them.
+        member: Name inside a zip; None: the file is none.
+        wanted: Columns that are read, which saves reading the others; None: all.
+    """
+
+    names: tuple[str, ...] | None = None
+    lines_before: int = 1
+    member: str | None = None
+    wanted: tuple[str, ...] | None = None
+
+
+_PLAIN: Final = CsvShape()
+
+
+def parts(
+    path: Path, *, set_aside: bool, progress: Progress | None = None, shape: CsvShape = _PLAIN
+) -> Iterator[Part]:
     """Yield a file piece by piece; how large a piece is does not matter to what is in it.
 
     Args:
-        path: CSV with a header row (`.gz` too), or Parquet, told by its first bytes.
+        path: CSV (`.gz` too, or in a zip), Parquet or Feather, told by its first bytes.
         set_aside: Whether a row with a wrong number of values is left out and named, or refused.
         progress: Called with bytes or rows done.
+        shape: How a CSV file is laid out.
 
     Raises:
         InputError: There is no such file, or it cannot be read.
         DataError: It is not a regular file of its kind.
+    """
+    start = checked_file(path)
+    if start.startswith(b"PAR1") or path.suffix.lower() in {".parquet", ".pq"}:
+        return _parquet_parts(path, progress)
+    if start.startswith(_FEATHER):
+        return _feather_parts(path, progress)
+    return _csv_parts(path, progress, shape, set_aside=set_aside)
+
+
+def checked_file(path: Path) -> bytes:
+    """Return the first bytes of a file that can be read.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+        DataError: It is empty.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file; check the path")
@@ -68,15 +111,13 @@ def parts(path: Path, *, set_aside: bool, progress: Progress | None = None) -> I
     if not path.is_file():
         raise InputError(f"{path}: this is a pipe or a device; name a file")
     try:
-        with path.open("rb") as opened:
-            start = opened.read(4)
+        with path.open("rb") as file:
+            start = file.read(8)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
     if not start:
         raise DataError("the file is empty", file=str(path), remedy="Give another file.")
-    if start == b"PAR1" or path.suffix.lower() in {".parquet", ".pq"}:
-        return _parquet_parts(path, progress)
-    return _csv_parts(path, progress, set_aside=set_aside)
+    return start
 
 
 def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
@@ -85,12 +126,14 @@ def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
         with pq.ParquetFile(path) as file:
             total = file.metadata.num_rows
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                # A batch says nothing of what a damaged one holds until it is looked at.
+                batch.validate(full=True)
                 rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
                 yield Part(pa.Table.from_batches([batch]), rows)
                 done += batch.num_rows
                 if progress:
                     progress(done, total)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"is no whole Parquet file ({_first_line(error)})",
             file=str(path),
@@ -99,26 +142,54 @@ def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
         ) from error
 
 
-def _csv_parts(path: Path, progress: Progress | None, *, set_aside: bool) -> Iterator[Part]:
-    header = _checked_header(path)
+def _feather_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
+    done = 0
+    try:
+        with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as file:
+            for place in range(file.num_record_batches):
+                batch = file.get_batch(place)
+                # A batch says nothing of what a damaged one holds until it is looked at.
+                batch.validate(full=True)
+                rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
+                done += batch.num_rows
+                yield Part(pa.Table.from_batches([batch]), rows)
+                if progress:
+                    progress(place + 1, file.num_record_batches)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"is no whole Feather file ({_first_line(error)})",
+            file=str(path),
+            row=done + 1 if done else None,
+            remedy="It may be cut off; fetch it again.",
+        ) from error
+
+
+def _csv_parts(
+    path: Path, progress: Progress | None, shape: CsvShape, *, set_aside: bool
+) -> Iterator[Part]:
+    header = _checked_header(path, shape)
     delimiter = _delimiter(header)
-    names = _header_names(path, header, delimiter)
-    ragged = _Ragged(path, set_aside=set_aside)
+    names = list(shape.names or _header_names(path, header, delimiter))
+    ragged = _Ragged(path, shape.lines_before, set_aside=set_aside)
     size = path.stat().st_size
     done = 0
     try:
-        with path.open("rb") as raw:
-            source = pa.CompressedInputStream(raw, "gzip") if _is_gzip(path) else raw
+        with path.open("rb") as raw, opened(path, shape.member, raw) as source:
             reader = pacsv.open_csv(
                 source,
                 read_options=pacsv.ReadOptions(
-                    block_size=_BLOCK_BYTES, use_threads=False, column_names=names, skip_rows=1
+                    block_size=_BLOCK_BYTES,
+                    use_threads=False,
+                    column_names=names,
+                    skip_rows=shape.lines_before,
                 ),
                 parse_options=pacsv.ParseOptions(
                     delimiter=delimiter, invalid_row_handler=ragged.seen
                 ),
                 convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                    column_types=dict.fromkeys(names, pa.string()),
+                    strings_can_be_null=False,
+                    include_columns=list(shape.wanted or names),
                 ),
             )
             for batch in reader:
@@ -130,11 +201,11 @@ def _csv_parts(path: Path, progress: Progress | None, *, set_aside: bool) -> Ite
                 if progress:
                     progress(raw.tell(), size)
             if done and (rest := ragged.take_before(None)):
-                none = pa.table({name: pa.array([], pa.string()) for name in names})
+                none = pa.table({name: pa.array([], pa.string()) for name in shape.wanted or names})
                 yield Part(none, np.empty(0, np.int64), rest)
     except (pa.ArrowException, *_READ_FAILURES) as error:
         ragged.refuse_first()
-        row = _first_row_not_utf8(path)
+        row = _first_row_not_utf8(path, shape)
         if row is not None:
             raise DataError(
                 "is not UTF-8", file=str(path), row=row, remedy="Save the file as UTF-8."
@@ -149,8 +220,9 @@ def _csv_parts(path: Path, progress: Progress | None, *, set_aside: bool) -> Ite
 class _Ragged:
     """Hears of rows with too few or too many values, and numbers the others around them."""
 
-    def __init__(self, path: Path, *, set_aside: bool) -> None:
+    def __init__(self, path: Path, lines_before: int, *, set_aside: bool) -> None:
         self._path = path
+        self._lines_before = lines_before
         self._set_aside = set_aside
         self._rows: list[int] = []
         self._new: list[SetAside] = []
@@ -158,7 +230,7 @@ class _Ragged:
     def seen(self, row: Any) -> str:  # noqa: ANN401 - pyarrow has no types
         """Answer the reader's question what to do with an irregular row."""
         # The header counts as the reader's first row.
-        number = row.number - 1
+        number = row.number - self._lines_before
         values = f"{row.actual_columns} of {row.expected_columns}: {row.text[:60]}"
         self._rows.append(number)
         self._new.append(SetAside(number, "the row has a wrong number of values", values))
@@ -193,27 +265,39 @@ class _Ragged:
             )
 
 
-def _checked_header(path: Path) -> bytes:
-    """Return the first line; refuse a line beyond all reason wherever it is."""
-    row, since_newline = 0, 0
+def _checked_header(path: Path, shape: CsvShape) -> bytes:
+    """Return the header, or the first line; refuse a line beyond all reason wherever it is."""
+    done, since_newline = 0, 0
     header: bytes | None = None
+    decoder = getincrementaldecoder("utf-8")()
     try:
-        with _opened(path) as opened:
-            while block := opened.read(LINE_BYTES_MAX):
+        with path.open("rb") as raw, opened(path, shape.member, raw) as text:
+            while block := text.read(LINE_BYTES_MAX):
+                # Arrow tells of irregular rows as text, and cannot where it is none.
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
                 first = block.find(b"\n")
                 if since_newline + (len(block) if first < 0 else first) > LINE_BYTES_MAX:
                     raise DataError(
                         "the line is too long",
                         file=str(path),
-                        row=row or None,
+                        row=_lines_before(path, shape, done) or None,
                         limit=f"{LINE_BYTES_MAX:,} bytes",
                         remedy="Is it a CSV file, with lines that end in a newline?",
                     )
                 if header is None:
-                    header = block.partition(b"\n")[0]
+                    header = block.split(b"\n", shape.lines_before)[max(0, shape.lines_before - 1)]
                 last = block.rfind(b"\n")
-                row += block.count(b"\n")
+                done += len(block)
                 since_newline = since_newline + len(block) if last < 0 else len(block) - last - 1
+            decoder.decode(b"", True)  # noqa: FBT003 - it has no name
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "is not UTF-8",
+            file=str(path),
+            row=_first_row_not_utf8(path, shape),
+            remedy="Save the file as UTF-8.",
+        ) from error
     except _READ_FAILURES as error:
         raise DataError(
             f"cannot be read ({_first_line(error)})",
@@ -221,6 +305,12 @@ def _checked_header(path: Path) -> bytes:
             remedy="It may be cut off; fetch it again.",
         ) from error
     return (header or b"").rstrip(b"\r")
+
+
+def _lines_before(path: Path, shape: CsvShape, size: int) -> int:
+    """Return how many lines end within so many bytes."""
+    with path.open("rb") as raw, opened(path, shape.member, raw) as text:
+        return text.read(size).count(b"\n")
 
 
 def _header_names(path: Path, header: bytes, delimiter: str) -> list[str]:
@@ -247,11 +337,11 @@ def _delimiter(header: bytes) -> str:
     return max((b",", b";", b"\t", b"|"), key=header.count).decode()
 
 
-def _first_row_not_utf8(path: Path) -> int | None:
-    row = 0
+def _first_row_not_utf8(path: Path, shape: CsvShape) -> int | None:
+    row = 1 - shape.lines_before
     try:
-        with _opened(path) as opened:
-            for line in opened:
+        with path.open("rb") as raw, opened(path, shape.member, raw) as text:
+            for line in text:
                 try:
                     line.decode()
                 except UnicodeDecodeError:
@@ -262,13 +352,36 @@ def _first_row_not_utf8(path: Path) -> int | None:
     return None
 
 
-def _opened(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb")) if _is_gzip(path) else path.open("rb")
+@contextmanager
+def opened(path: Path, member: str | None, raw: BinaryIO) -> Iterator[BinaryIO]:
+    """Open what is inside a file: a member of a zip, what is gzipped, or the file itself.
 
+    Args:
+        path: The file.
+        member: Name inside a zip; None: it is none.
+        raw: The file, opened, at its start.
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as opened:
-        return opened.read(2) == b"\x1f\x8b"
+    Raises:
+        DataError: The zip is damaged, or asks for a password.
+    """
+    if member is not None:
+        try:
+            with zipfile.ZipFile(raw) as archive, archive.open(member) as file:
+                yield cast("BinaryIO", file)
+        except _ZIP_FAILURES as error:
+            raise DataError(
+                f"is no whole zip ({_first_line(error)})",
+                file=str(path),
+                value=member,
+                remedy="It may be cut off, or ask for a password; fetch it again.",
+            ) from error
+    elif raw.read(2) == b"\x1f\x8b":
+        raw.seek(0)
+        with gzip.open(raw, "rb") as file:
+            yield cast("BinaryIO", file)
+    else:
+        raw.seek(0)
+        yield raw
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["FIELDS", "NONE", "columns_of"]
+__all__ = ["FIELDS", "NONE", "columns_of", "kinds_of"]
 
 FIELDS: Final = {
     "trades": ("date", "time", "price", "quantity", "side", "buyer_is_maker", "id"),
     "bars": ("date", "time", "open", "high", "low", "close", "volume"),
+    "mark": ("date", "time", "open", "high", "low", "close"),
+    "quotes": ("date", "time", "arrival", "bid", "bid_quantity", "ask", "ask_quantity"),
+    "funding": ("date", "time", "rate", "interval", "mark"),
 }
 """What a mapping can name, by kind."""
 
@@ -24,23 +27,42 @@ NONE: Final = "-"
 _NEEDED = {
     "trades": ("time", "price", "quantity"),
     "bars": ("time", "open", "high", "low", "close", "volume"),
+    "mark": ("time", "open", "high", "low", "close"),
+    "quotes": ("time", "bid", "ask"),
+    "funding": ("time", "rate"),
 }
-_CAN_BE_NONE = {"side", "buyer_is_maker", "id", "volume", "date"}
+_CAN_BE_NONE = {
+    *("side", "buyer_is_maker", "id", "volume", "date"),
+    *("arrival", "bid_quantity", "ask_quantity", "interval", "mark"),
+}
 _KNOWN: Final = {
     "time": (
         *("time", "datetime", "date", "timestamp", "timestamps", "date time", "date/time", ""),
         *("gmt time", "open time", "open_time", "opentime", "time (utc)", "date (utc)"),
+        *("timestamp_utc", "unix"),
     ),
     "price": ("price", "last", "last price", "trade price"),
     "quantity": ("quantity", "qty", "volume", "size", "amount"),
     "side": ("side", "aggressor", "aggressor side", "taker_side", "taker side"),
-    "buyer_is_maker": ("is_buyer_maker", "isbuyermaker", "buyer_is_maker"),
+    "buyer_is_maker": ("is_buyer_maker", "isbuyermaker", "buyer_is_maker", "buyer_maker"),
     "id": ("id", "trade_id", "tradeid", "trade id", "agg_trade_id"),
     "open": ("open", "<open>"),
     "high": ("high", "<high>"),
     "low": ("low", "<low>"),
     "close": ("close", "<close>"),
     "volume": ("volume", "vol", "<vol>"),
+    "arrival": ("arrival", "local_timestamp", "local timestamp", "receive_time", "received"),
+    "bid": ("bid", "bid_price", "best_bid_price", "best_bid", "bid price"),
+    "bid_quantity": (
+        *("bid_quantity", "bid_size", "bid_qty", "bid_amount", "best_bid_qty", "bid size"),
+    ),
+    "ask": ("ask", "ask_price", "best_ask_price", "best_ask", "ask price"),
+    "ask_quantity": (
+        *("ask_quantity", "ask_size", "ask_qty", "ask_amount", "best_ask_qty", "ask size"),
+    ),
+    "rate": ("rate", "funding_rate", "funding rate", "last_funding_rate", "fundingrate"),
+    "interval": ("funding_interval_hours", "interval_hours"),
+    "mark": ("mark", "mark_price", "mark price", "markprice"),
 }
 
 
@@ -90,6 +112,23 @@ def columns_of(
             remedy=f"Leave one out: --column side={NONE}.",
         )
     return found
+
+
+def kinds_of(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """Return the kinds that columns of these names could be; a mapping names further ones."""
+    lower = {each.strip().lower() for each in names}
+    has = {field for field, known in _KNOWN.items() if lower & set(known)}
+    has |= {field for field, column in mapping.items() if column != NONE}
+    for field, column in mapping.items():
+        if column == NONE:
+            has.discard(field)
+    # A file of bars may lack a volume; prices of a mark are bars until somebody says otherwise.
+    found = [
+        kind
+        for kind in ("bars", "quotes", "funding", "trades")
+        if set(_NEEDED[kind]) - {"volume"} <= has
+    ]
+    return found[:1] if "bars" in found or "funding" in found else found
 
 
 def _check_mapping(path: Path, kind: str, names: Sequence[str], mapping: Mapping[str, str]) -> None:

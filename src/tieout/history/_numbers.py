@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tieout.market import DIGITS_MAX, steps_of_text
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,8 +24,6 @@ __all__ = ["STEPS_MAX", "Scaled", "scaled"]
 STEPS_MAX: Final = 1 << 62
 """A value of this many steps or more is refused, so that nothing later wraps around."""
 
-_DIGITS_MAX = 18
-_PLAIN_TEXT_MAX = 36
 _TEXT_MAX = 400
 _FLOAT_STEPS_MAX = 2.0**53
 _FLOAT_SLACK = 2.0**-48
@@ -59,44 +59,50 @@ def scaled(column: Any, step: Decimal) -> Scaled:  # noqa: ANN401 - pyarrow has 
     """
     if pa.types.is_floating(column.type):
         return _from_floats(column, step)
+    if pa.types.is_integer(column.type) and not column.null_count:
+        whole = _from_integers(column, step)
+        if whole is not None:
+            return whole
     text = column if pa.types.is_string(column.type) else column.cast(pa.string())
-    fast = _from_plain_text(text, step)
-    if fast is None:
-        text = pc.utf8_trim_whitespace(text)
-        fast = _from_plain_text(text, step)
-    return fast if fast is not None else _one_by_one(text, step)
+    return _from_text(text, step)
 
 
-def _from_plain_text(text: Any, step: Decimal) -> Scaled | None:  # noqa: ANN401
-    """Read a column in which everything is plain, or return None.
-
-    Arrow's cast to decimals is fast and has two holes: it wraps silently beyond 38 digits, and
-    small numbers with an exponent (`.0001e-40`) silently become 0. So what is given to it is
-    short, has no exponent, and is as a float far below the limit.
-    """
-    digits, units = _digits_and_units(step)
-    if digits > _DIGITS_MAX or units >= STEPS_MAX or text.null_count or not len(text):
+def _from_integers(column: Any, step: Decimal) -> Scaled | None:  # noqa: ANN401
+    """Return integers as steps, or None where they might wrap."""
+    values = column.to_numpy(zero_copy_only=False)
+    over, under = step.as_integer_ratio()
+    if over >= STEPS_MAX or under >= STEPS_MAX or not len(values):
         return None
-    if pc.max(pc.binary_length(text)).as_py() > _PLAIN_TEXT_MAX:
+    if max(int(values.max()), -int(values.min())) * under >= STEPS_MAX:
         return None
-    letters = text.buffers()[2].to_pybytes()
-    if b"e" in letters or b"E" in letters:
-        return None
-    try:
-        sizes = np.abs(np.asarray(text.cast(pa.float64())))
-        if not (sizes < float(STEPS_MAX >> 1) / 10**digits).all():
-            return None
-        decimals = text.cast(pa.decimal128(38, digits))
-    except pa.ArrowInvalid:
-        return None
-    # Arrow keeps a decimal as 128 bits, low word first; these all fit the low one.
-    words = np.frombuffer(decimals.buffers()[1], "<i8").reshape(-1, 2)
-    whole = words[decimals.offset : decimals.offset + len(decimals), 0]
-    none = np.zeros(len(whole), np.bool_)
-    if units == 1:
-        return Scaled(np.ascontiguousarray(whole), none, none, none)
-    steps, rest = np.divmod(whole, units)
+    steps, rest = np.divmod(values.astype(np.int64) * under, over)
+    none = np.zeros(len(values), np.bool_)
     return Scaled(steps, none, none, rest != 0)
+
+
+def _from_text(text: Any, step: Decimal) -> Scaled:  # noqa: ANN401
+    """Read plain decimals in one go, and what else is written there one by one."""
+    digits, units = _digits_and_units(step)
+    if digits > DIGITS_MAX or units >= STEPS_MAX or not len(text):
+        return _one_by_one(text, step)
+    _, offsets, letters = text.buffers()
+    starts = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
+    plain = np.frombuffer(letters or b"", np.uint8)
+    steps, off, other = steps_of_text(plain, starts.astype(np.int64), digits=digits, units=units)
+    other |= ~np.asarray(text.is_valid(), np.bool_)
+    none = np.zeros(len(text), np.bool_)
+    if not other.any():
+        return Scaled(steps, none, none, off)
+    rest = _one_by_one(pc.utf8_trim_whitespace(text.filter(pa.array(other))), step)
+    unreadable, huge = none, none.copy()
+    for whole, part in (
+        (steps, rest.steps),
+        (unreadable, rest.unreadable),
+        (huge, rest.huge),
+        (off, rest.off),
+    ):
+        whole[other] = part
+    return Scaled(steps, unreadable, huge, off)
 
 
 def _one_by_one(text: Any, step: Decimal) -> Scaled:  # noqa: ANN401

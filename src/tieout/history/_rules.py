@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     Int64s = NDArray[np.int64]
     Chunk = Mapping[str, Int64s]
 
-__all__ = ["BarRules", "ShownValue", "TradeRules"]
+__all__ = [
+    "BarRules",
+    "FundingRules",
+    "QuoteRules",
+    "Rules",
+    "ShownValue",
+    "TradeRules",
+    "rules_of",
+]
 
 _HOUR_NS = 3_600_000_000_000
 _ORDER = "is the order of the columns right? Map them with --column, or use --set-aside."
@@ -31,6 +39,29 @@ class ShownValue(Protocol):
 
     def __call__(self, field: str, row: int) -> str:
         """Return it as text."""
+
+
+class Rules(Protocol):
+    """Judges chunks of one kind in order."""
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark what cannot be right."""
+
+    def finish(self, file: str) -> None:
+        """Judge the data as a whole; may raise."""
+
+
+def rules_of(kind: str, interval_ns: int) -> Rules:
+    """Return the rules for rows of a kind."""
+    match kind:
+        case "trades":
+            return TradeRules()
+        case "quotes":
+            return QuoteRules()
+        case "funding":
+            return FundingRules()
+        case _:
+            return BarRules(interval_ns)
 
 
 class TradeRules:
@@ -121,12 +152,13 @@ class BarRules:
                 limit="low to high",
                 remedy=f"An impossible bar: {_ORDER}",
             )
-        defects.mark(
-            chunk["volume_lots"] < 0,
-            "volume is negative",
-            lambda row: shown("volume", row),
-            limit="0 or more",
-        )
+        if "volume_lots" in chunk:
+            defects.mark(
+                chunk["volume_lots"] < 0,
+                "volume is negative",
+                lambda row: shown("volume", row),
+                limit="0 or more",
+            )
         self._judge_times(chunk["open_time_ns"], shown, defects)
 
     def finish(self, file: str) -> None:
@@ -200,6 +232,104 @@ class BarRules:
             known = self._shortest_ns
             self._shortest_ns = shortest if known is None else min(known, shortest)
 
+
+class QuoteRules:
+    """Judges chunks of quotes in order; remembers the last arrival, and how many were crossed."""
+
+    def __init__(self) -> None:
+        self._last_ns = _NEVER
+        self._rows = 0
+        self._crossed = 0
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark negative prices and sizes, and what was received before the row above it."""
+        for field, column in (
+            ("bid", "bid_ticks"),
+            ("ask", "ask_ticks"),
+            ("bid_quantity", "bid_lots"),
+            ("ask_quantity", "ask_lots"),
+        ):
+            defects.mark(
+                chunk[column] < 0,
+                f"{field} is negative".replace("_", " "),
+                lambda row, field=field: shown(field, row),  # type: ignore[misc]
+                limit="0 (nobody) or more",
+            )
+        arrival = chunk["arrival_time_ns"]
+        defects.mark(
+            arrival < _highest_before(arrival, defects.kept, self._last_ns),
+            "the time goes backwards",
+            lambda row: shown("arrival", row),
+            limit="ascending times",
+        )
+        self._last_ns = _last(arrival, defects.kept, self._last_ns)
+        whole = (chunk["bid_ticks"] > 0) & (chunk["ask_ticks"] > 0) & defects.kept
+        self._rows += int(whole.sum())
+        self._crossed += int((whole & (chunk["bid_ticks"] > chunk["ask_ticks"])).sum())
+
+    def finish(self, file: str) -> None:
+        """Refuse data whose bids stand above its asks.
+
+        Raises:
+            DataError: Most of them do: the columns are in the wrong order.
+        """
+        if self._crossed * 2 > self._rows:
+            raise DataError(
+                "most bids are above their asks",
+                file=file,
+                value=f"{self._crossed:,} of {self._rows:,}",
+                limit="less than half",
+                remedy="Are bid and ask exchanged? Map them with --column.",
+            )
+
+
+class FundingRules:
+    """Judges a funding series."""
+
+    def __init__(self) -> None:
+        self._last_ns = _NEVER
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark rates no venue could charge, and times that do not ascend."""
+        defects.mark(
+            np.abs(chunk["rate_e18"]) > _RATE_MAX_E18,
+            "the rate is beyond all reason",
+            lambda row: shown("rate", row),
+            limit="-1 … 1, as a fraction: 0.0001 is one basis point",
+        )
+        defects.mark(
+            chunk["interval_ns"] <= 0,
+            "the interval is not positive",
+            lambda row: shown("interval", row),
+            limit="above 0",
+        )
+        defects.mark(
+            chunk["mark_ticks"] < 0,
+            "mark is negative",
+            lambda row: shown("mark", row),
+            limit="0 (not told) or more",
+        )
+        when = chunk["venue_time_ns"]
+        before = _highest_before(when, defects.kept, self._last_ns)
+        defects.mark(
+            when == before,
+            "the time was there already",
+            lambda row: shown("time", row),
+            limit="each time once",
+        )
+        defects.mark(
+            when < before,
+            "the time goes backwards",
+            lambda row: shown("time", row),
+            limit="ascending times",
+        )
+        self._last_ns = _last(when, defects.kept, self._last_ns)
+
+    def finish(self, file: str) -> None:
+        """Nothing is known of a series at its end that was not known before."""
+
+
+_RATE_MAX_E18: Final = 10**18
 
 _NEVER = int(np.iinfo(np.int64).min)
 """Stands for "nothing before" in a row of times or ids."""

@@ -57,6 +57,7 @@ class StampReader:
 
     Attributes:
         rule: How the stamps were read, in words, once the first chunk was.
+        is_zone_assumed: Whether stamps without a zone were met.
 
     Raises:
         InputError: Form or zone are not known.
@@ -64,6 +65,7 @@ class StampReader:
 
     def __init__(self, file: str, *, form: str = "auto", zone: str = "UTC") -> None:
         self.rule = ""
+        self.is_zone_assumed = False
         self._file = file
         self._zone = zone
         self._form = form
@@ -99,6 +101,8 @@ class StampReader:
             return None
         for kind in (_NAIVE, _UTC):
             try:
+                # A long column that is written otherwise takes long to find it out.
+                text.slice(0, 1).cast(kind)
                 stamps = text.cast(kind)
             except pa.ArrowInvalid:
                 continue
@@ -107,7 +111,7 @@ class StampReader:
 
     def _settle(self, text: Any) -> None:  # noqa: ANN401
         """Find out from the first stamp how the file writes them."""
-        first = next((each for each in text.to_pylist() if each), "")
+        first = next((str(each) for each in text if each.as_py()), "")
         number = re.fullmatch(r"(\d{9,19})(\.\d+)?", first)
         if number:
             value = int(number[1])
@@ -153,6 +157,7 @@ class StampReader:
             self.rule = self.rule or "stamps carry their zone"
         else:
             self.rule = self.rule or f"stamps taken as {self._zone}"
+            self.is_zone_assumed = True
             if self._zone != "UTC":
                 first, second = (
                     pc.assume_timezone(stamps, self._zone, ambiguous=which, nonexistent=which)

@@ -9,6 +9,8 @@ bars:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ti
 quotes: arrival_time_ns, venue_time_ns, bid_ticks, bid_lots, ask_ticks, ask_lots
 book:   arrival_time_ns, venue_time_ns, kind, side, price_ticks, lots, last
 orders: arrival_time_ns, venue_time_ns, action, side, price_ticks, lots, order_id, last
+funding: venue_time_ns, rate_e18, interval_ns, mark_ticks
+mark:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks
 
 Quotes, books and orders were recorded with the time at which each row was received, and come back
 with it; trades and bars get the arrival that the profile says.
@@ -31,6 +33,7 @@ from tieout.errors import DataError, InputError
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
+    FundingColumns,
     OrderEventColumns,
     QuoteColumns,
     TradeColumns,
@@ -47,7 +50,16 @@ if TYPE_CHECKING:
 
     Int64s = NDArray[np.int64]
 
-__all__ = ["COLUMNS", "RECORDED", "TIME_COLUMN", "Dataset", "DatasetMeta", "Fingerprint"]
+__all__ = [
+    "COLUMNS",
+    "RECORDED",
+    "TIME_COLUMN",
+    "WITH_INTERVAL",
+    "Dataset",
+    "DatasetMeta",
+    "Fingerprint",
+    "ends_of",
+]
 
 COLUMNS: Final = {
     "trades": ("venue_time_ns", "price_ticks", "quantity_lots", "aggressor", "trade_id"),
@@ -87,8 +99,20 @@ COLUMNS: Final = {
         "order_id",
         "last",
     ),
+    "funding": ("venue_time_ns", "rate_e18", "interval_ns", "mark_ticks"),
+    "mark": (
+        "open_time_ns",
+        "close_time_ns",
+        "open_ticks",
+        "high_ticks",
+        "low_ticks",
+        "close_ticks",
+    ),
 }
 """Stored columns by kind."""
+
+WITH_INTERVAL: Final = frozenset({"bars", "mark"})
+"""Kinds whose rows are all of one length."""
 
 TIME_COLUMN: Final = {
     "trades": "venue_time_ns",
@@ -96,12 +120,15 @@ TIME_COLUMN: Final = {
     "quotes": "arrival_time_ns",
     "book": "arrival_time_ns",
     "orders": "arrival_time_ns",
+    "funding": "venue_time_ns",
+    "mark": "close_time_ns",
 }
 """The column that a row's arrival follows from, by kind."""
 
 RECORDED: Final = frozenset({"quotes", "book", "orders"})
 """Kinds whose arrivals were recorded; no delay is added to them."""
 
+_TRADED: Final = frozenset({"trades", "bars"})
 _BATCH_ROWS = 131_072
 _GROUPS_AT_A_TIME = 16
 
@@ -111,9 +138,9 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         name: Name in the store.
-        kind: `trades`, `bars`, `quotes`, `book` or `orders`.
+        kind: `trades`, `bars`, `quotes`, `book`, `orders`, `funding` or `mark`.
         instrument: With the tick and lot that its integers count.
-        interval_ns: Length of a bar; 0 for all else.
+        interval_ns: Length of a bar, of trades or of mark prices; 0 for all else.
         rows: How many.
         first_time_ns, last_time_ns: Venue times of the first and last row (bars: their closes;
             quotes, books and orders: their arrivals).
@@ -217,6 +244,8 @@ class Dataset:
                 f"{self.meta.name} holds {self.meta.kind}, whose arrivals were recorded; trades or "
                 "bars are asked for here"
             )
+        if self.meta.kind not in _TRADED:
+            raise self._other_kind("trades or bars")
         return self._batches(delay_ns, start_ns, end_ns, rows, self._wanted(only))
 
     @property
@@ -257,6 +286,45 @@ class Dataset:
             self._recorded(chunk).rows(low, high)
             for chunk, low, high in self._within(rows, start_ns, end_ns)
         )
+
+    def funding(self) -> FundingColumns:
+        """Return a funding series whole, in order of time.
+
+        Raises:
+            InputError: The data set holds something else.
+            DataError: The file is damaged.
+        """
+        if self.meta.kind != "funding":
+            raise self._other_kind("funding")
+        chunks = list(self._chunks(_BATCH_ROWS, None, None))
+        whole = (np.concatenate([each[name] for each in chunks]) for name in COLUMNS["funding"])
+        return FundingColumns(self.meta.instrument.symbol, *whole)
+
+    def marks(
+        self,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        rows: int = _BATCH_ROWS,
+    ) -> Iterator[BarColumns]:
+        """Yield mark prices as bars that nobody traded: no volume, known at their close.
+
+        Args:
+            start_ns: Bars that close earlier are left out.
+            end_ns: Bars that close later are left out.
+            rows: Most rows a batch.
+
+        Raises:
+            InputError: The data set holds something else.
+            DataError: The file is damaged.
+        """
+        if self.meta.kind != "mark":
+            raise self._other_kind("mark prices")
+        return (
+            self._bar_columns(chunk, chunk["close_time_ns"], _zeros(len(chunk["close_time_ns"])))
+            .rows(low, high)
+            for chunk, low, high in self._within(rows, start_ns, end_ns)
+        )  # fmt: skip
 
     def verify(self) -> None:
         """Read everything and compare the fingerprint.
@@ -340,7 +408,7 @@ class Dataset:
                         use_threads=False,
                     ):
                         yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise DataError(
                 f"cannot be read ({str(error)[:200]})",
                 file=str(part),
@@ -371,8 +439,11 @@ class Dataset:
                 chunk.get("aggressor", left_out).astype(np.int8),
                 chunk.get("trade_id", left_out),
             )
+        return self._bar_columns(chunk, arrival, chunk["volume_lots"])
+
+    def _bar_columns(self, chunk: dict[str, Int64s], arrival: Int64s, volume: Int64s) -> BarColumns:
         return BarColumns(
-            symbol,
+            self.meta.instrument.symbol,
             self.meta.interval_ns,
             chunk["open_time_ns"],
             chunk["close_time_ns"],
@@ -381,9 +452,15 @@ class Dataset:
             chunk["high_ticks"],
             chunk["low_ticks"],
             chunk["close_ticks"],
-            chunk["volume_lots"],
+            volume,
             np.zeros(len(arrival), np.int64),
             np.zeros(len(arrival), np.bool_),
+        )
+
+    def _other_kind(self, asked: str) -> InputError:
+        return InputError(
+            f"{self.meta.name} holds {self.meta.kind}; {asked} are asked for here, name a data set "
+            "that holds some"
         )
 
     def _recorded(self, chunk: dict[str, Int64s]) -> RecordedColumns:
@@ -415,6 +492,38 @@ class Dataset:
             chunk["order_id"],
             chunk["last"].astype(np.bool_),
         )
+
+
+def ends_of(dataset: Dataset, rows: int) -> list[dict[str, int]]:
+    """Return the first and the last stored rows, by column; all of them where they meet.
+
+    Args:
+        dataset: Of any kind.
+        rows: Of each end; not negative.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    try:
+        with pq.ParquetFile(dataset.part) as file:
+            total = file.metadata.num_rows
+            wanted = sorted({*range(min(rows, total)), *range(max(0, total - rows), total)})
+            found: list[dict[str, int]] = []
+            start = 0
+            for group in range(file.metadata.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                here = [each - start for each in wanted if start <= each < start + count]
+                if here:
+                    table = file.read_row_group(group, use_threads=False)
+                    found += table.take(pa.array(here)).to_pylist()
+                start += count
+            return found
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"cannot be read ({str(error)[:200]})",
+            file=str(dataset.part),
+            remedy="Import the data again.",
+        ) from error
 
 
 @lru_cache(maxsize=2)

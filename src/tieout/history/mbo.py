@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MboFacts", "MboFile"]
+__all__ = ["MboFacts", "MboFile", "opened_dbn"]
 
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _VERSIONS: Final = (1, 2, 3)
@@ -147,7 +147,7 @@ class MboFile:
         self._instrument_id = instrument_id
         self._arrived = 0
         self._aggressor = 0
-        with _opened(path) as stream:
+        with opened_dbn(path) as stream:
             self._read_header(stream)
 
     def chunks(self, records: int = _CHUNK_RECORDS) -> Iterator[OrderEventColumns]:
@@ -163,7 +163,7 @@ class MboFile:
         self._arrived, self._aggressor = 0, 0
         held = np.empty(0, self._kind)
         number = 0
-        with _opened(self._path) as stream:
+        with opened_dbn(self._path) as stream:
             self._read_header(stream)
             while True:
                 new = self._read_records(stream, records, number)
@@ -404,7 +404,7 @@ def _whole_after(flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return whole
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened_dbn(path: Path) -> BinaryIO:
     """Open a file for reading, through a decompressor where its first bytes ask for one."""
     with path.open("rb") as file:
         is_compressed = file.read(4) == _ZSTD_MAGIC

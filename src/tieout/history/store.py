@@ -11,9 +11,9 @@ import numpy as np
 
 from tieout.errors import DataError, InputError
 from tieout.history._defects import Defects
-from tieout.history._rules import BarRules, ShownValue, TradeRules
+from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import DatasetWriter
-from tieout.history.dataset import COLUMNS, Dataset, DatasetMeta
+from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -55,7 +55,16 @@ _RECORDED_BOUNDS: Final = (
     ("ask_lots", 0, _LARGEST),
 )
 """Column, least and largest value."""
-_COLUMN_OF = {"quantity": "quantity_lots", "volume": "volume_lots", "id": "trade_id"}
+_COLUMN_OF: Final = {
+    "quantity": "quantity_lots",
+    "volume": "volume_lots",
+    "id": "trade_id",
+    "rate": "rate_e18",
+    "interval": "interval_ns",
+    "bid_quantity": "bid_lots",
+    "ask_quantity": "ask_lots",
+    "arrival": "arrival_time_ns",
+}
 
 
 class Store:
@@ -124,7 +133,7 @@ class Store:
             InputError: The name is taken or not allowed, or the folder cannot be written to.
             DataError: A row cannot be right, or there is none.
         """
-        rules = TradeRules() if kind == "trades" else BarRules(interval_ns)
+        rules = rules_of(kind, interval_ns)
         with self.writer(name, kind, instrument, interval_ns=interval_ns, source=source) as writer:
             _append_judged(writer, chunks, rules)
             return writer.finish(time_rule=time_rule)
@@ -223,11 +232,11 @@ class Store:
         Raises:
             InputError: The name is taken or not allowed, or the folder cannot be written to.
         """
-        if kind not in COLUMNS or (interval_ns > 0) != (kind == "bars"):
+        if kind not in COLUMNS or (interval_ns > 0) != (kind in WITH_INTERVAL):
             raise InputError(
                 f"{name}: kind {kind!r} with interval {interval_ns} ns; allowed: "
-                f"{', '.join(each for each in COLUMNS if each != 'bars')} with 0, bars with a "
-                "positive one"
+                f"{', '.join(each for each in COLUMNS if each not in WITH_INTERVAL)} with 0, "
+                f"{' and '.join(sorted(WITH_INTERVAL))} with a positive one"
             )
         if not _NAME.fullmatch(name):
             raise InputError(
@@ -278,9 +287,7 @@ def _check_recorded(
             )
 
 
-def _append_judged(
-    writer: DatasetWriter, chunks: Iterable[Chunk], rules: TradeRules | BarRules
-) -> None:
+def _append_judged(writer: DatasetWriter, chunks: Iterable[Chunk], rules: Rules) -> None:
     """Judge rows by the importers' rules and write them."""
     done = 0
     for each in chunks:
@@ -297,7 +304,7 @@ def _append_judged(
                 lambda row, sides=sides: str(sides[row]),  # type: ignore[misc]
                 limit="-1, 0, 1",
             )
-        else:
+        elif "open_time_ns" in chunk:
             _mark_lengths(chunk, writer.interval_ns, defects)
         rules.judge(chunk, shown, defects)
         defects.settle()
@@ -350,6 +357,7 @@ def _shown_in(chunk: Chunk) -> ShownValue:
         if field == "time":
             field = "open_time_ns" if "open_time_ns" in chunk else "venue_time_ns"
             return str(chunk[field][row])
-        return str(chunk[_COLUMN_OF.get(field, f"{field}_ticks")][row])
+        column = _COLUMN_OF.get(field, f"{field}_ticks")
+        return str(chunk[column if column in chunk else field][row])
 
     return shown

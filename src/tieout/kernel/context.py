@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from fractions import Fraction
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
 import msgspec
 import numpy as np
 
 from tieout.errors import InputError, OrderRefused
+from tieout.kernel.allocation import lots_for
 from tieout.kernel.desk import BracketWish
 from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
 from tieout.market import EACH_TRADE
+from tieout.market.indicators import Indicator, PairIndicator, indicator_named
 from tieout.model.bars import bar_rule
 from tieout.model.columns import interval_name, interval_ns
 from tieout.model.events import Bar
 from tieout.model.identity import decision_id
-from tieout.model.money import money_decimal
+from tieout.model.instruments import as_decimal
+from tieout.model.money import money_decimal, round_half_up
 from tieout.model.orders import (
     AmendOrder,
     CancelOrder,
@@ -31,11 +35,10 @@ from tieout.model.orders import (
     TimeInForce,
     WorkOrder,
 )
-from tieout.strategy.context import BracketOrders, OrderTerms
-from tieout.strategy.indicators import Indicator, make_indicator
+from tieout.strategy.context import Allocated, BracketOrders, OrderTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
     from tieout.kernel.books import BookView
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from tieout.strategy import BarStream
     from tieout.strategy.context import Amount
 
-__all__ = ["BarSubscription", "KernelContext", "Position", "Subscriptions"]
+__all__ = ["BarSubscription", "FollowsBars", "KernelContext", "Position", "Subscriptions"]
 
 _MARKET = int(OrderType.MARKET)
 _GOOD_TILL_CANCEL = int(TimeInForce.GOOD_TILL_CANCEL)
@@ -62,6 +65,13 @@ class Position:
 
     lots: int
     units: Decimal
+
+
+class FollowsBars(Protocol):
+    """Something that takes each closed bar of a stream."""
+
+    def update(self, bar: Bar) -> None:
+        """Take the next closed bar."""
 
 
 @dataclass(slots=True)
@@ -82,7 +92,7 @@ class BarSubscription:
     warm_up: int = 0
     made: BarRule | None = None
     running_ns: int = 0
-    indicators: list[Indicator] = field(default_factory=list)
+    indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
 
@@ -159,6 +169,28 @@ class Subscriptions:
             for each in self.made.values()
             if each.made is not None
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What one weight comes to, before its order has an id."""
+
+    symbol: str
+    held_lots: int
+    order_lots: int
+    wanted: int
+    reached: int
+    reason: str
+    reduces: bool
+
+    def told(self, order_id: str | None) -> Allocated:
+        return Allocated(
+            money_decimal(self.wanted),
+            money_decimal(self.reached),
+            money_decimal(self.wanted - self.reached),
+            order_id,
+            self.reason,
+        )
 
 
 class KernelContext:
@@ -259,15 +291,37 @@ class KernelContext:
         """Instruments whose books were subscribed to."""
         return sorted(self.subscriptions.books)
 
-    def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
+    def indicator(
+        self,
+        name: str,
+        stream: BarStream,
+        *arguments: float | str | BarStream,
+        **options: float | str,
+    ) -> Indicator | PairIndicator:
         """Make an indicator that is brought up to date before each `on_bar`."""
         self._only_declaring("indicator")
         tick = self._instrument(stream.instrument).tick_float
-        made = make_indicator(name, *arguments, tick=tick)
+        streams = [each for each in arguments if isinstance(each, BarSubscription)]
+        given = tuple(each for each in arguments if isinstance(each, int | float | str))
+        wanted = indicator_named(name).streams
+        if len(streams) != wanted - 1 or arguments[: len(streams)] != tuple(streams):
+            raise InputError(
+                f"indicator {name} reads {wanted} of `context.bars`, and takes them first; "
+                f"it was given {1 + len(streams)}"
+            )
+        if wanted == 1:
+            made = Indicator(name, *given, tick=tick, **options)
+            self._following(stream).append(made)
+            return made
+        pair = PairIndicator(name, *given, tick=tick, **options)
+        self._following(stream).append(pair)
+        self._following(streams[0]).append(pair.other)
+        return pair
+
+    def _following(self, stream: BarStream) -> list[FollowsBars]:
         asked = self.subscriptions.of(stream)
         assert asked is not None, stream
-        asked.indicators.append(made)
-        return made
+        return asked.indicators
 
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
@@ -314,21 +368,24 @@ class KernelContext:
     def target(self, instrument: str, *, units: Decimal | str | float) -> str | None:
         """Trade the difference between a wanted position and what is held or under way."""
         rules = self._instrument(instrument)
-        wanted = rules.round_quantity(units)
-        kernel = self._kernel
-        coming = kernel.orders.coming_lots(instrument) if kernel.orders.open else 0
-        wished = sum(
-            wish.lots * wish.side
-            for wish in self.wishes
-            if type(wish) is PlaceOrder
-            and wish.instrument == instrument
-            and wish.order_type == OrderType.MARKET
-        )
-        lots = wanted - kernel.position_lots(instrument) - coming - wished
+        lots = rules.round_quantity(units) - self._lots_to_be(instrument)
         if lots == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL
         return self._wish(instrument, side, abs(lots))
+
+    def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
+        """Trade towards shares of the equity, rounded as the venue's rules say."""
+        self._not_declaring("an order")
+        equity = self._kernel.equity()
+        plans = [self._plan(symbol, as_decimal(weights[symbol]), equity) for symbol in weights]
+        orders: dict[str, str] = {}
+        # First what makes room: in a cash account a purchase needs the money of a sale.
+        for each in sorted(plans, key=lambda plan: not plan.reduces):
+            if each.order_lots:
+                side = Side.BUY if each.order_lots > 0 else Side.SELL
+                orders[each.symbol] = self._wish(each.symbol, side, abs(each.order_lots))
+        return {each.symbol: each.told(orders.get(each.symbol)) for each in plans}
 
     def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:
         """Wish to buy; return the order's id."""
@@ -503,6 +560,31 @@ class KernelContext:
         self._kernel.store_written(key, value)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _lots_to_be(self, instrument: str) -> int:
+        """Return the signed lots held once what is under way or wished at market has filled."""
+        kernel = self._kernel
+        coming = kernel.orders.coming_lots(instrument) if kernel.orders.open else 0
+        wished = sum(
+            wish.lots * wish.side
+            for wish in self.wishes
+            if type(wish) is PlaceOrder
+            and wish.instrument == instrument
+            and wish.order_type == OrderType.MARKET
+        )
+        return kernel.position_lots(instrument) + coming + wished
+
+    def _plan(self, symbol: str, weight: Decimal, equity: int) -> _Plan:
+        rules, held = self._instrument(symbol), self._lots_to_be(symbol)
+        price = self._kernel.moment.price_ticks(symbol)
+        if not price:
+            return _Plan(symbol, held, 0, 0, 0, "no_price", reduces=False)
+        plan = lots_for(rules, weight, equity=equity, price_ticks=price, held_lots=held)
+        share = Fraction(weight) * equity
+        wanted = round_half_up(share.numerator, share.denominator)
+        reached = rules.notional(plan.lots, price)
+        smaller = abs(plan.lots) < abs(held)
+        return _Plan(symbol, held, plan.order_lots, wanted, reached, plan.reason, reduces=smaller)
 
     def _order(self, instrument: str, side: Side, units: Amount, terms: OrderTerms) -> str:
         if not terms:

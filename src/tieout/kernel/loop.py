@@ -52,6 +52,7 @@ from tieout.model.events import (
     GapSeen,
     OperatorCommand,
     OrderAmended,
+    OrderImposed,
     Quote,
     RunEnded,
     RunResumed,
@@ -477,6 +478,9 @@ class Kernel:
             self.ledger.book_funding(report)  # type: ignore[arg-type]
             return
         if kind is ForeignOrderSeen:
+            return
+        if type(report) is OrderImposed:
+            self.orders.impose(report.order)
             return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:

@@ -120,6 +120,11 @@ class Orders:
         self.by_id[identity] = self.open[identity] = order = Order(place)
         return order
 
+    def impose(self, place: PlaceOrder) -> None:
+        """Know an order that the venue placed by itself; what is said twice counts once."""
+        if place.decision_id not in self.by_id:
+            self.add(place).state = OrderState.ACCEPTED
+
     def open_lots(self, instrument: str) -> int:
         """Return the signed sum of lots that may still open a position in an instrument.
 

@@ -35,6 +35,7 @@ __all__ = [
     "compiled_inner",
     "compiling_told",
     "inlined",
+    "made_ready",
     "sources_digest",
     "uncounted",
     "uncounted_inner",
@@ -47,6 +48,7 @@ COMPILES: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 
 _ENVIRONMENT = "NUMBA_CACHE_DIR"
 _SETTINGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "python"}
+_LATE = "compile_late"
 _UNCOUNTED: dict[str, Any] = {**_SETTINGS, "_nrt": False}
 """Without reference counts; what is compiled so may neither allocate nor slice."""
 
@@ -89,6 +91,14 @@ def inlined(function: Function) -> Function:
     return wrapped
 
 
+def made_ready(function: Function) -> Function:
+    """Compile an entry point that is to be handed to another one, unless that has been done."""
+    late = function.__dict__.get(_LATE)
+    if late is not None:
+        late()
+    return function
+
+
 @contextmanager
 def compiling_told(tell: Callable[[str, int, int], None]) -> Iterator[None]:
     """Tell what is compiled meanwhile, function by function, before each begins.
@@ -114,9 +124,11 @@ def sources_digest() -> str:
     All sources of this package and the versions of numba and numpy; it goes into run manifests.
     """
     digest = sha256(f"numba {numba.__version__} numpy {np.__version__}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
         text = path.read_bytes()
-        digest.update(f"\x00{path.name}\x00{len(text)}\x00".encode())
+        name = path.relative_to(folder).as_posix()
+        digest.update(f"\x00{name}\x00{len(text)}\x00".encode())
         digest.update(text)
     return digest.hexdigest()
 
@@ -197,7 +209,11 @@ def _compile_late(wrapped: Any, signature: str) -> None:  # noqa: ANN401  numba 
         compile_now()
         return wrapped.get_call_template(types, named)
 
-    stand_ins = {"_compile_for_args": callable_for, "get_call_template": template}
+    stand_ins = {
+        "_compile_for_args": callable_for,
+        "get_call_template": template,
+        _LATE: compile_now,
+    }
     wrapped.__dict__.update(stand_ins)
 
 
@@ -209,11 +225,22 @@ def _expanded(signature: str) -> Any:  # noqa: ANN401  numba's types are untyped
         "C": numba.types.Array(numba.int64, 1, "C", readonly=True),
         "C8": numba.types.Array(numba.int8, 1, "C", readonly=True),
         "A": numba.int64[::1],
+        "CB": numba.types.Array(numba.uint8, 1, "C", readonly=True),
         "U": numba.uint64[::1],
         "B": numba.uint8[::1],
+        "F": numba.float64[::1],
+        "FF": numba.float64[:, ::1],
+        "STEP": _step_type(),
     }
     result, _, arguments = signature.rstrip(")").partition("(")
     return names[result](*(names[each.strip()] for each in arguments.split(",")))
+
+
+@lru_cache(maxsize=1)
+def _step_type() -> Any:  # noqa: ANN401  numba's types are untyped
+    """Return the type of an indicator's step, which is handed to the loop over rows."""
+    step = numba.float64(numba.float64[::1], *(numba.int64,) * 5)
+    return numba.types.FunctionType(step)
 
 
 def _set_cache_folder() -> None:

@@ -29,6 +29,12 @@ OrderEventColumns (n rows)                                     it is gone; a pri
   lots              int64: of ADD and MODIFY the order's size, of FILL, TRADE and CANCEL what goes
   order_id          int64: the venue's id; 0 where the venue gives none
   last              bool: the book is whole after it
+
+FundingColumns (n rows): what a holder of a perpetual pays, or gets where the rate is negative
+  venue_time_ns     int64, ascending: when it is charged
+  rate_e18          int64: the rate of the interval, in 10⁻¹⁸ of the position's value
+  interval_ns       int64: the time that the rate is for
+  mark_ticks        int64: the mark price it is charged at, 0: not told
 """
 
 from __future__ import annotations
@@ -50,6 +56,7 @@ __all__ = [
     "BarColumns",
     "BookColumns",
     "BookKind",
+    "FundingColumns",
     "MarketColumns",
     "OrderAction",
     "OrderEventColumns",
@@ -274,6 +281,31 @@ _UNITS = {
     "h": 3_600_000_000_000,
     "d": 86_400_000_000_000,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FundingColumns:
+    """Funding of one perpetual. See the drawing for dtypes and units."""
+
+    instrument: str
+    venue_time_ns: Int64Column
+    rate_e18: Int64Column
+    interval_ns: Int64Column
+    mark_ticks: Int64Column
+
+    def __len__(self) -> int:
+        return len(self.venue_time_ns)
+
+    def rows(self, start: int, stop: int) -> FundingColumns:
+        """Return rows [start, stop) as views, without copying."""
+        part = slice(start, stop)
+        return FundingColumns(
+            self.instrument,
+            self.venue_time_ns[part],
+            self.rate_e18[part],
+            self.interval_ns[part],
+            self.mark_ticks[part],
+        )
 
 
 def interval_ns(name: str) -> int:

@@ -11,6 +11,8 @@ from enum import IntEnum, unique
 
 import msgspec
 
+from tieout.model.orders import PlaceOrder
+
 __all__ = [
     "AmendRejected",
     "Bar",
@@ -31,6 +33,7 @@ __all__ = [
     "OrderAmended",
     "OrderCancelled",
     "OrderDenied",
+    "OrderImposed",
     "OrderOutcomeUnknown",
     "OrderRejected",
     "OrderTriggered",
@@ -356,6 +359,22 @@ class ForeignOrderSeen(
     arrival_time_ns: int
 
 
+class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=43):
+    """The venue placed an order of its own on the account: it closes a position.
+
+    Attributes:
+        order: The order; from here on it is one of the account's, and its fills are booked.
+        reason: `liquidation`, or `recall` of what a short has borrowed.
+        venue_time_ns: When it did.
+        arrival_time_ns: When we knew.
+    """
+
+    order: PlaceOrder
+    reason: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
 class ConnectionLost(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=30):
     """A stream is down; what it would have brought is missing until it is restored."""
 
@@ -516,6 +535,7 @@ Report = (
     | OrderOutcomeUnknown
     | FundingCharged
     | ForeignOrderSeen
+    | OrderImposed
 )
 """What a venue tells us."""
 

@@ -16,6 +16,7 @@ import msgspec
 from tieout.errors import SettingsError
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
+from tieout.model.margin import MarginTerms
 
 __all__ = [
     "BOOK_LEVELS",
@@ -25,6 +26,7 @@ __all__ = [
     "FundingRule",
     "LimitRule",
     "SimulationProfile",
+    "SpreadFrom",
     "profile",
 ]
 
@@ -73,6 +75,16 @@ class FundingRule(StrEnum):
     AGAINST = "against"
 
 
+@unique
+class SpreadFrom(StrEnum):
+    """Where the spread is from that a taker pays half of."""
+
+    DEFAULT = "default"
+    """`spread_bps`, whatever the market."""
+    DATA = "data"
+    """Measured for each instrument before the start: on quotes, else on bars, else the default."""
+
+
 class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the simulated venue and its feed assume.
 
@@ -115,6 +127,15 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         fee_volume: What the account trades outside of the run in the schedule's window, in what the
             schedule counts.
         fee_prices: Stated prices of currencies that fees are taken in, in the account's currency.
+        borrow_rate: What a short pays for what it borrows, share of its market value a year.
+        borrow_days: Days of that year: 365 or 360.
+        borrow_at_s: Time of day at which a day's share falls due, in seconds after 00:00 UTC.
+        spread_from: `SpreadFrom`.
+        spreads: Full spread by symbol, in bps, before `spread_bps`; a run writes here what it
+            measured.
+        spread_sources: What each of them rests on.
+        margin: What the account may hold for its money, and when the venue closes a position; None:
+            whatever is ordered.
     """
 
     name: str
@@ -149,6 +170,13 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     fees_in_token: bool = False
     fee_volume: Decimal = Decimal(0)
     fee_prices: dict[str, Decimal] = {}
+    borrow_rate: Decimal = Decimal(0)
+    borrow_days: int = 365
+    borrow_at_s: int = 0
+    margin: MarginTerms | None = None
+    spread_from: SpreadFrom = SpreadFrom.DEFAULT
+    spreads: dict[str, Decimal] = {}
+    spread_sources: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -191,8 +219,28 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+        self._check_costs()
         self._check_fees()
         self._check_book()
+
+    def _check_costs(self) -> None:
+        """Refuse a spread or a price of borrowing that cannot be."""
+        if self.borrow_rate < 0 or self.borrow_days not in (360, 365):
+            raise SettingsError(
+                f"profile {self.name}: borrow_rate must not be negative, borrow_days 360 or 365"
+            )
+        if not (0 <= self.borrow_at_s < 86_400 and self.borrow_at_s % 60 == 0):
+            raise SettingsError(
+                f"profile {self.name}: borrow_at_s {self.borrow_at_s}; allowed: a whole minute of "
+                "the day"
+            )
+        if (self.spread_from != SpreadFrom.DEFAULT or self.spreads) and not self.pays_half_spread:
+            raise SettingsError(
+                f"profile {self.name}: spread_from or spreads at level {self.fill_level}, which "
+                "charges no spread; leave them out, or use level impact or drilldown"
+            )
+        if any(not each.is_finite() or each < 0 for each in self.spreads.values()):
+            raise SettingsError(f"profile {self.name}: spreads must be finite and not negative")
 
     def _check_fees(self) -> None:
         """Refuse two answers to what a fill costs."""
@@ -268,6 +316,10 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     def pays_half_spread(self) -> bool:
         """Whether a taker pays half of the spread apart from impact."""
         return self.fill_level in (FillLevel.IMPACT, FillLevel.DRILLDOWN)
+
+    def spread_of(self, symbol: str) -> Decimal:
+        """Return the full spread of an instrument where none is quoted, in bps."""
+        return self.spreads.get(symbol, self.spread_bps)
 
     @property
     def matches_on_book(self) -> bool:

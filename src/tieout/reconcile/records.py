@@ -18,6 +18,7 @@ from tieout.model.events import (
     OrderAccepted,
     OrderCancelled,
     OrderDenied,
+    OrderImposed,
     OrderOutcomeUnknown,
     OrderRejected,
     RunEnded,
@@ -123,7 +124,10 @@ class RungRecord:
         ends = tables.of(RunEnded)
         return cls(
             name=name,
-            orders=_first(tables.of(PlaceOrder), lambda each: each.decision_id),
+            orders=_first(
+                [*tables.of(PlaceOrder), *(each.order for each in tables.of(OrderImposed))],
+                lambda each: each.decision_id,
+            ),
             fills=tuple(
                 _first(tables.of(Fill), lambda each: (each.decision_id, each.trade_id)).values()
             ),

@@ -1,6 +1,7 @@
 """What a trader writes against."""
 
 from tieout.strategy.context import (
+    Allocated,
     Amount,
     BarStream,
     BookLevel,
@@ -8,16 +9,16 @@ from tieout.strategy.context import (
     BookView,
     BracketOrders,
     Context,
+    Indicator,
     OrderTerms,
     PositionView,
     TimerEvent,
 )
-from tieout.strategy.indicators import INDICATORS, Indicator, make_indicator
 from tieout.strategy.loader import LoadedStrategy, load_strategy
 from tieout.strategy.strategy import Strategy
 
 __all__ = [
-    "INDICATORS",
+    "Allocated",
     "Amount",
     "BarStream",
     "BookLevel",
@@ -32,5 +33,4 @@ __all__ = [
     "Strategy",
     "TimerEvent",
     "load_strategy",
-    "make_indicator",
 ]

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
 
     from tieout.model.events import Bar
     from tieout.model.instruments import Instrument
-    from tieout.strategy.indicators import Indicator
 
 __all__ = [
+    "Allocated",
     "Amount",
     "BarStream",
     "BookLevel",
@@ -22,6 +22,7 @@ __all__ = [
     "BookView",
     "BracketOrders",
     "Context",
+    "Indicator",
     "OrderTerms",
     "PositionView",
     "TimerEvent",
@@ -106,6 +107,50 @@ class BarStream(Protocol):
         """By which rule we make them; empty when they come as they are."""
 
 
+class Indicator(Protocol):
+    """An indicator that is brought up to date before each `on_bar`.
+
+    Its outputs are attributes by name: `bands.upper`. An output is 0.0 until it says something;
+    act on none before `ready`.
+    """
+
+    @property
+    def ready(self) -> bool:
+        """Whether all outputs are there."""
+
+    @property
+    def value(self) -> float:
+        """The first output."""
+
+    @property
+    def warm_up(self) -> int:
+        """Bars until `ready`."""
+
+    def __getattr__(self, name: str) -> float: ...
+
+    def peek(self, bar: Bar, other: Bar | None = None, *, output: str | None = None) -> float:
+        """Return what an output would be after a bar, such as one still forming; nothing changes.
+
+        Args:
+            bar: The bar as it stands.
+            other: The second stream's bar, for what reads two.
+            output: Which one; the first where none is named.
+
+        Raises:
+            SettingsError: There is no such output, or there are bars of too few or many streams.
+        """
+
+    def state(self) -> bytes:
+        """Return all that it knows; `restore` takes it back, in another process too."""
+
+    def restore(self, state: bytes) -> None:
+        """Know again what `state` told.
+
+        Raises:
+            SettingsError: It is of an indicator with another name, tick or arguments.
+        """
+
+
 class PositionView(Protocol):
     """A position, exact in lots, and as plain numbers beside."""
 
@@ -144,6 +189,25 @@ class BookLevels(Protocol):
     @property
     def asks(self) -> Sequence[BookLevel]:
         """Asks, the lowest first."""
+
+
+class Allocated(NamedTuple):
+    """What a share of the equity came to.
+
+    Attributes:
+        wanted: Money of the position asked for, at the last price; negative is short.
+        reached: Money of the position once its order has filled at that price.
+        residual: The difference: what rounding and the venue's rules left unplaced.
+        order_id: Of the order; None where there is none.
+        reason: `min_quantity`, `min_notional` or `max_quantity` where a rule of the venue decided,
+            `no_price` before the first price; else empty.
+    """
+
+    wanted: Decimal
+    reached: Decimal
+    residual: Decimal
+    order_id: str | None
+    reason: str
 
 
 class BookView(Protocol):
@@ -259,8 +323,25 @@ class Context(Protocol):
     def book_symbols(self) -> Sequence[str]:
         """Instruments whose books you subscribed to."""
 
-    def indicator(self, name: str, stream: BarStream, *arguments: int) -> Indicator:
-        """Make an indicator that is brought up to date before each `on_bar`."""
+    def indicator(
+        self,
+        name: str,
+        stream: BarStream,
+        *arguments: float | str | BarStream,
+        **options: float | str,
+    ) -> Indicator:
+        """Make an indicator that is brought up to date before each `on_bar`; in `on_start` only.
+
+        Args:
+            name: Such as `sma`; the guide to indicators has all of them.
+            stream: Bars that it follows.
+            *arguments: In the order of its parameters. One of two streams (`correlation`, `beta`,
+                `spread`) takes the other stream first.
+            **options: Parameters by name: `average="ema"`.
+
+        Raises:
+            SettingsError: The name is unknown or an argument is not allowed.
+        """
 
     def timer_every(self, name: str, interval_ns: int, *, offset_ns: int = 0) -> None:
         """Fire at each whole multiple of the interval since 1970 (UTC), plus the offset."""
@@ -299,6 +380,20 @@ class Context(Protocol):
 
         Returns:
             The order's id, or None when there is nothing to trade.
+        """
+
+    def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
+        """Trade towards shares of the equity, each at the last price seen.
+
+        Positions are rounded toward zero to whole lots; what the venue would refuse as too small is
+        not sent. Orders that make positions smaller leave first, else in the order given.
+        Instruments that are not named are left as they are.
+
+        Args:
+            weights: Share of the equity by symbol; negative is short, 0 closes.
+
+        Returns:
+            What each came to, with the money that could not be placed.
         """
 
     def buy(self, instrument: str, *, units: Amount, **terms: Unpack[OrderTerms]) -> str:

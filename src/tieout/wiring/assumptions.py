@@ -19,6 +19,7 @@ from tieout.market.models import (
     check_slippage_model,
 )
 from tieout.model.fees import fee_schedule
+from tieout.model.money import money
 from tieout.model.profiles import PROFILES, SimulationProfile
 from tieout.model.profiles import profile as shipped_profile
 from tieout.strategy.loader import load_module
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord
+    from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
 
 __all__ = ["checked_models", "models_of", "profile_of", "simulated_venue"]
@@ -121,6 +123,8 @@ def simulated_venue(
     profile: SimulationProfile | None = None,
     positions: Iterable[tuple[str, int, int]] = (),
     start_ns: int = 0,
+    cash: int | None = None,
+    funding_rates: FundingRates | None = None,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
 
@@ -131,16 +135,22 @@ def simulated_venue(
         profile: Another profile than the manifest's (a rung of the ladder).
         positions: Triples (symbol, signed lots, cost) held at the start.
         start_ns: When the run starts, by our clock.
+        cash: Balance at the start, in money units; None: the manifest's.
+        funding_rates: The venue's own, where the run has them.
     """
+    held = list(positions)
     return SimulatedVenue(
         instruments,
         profile or manifest.profile,
         records,
-        positions={symbol: lots for symbol, lots, _ in positions},
+        positions={symbol: lots for symbol, lots, _ in held},
+        costs={symbol: cost for symbol, _, cost in held},
+        cash=money(manifest.cash) if cash is None else cash,
         start_ns=start_ns,
         models=checked_models(manifest.models, list(instruments.values())),
         seed=manifest.seed,
         sessions=dict.fromkeys(instruments, manifest.venue_profile.sessions),
+        funding_rates=funding_rates,
     )
 
 

@@ -27,6 +27,7 @@ from tieout.model.money import money
 from tieout.model.venues import EVERYTHING, on_book
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
+from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
     by_symbol,
@@ -270,6 +271,8 @@ def run_on_history(
 ) -> Result:
     """Run over stored data on the simulated venue, and keep the run."""
     instruments = by_symbol(manifest.instruments)
+    rates = funding_rates_of(datasets)
+    datasets = market_data(datasets)
     start_ns, end_ns = bounds_of(manifest, datasets)
     check_resolutions(instruments, datasets, manifest.profile)
     run = runs.create(manifest, now_ns=WallClock().now_ns())
@@ -298,6 +301,8 @@ def run_on_history(
             market_records(instruments, datasets, manifest.profile, slice_ns=manifest.slice_ns),
             positions=begun.positions,
             start_ns=begun.arrival_time_ns,
+            cash=begun.cash,
+            funding_rates=rates,
         )
         kernel.run(source, venue)
         venue.finish(end_ns)

@@ -25,6 +25,7 @@ from tieout.model.events import (
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, load_strategy
 from tieout.wiring.assumptions import models_of
+from tieout.wiring.spreads import with_spreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,6 +85,7 @@ def manifest_of(
             or lot.
     """
     check_slice(slice_ns)
+    profile = with_spreads(profile, datasets, start_ns)
     instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
     for each in datasets:
         if each.meta.instrument != instruments[each.meta.instrument.symbol]:

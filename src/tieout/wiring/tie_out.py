@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,6 +41,7 @@ from tieout.model.statement import Statement
 from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
 from tieout.wiring.assumptions import simulated_venue
+from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Input, Report
+    from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
 
 
@@ -79,10 +82,11 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     """
     manifest = run.manifest()
     loaded = same_strategy(manifest)
-    datasets = same_data(Store(store), manifest)
+    stored = same_data(Store(store), manifest)
+    rates, datasets = funding_rates_of(stored), market_data(stored)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    kept = _Rungs(manifest, loaded, datasets, started, ended)
+    kept = _Rungs(manifest, loaded, datasets, started, ended, rates)
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -96,7 +100,10 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
         down=tuple((each.down_since_ns, each.arrival_time_ns) for each in down),
     )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
-    quiet = msgspec.structs.replace(manifest.profile, funding_rule=FundingRule.NONE)
+    # What positions pay is charged by the rung's own costs.
+    quiet = msgspec.structs.replace(
+        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0), margin=None
+    )
 
     def far(rung: int) -> Progress | None:
         return share_of(progress, rung, parts=4)
@@ -108,7 +115,11 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     for rung, name in enumerate(("answered", "charged"), start=2):
         simulated = kept.simulated(quiet)
         modelled = ModelledCosts(
-            manifest.profile, kept.instruments, simulated, fee_meter=simulated.fee_meter
+            manifest.profile,
+            kept.instruments,
+            simulated,
+            fee_meter=simulated.fee_meter,
+            funding_rates=rates,
         )
         costs: Costs = modelled
         if name == "charged":
@@ -191,11 +202,13 @@ class _Rungs:
         datasets: Sequence[Dataset],
         started: RunStarted,
         ended: RunEnded,
+        funding_rates: FundingSeries | None,
     ) -> None:
         self.instruments = by_symbol(manifest.instruments)
         self._manifest = manifest
         self._loaded = loaded
         self._datasets = datasets
+        self._funding_rates = funding_rates
         self._started = started
         self._ended = ended
         self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
@@ -249,6 +262,8 @@ class _Rungs:
             profile=profile,
             positions=self._started.positions,
             start_ns=self._started.arrival_time_ns,
+            cash=self._started.cash,
+            funding_rates=self._funding_rates,
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

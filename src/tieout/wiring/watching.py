@@ -264,6 +264,7 @@ def _beside(
         {symbol: markets[key] for symbol, key in matched.items()},
         positions=begun.positions,
         start_ns=begun.arrival_time_ns,
+        cash=begun.cash,
     )
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns

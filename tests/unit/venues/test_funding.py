@@ -202,6 +202,14 @@ def test_the_venues_own_intervals_and_rates_go_before_the_constant() -> None:
     assert charges[0].rate == "0.0005"
 
 
+def test_the_moment_at_which_a_rates_hours_begin_is_not_in_them() -> None:
+    rates = [rate(MIDNIGHT + 4 * HOUR, "0.0003", hours=4)]
+
+    _, charges = held(FLAT.rows(0, 80), 10, rates=rates)
+
+    assert paid(charges) == [(0, "-1"), (4, "-3")]
+
+
 def test_hours_that_are_no_multiple_of_eight_since_1970_are_kept() -> None:
     rates = [rate(MIDNIGHT + (4 + 8 * n) * HOUR, "0.0001") for n in range(6)]
 

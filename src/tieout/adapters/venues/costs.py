@@ -10,12 +10,12 @@ from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.assumed import fee_meter_of
 from tieout.model.funding import funding_due_ns
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.ledger.fees import FeeMeter
+    from tieout.model.borrow import BorrowRates
     from tieout.model.events import Fill, FundingCharged
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
@@ -44,6 +44,7 @@ class ModelledCosts:
         fee_meter: Charges by the profile's schedule, together with what else is charged on the
             rung; None: one of its own.
         funding_rates: The venue's own; the profile's constant where they say nothing.
+        borrow_rates: What borrowing costs by date; the profile's constant where they say nothing.
     """
 
     def __init__(
@@ -54,11 +55,12 @@ class ModelledCosts:
         *,
         fee_meter: FeeMeter | None = None,
         funding_rates: FundingRates | None = None,
+        borrow_rates: BorrowRates | None = None,
     ) -> None:
         self._profile = profile
         self._instruments = instruments
         self._market = market
-        self._funding = Funding(profile, instruments, funding_rates)
+        self._funding = Funding(profile, instruments, funding_rates, borrow_rates)
         self._meter = fee_meter or fee_meter_of(profile, instruments, market.reference_ticks)
 
     def fee(self, fill: Fill) -> int:
@@ -69,25 +71,25 @@ class ModelledCosts:
 
     def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
         """Return the profile's charges that become known in (after, until]."""
-        profile = self._profile
-        if profile.funding_rule is FundingRule.NONE:
-            return ()
-        delay = profile.response_latency_ns
+        delay = self._profile.response_latency_ns
         due = [
             (due_ns, order, symbol)
             for order, symbol in enumerate(self._instruments)
             for due_ns in self._funding.due(symbol, after_ns - delay, until_ns - delay)
         ]
-        charges = (self._charge(symbol, due_ns, held) for due_ns, _, symbol in sorted(due))
-        return [each for each in charges if each is not None]
+        return [
+            each
+            for due_ns, _, symbol in sorted(due)
+            for each in self._charges(symbol, due_ns, held)
+        ]
 
-    def _charge(self, symbol: str, due_ns: int, held: Holdings) -> FundingCharged | None:
+    def _charges(self, symbol: str, due_ns: int, held: Holdings) -> Iterable[FundingCharged]:
         lots = held.lots_before(symbol, due_ns)
         last = self._market.reference_ticks(symbol, due_ns - 1) if lots else None
         if last is None:
-            return None
+            return ()
         known_ns = due_ns + self._profile.response_latency_ns
-        return self._funding.charge(symbol, due_ns, lots=lots, last_ticks=last, known_ns=known_ns)
+        return self._funding.charges(symbol, due_ns, lots=lots, last_ticks=last, known_ns=known_ns)
 
 
 class ChargedCosts:

@@ -1,4 +1,4 @@
-"""What a held position pays: by the venue's own rates where they are known, else as assumed."""
+"""What a held position pays, funding and borrowing: by known rates, else as assumed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tieout.model.profiles import FundingRule
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tieout.model.borrow import BorrowRates
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Funding"]
 
 _EVER_NS: Final = 2**62
+_NS: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _NS
 
 
 class Funding:
@@ -30,10 +33,15 @@ class Funding:
     rate covers it, the profile's constant falls due on whole multiples of its interval: before the
     first rate, after the last, and in a hole between two.
 
+    A short pays for what it borrows once a day, at the profile's time of day: what was held just
+    before, at the last price, at the rate of then a year. Both are booked as funding; the id of a
+    payment for borrowing begins with `borrow-`.
+
     Args:
         profile: Who pays, the constant, and the rounding.
         instruments: What may be held, by symbol.
         rates: The venue's own; None: the constant alone.
+        borrow: What borrowing costs by date; None: the profile's constant alone.
     """
 
     def __init__(
@@ -41,10 +49,14 @@ class Funding:
         profile: SimulationProfile,
         instruments: Mapping[str, Instrument],
         rates: FundingRates | None = None,
+        borrow: BorrowRates | None = None,
     ) -> None:
         self._profile = profile
         self._instruments = instruments
         self._rates = rates
+        self._borrow = borrow
+        self._borrows = borrow is not None or bool(profile.borrow_rate)
+        self._funds = profile.funding_rule is not FundingRule.NONE
         self._rounding: int = 10 ** (MONEY_DIGITS - profile.fee_digits)
         self._steps: dict[str, int] = {}
         self._constant = profile.funding_rate.as_integer_ratio()
@@ -52,7 +64,12 @@ class Funding:
     @property
     def is_constant(self) -> bool:
         """Whether nothing but the profile's constant is ever paid."""
-        return self._rates is None or self._profile.funding_rule is FundingRule.NONE
+        return not self._borrows and (self._rates is None or not self._funds)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing is ever paid."""
+        return not self._borrows and not self._funds
 
     def step_ns(self, symbol: str) -> int:
         """Return a time whose whole multiples since 1970 every payment falls on."""
@@ -62,20 +79,24 @@ class Funding:
             if self._rates is not None:
                 for each in self._rates.at(symbol, -1, _EVER_NS):
                     step = gcd(step, each.venue_time_ns)
+            if self._borrows:
+                step = gcd(step, _DAY_NS, self._profile.borrow_at_s * _NS)
             self._steps[symbol] = step
         return step
 
     def due(self, symbol: str, after_ns: int, until_ns: int) -> Iterator[int]:
-        """Yield the times in (after, until] at which a position would pay."""
+        """Yield the times in (after, until] at which a position may pay."""
+        if self.is_nothing:
+            return
         step = self.step_ns(symbol)
         for due_ns in range((after_ns // step + 1) * step, until_ns + 1, step):
-            if self._rate(symbol, due_ns) is not None:
+            if self._rate(symbol, due_ns) is not None or self._is_borrow_time(due_ns):
                 yield due_ns
 
-    def charge(
+    def charges(
         self, symbol: str, due_ns: int, *, lots: int, last_ticks: int, known_ns: int
-    ) -> FundingCharged | None:
-        """Return what a position pays at a time; None where nothing falls due then.
+    ) -> Iterator[FundingCharged]:
+        """Yield what a position pays at a time; nothing where nothing falls due then.
 
         Args:
             symbol: What is held.
@@ -85,37 +106,71 @@ class Funding:
             known_ns: When we hear of it.
         """
         found = self._rate(symbol, due_ns)
-        if found is None:
-            return None
-        numerator, denominator, rate, mark_ticks = found
-        mark = last_ticks if mark_ticks is None else mark_ticks
+        if found is not None:
+            numerator, denominator, rate, mark_ticks = found
+            mark = last_ticks if mark_ticks is None else mark_ticks
+            owed = self._owed(symbol, lots, mark, numerator, denominator)
+            if self._profile.funding_rule is FundingRule.AGAINST:
+                owed = abs(owed)
+            yield FundingCharged(
+                instrument=symbol,
+                charge_id=f"{symbol}-{due_ns}",
+                amount=-owed,
+                rate=rate,
+                position_lots=lots,
+                mark_ticks=mark,
+                venue_time_ns=due_ns,
+                arrival_time_ns=known_ns,
+            )
+        if lots < 0 and self._is_borrow_time(due_ns):
+            numerator, denominator, rate = self._borrow_rate(symbol, due_ns)
+            owed = self._owed(
+                symbol, -lots, last_ticks, numerator, denominator * self._profile.borrow_days
+            )
+            if owed:
+                yield FundingCharged(
+                    instrument=symbol,
+                    charge_id=f"borrow-{symbol}-{due_ns}",
+                    amount=-owed,
+                    rate=rate,
+                    position_lots=lots,
+                    mark_ticks=last_ticks,
+                    venue_time_ns=due_ns,
+                    arrival_time_ns=known_ns,
+                )
+
+    def _owed(self, symbol: str, lots: int, mark: int, numerator: int, denominator: int) -> int:
         rounding = self._rounding
         notional = self._instruments[symbol].notional(lots, mark)
-        owed = round_half_up(notional * numerator, denominator * rounding) * rounding
-        if self._profile.funding_rule is FundingRule.AGAINST:
-            owed = abs(owed)
-        return FundingCharged(
-            instrument=symbol,
-            charge_id=f"{symbol}-{due_ns}",
-            amount=-owed,
-            rate=rate,
-            position_lots=lots,
-            mark_ticks=mark,
-            venue_time_ns=due_ns,
-            arrival_time_ns=known_ns,
-        )
+        return round_half_up(notional * numerator, denominator * rounding) * rounding
+
+    def _is_borrow_time(self, due_ns: int) -> bool:
+        return self._borrows and due_ns % _DAY_NS == self._profile.borrow_at_s * _NS
+
+    def _borrow_rate(self, symbol: str, due_ns: int) -> tuple[int, int, str]:
+        """Return the rate a year that held just before a time, as a fraction and as text."""
+        known = None if self._borrow is None else self._borrow.at(symbol, due_ns - 1)
+        if known is None:
+            constant = self._profile.borrow_rate
+            return *constant.as_integer_ratio(), str(constant)
+        return known.rate_e18, 10**RATE_DIGITS, _text(known.rate_e18)
 
     def _rate(self, symbol: str, due_ns: int) -> tuple[int, int, str, int | None] | None:
         """Return the rate at a time as a fraction and as text, with its mark price, or None."""
         profile = self._profile
+        if not self._funds:
+            return None
         if self._rates is not None:
             later = self._rates.at(symbol, due_ns - 1, due_ns + INTERVAL_NS_MAX)
             if later and later[0].venue_time_ns == due_ns:
                 known = later[0]
-                text = f"{Decimal(known.rate_e18).scaleb(-RATE_DIGITS).normalize():f}"
-                return known.rate_e18, 10**RATE_DIGITS, text, known.mark_ticks
+                return known.rate_e18, 10**RATE_DIGITS, _text(known.rate_e18), known.mark_ticks
             if later and later[0].venue_time_ns - later[0].interval_ns < due_ns:
                 return None
-            if due_ns % profile.funding_interval_ns:
-                return None
+        if due_ns % profile.funding_interval_ns:
+            return None
         return *self._constant, str(profile.funding_rate), None
+
+
+def _text(rate_e18: int) -> str:
+    return f"{Decimal(rate_e18).scaleb(-RATE_DIGITS).normalize():f}"

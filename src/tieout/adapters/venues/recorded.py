@@ -365,7 +365,7 @@ _ANSWERS_TO_AMENDS = (OrderAmended, AmendRejected)
 def _half_spread(profile: SimulationProfile, fill: Fill, reference: int | None) -> int:
     if reference is None or not profile.pays_half_spread or fill.liquidity == 1:
         return 0
-    numerator, denominator = (profile.spread_bps / 2).as_integer_ratio()
+    numerator, denominator = (profile.spread_of(fill.instrument) / 2).as_integer_ratio()
     half = reference * 10**6 * numerator // (denominator * 10**4)
     return min(half, abs(fill.price_ticks - reference) * 10**6)
 

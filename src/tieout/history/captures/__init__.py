@@ -9,8 +9,10 @@ from tieout.history.captures.checksummed import (
     read_okx,
 )
 from tieout.history.captures.rows import Capture, CaptureGap
+from tieout.history.captures.streams import STREAMS, read_stream
 
 __all__ = [
+    "STREAMS",
     "Capture",
     "CaptureGap",
     "kraken_checksum",
@@ -20,4 +22,5 @@ __all__ = [
     "read_bybit",
     "read_kraken",
     "read_okx",
+    "read_stream",
 ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import DataError
-from tieout.history.captures.lines import read_lines
+from tieout.history.captures.lines import read_lines, read_session
 from tieout.history.captures.rows import RowBuilder, milliseconds
 from tieout.model.columns import BookKind
 
@@ -50,7 +50,9 @@ def read_binance(
         DataError: A line cannot be read, lies off the tick or lot, or arrived before it was sent.
     """
     reader = _Reader(RowBuilder(str(path), instrument, clock_offset_ns=clock_offset_ns), instrument)
-    for line in read_lines(path, progress):
+    for line in read_session(path, progress):
+        if line.address and f"symbol={instrument.venue_symbol}&" not in f"{line.address}&":
+            continue
         reader.take(line)
     return reader.builder.finish()
 
@@ -87,6 +89,7 @@ class _Reader:
         self._venue_symbol = instrument.venue_symbol
         self._last_id: int | None = None
         self._is_first = False
+        self._prints = ""
         # Diffs that came before a snapshot, or since a gap: a snapshot may be older than they are.
         self._waiting: list[tuple[Line, dict[str, Any]]] = []
 
@@ -103,8 +106,11 @@ class _Reader:
                 return
             elif data.get("e") == "depthUpdate":
                 self._diff(line, data)
-            elif data.get("e") == "trade":
-                self._trade(line, data)
+            elif data.get("e") in ("trade", "aggTrade"):
+                # Both streams tell of the same trades: the first one met is taken.
+                self._prints = self._prints or data["e"]
+                if data["e"] == self._prints:
+                    self._trade(line, data)
             elif "B" in data and "A" in data:
                 self._quote(line, data)
         except (KeyError, AttributeError, TypeError) as error:
@@ -198,7 +204,7 @@ class _Reader:
             quantity=data["q"],
             # `m`: the buyer was resting, so a seller came.
             aggressor=-1 if data["m"] else 1,
-            trade_id=int(data["t"]),
+            trade_id=int(data["t"] if "t" in data else data["a"]),
             venue_time_ns=milliseconds(data["T"], builder, line.row),
             arrival_ns=builder.arrival(line.received_ns, sent_ns, line.row),
             row=line.row,

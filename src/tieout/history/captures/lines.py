@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import glob
 import gzip
+import heapq
 import zipfile
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
     from tieout.history._files import Progress
 
-__all__ = ["Line", "read_lines"]
+__all__ = ["Line", "read_lines", "read_session"]
 
 _TOLD_LINES = 4096
 _SECOND = 1_000_000_000
@@ -33,22 +37,48 @@ class Line(msgspec.Struct, frozen=True, gc=False):
         row: One-based line of the file.
         received_ns: The recorder's clock; None where the file has no stamps.
         message: The decoded JSON.
+        address: What a REST answer answers; empty for what a stream sent.
     """
 
     row: int
     received_ns: int | None
     message: Any
+    address: str = ""
 
 
-def read_lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
+def read_session(path: Path, progress: Progress | None = None) -> Iterator[Line]:
+    """Yield the messages of a stream and the REST answers recorded beside it, as they came.
+
+    A stream `NAME.ws.1.0.gz` has its answers in `NAME.http.0.0.gz` and such, in the same folder.
+
+    Args:
+        path: The stream's capture.
+        progress: Called with bytes of the stream's file read, and in total.
+
+    Raises:
+        InputError: There is no such file.
+        DataError: A line cannot be read, or was received before the one above it.
+    """
+    stream = read_lines(path, progress)
+    name, found, _ = path.name.partition(".ws.")
+    beside = sorted(path.parent.glob(f"{glob.escape(name)}.http.*")) if found else []
+    answers = (read_lines(each, answers=True) for each in beside)
+    return heapq.merge(stream, *answers, key=lambda line: line.received_ns or 0)
+
+
+def read_lines(
+    path: Path, progress: Progress | None = None, *, answers: bool = False
+) -> Iterator[Line]:
     """Yield the messages of a capture, plain, gzipped, or alone in a zip.
 
-    A line is `<ns since 1970> <json>`, or `<seconds.micros>: <json>`, or JSON alone. Lines of the
-    second form that begin with an address (`wss://… <- …`) tell what the recorder sent: skipped.
+    A line is `<ns since 1970> <json>`, or `<seconds.micros>: <json>`, or JSON alone, or the second
+    with bytes that Python shows, gzipped JSON. Lines that begin with `wss://…` tell what the
+    recorder sent, and are skipped.
 
     Args:
         path: The capture.
         progress: Called with bytes of the file read, and in total.
+        answers: Whether lines `<address> -> <seconds>: <json>` are given too.
 
     Raises:
         InputError: There is no such file.
@@ -61,9 +91,14 @@ def read_lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
         for row, raw in enumerate(_lines_of(file, path), start=1):
             if progress is not None and row % _TOLD_LINES == 0:
                 progress(whole.tell(), total)
-            if not raw.strip() or raw.startswith((b"wss://", b"ws://", b"http")):
+            if not raw.strip() or raw.startswith((b"wss://", b"ws://", b"configuration:")):
                 continue
-            line = _line(raw, str(path), row)
+            if raw.startswith(b"http"):
+                if not answers:
+                    continue
+                line = _answer(raw, str(path), row)
+            else:
+                line = _line(raw, str(path), row)
             if line.received_ns is not None:
                 if line.received_ns < newest:
                     raise DataError(
@@ -103,12 +138,28 @@ def _unpacked(whole: BinaryIO, path: Path) -> Iterator[BinaryIO]:
 def _lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
         yield from file
-    except (EOFError, OSError, zipfile.BadZipFile) as error:
+    except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
         raise DataError(
             f"the file ends or is damaged ({error})",
             file=str(path),
             remedy="Fetch it again; what came before the damage was read.",
         ) from error
+
+
+def _answer(raw: bytes, file: str, row: int) -> Line:
+    """Return a REST answer; one that is no JSON tells nothing."""
+    address, _, rest = raw.partition(b" -> ")
+    line = _line(rest, file, row)
+    return Line(row, line.received_ns, line.message, address.decode("utf-8", "replace"))
+
+
+def _unzipped(body: bytes) -> bytes:
+    """Return what gzipped bytes say that are written as Python shows them."""
+    try:
+        shown = ast.literal_eval(body.decode("ascii").strip())
+        return zlib.decompress(shown, 31)
+    except (ValueError, SyntaxError, TypeError, zlib.error, MemoryError, RecursionError):
+        return body
 
 
 def _line(raw: bytes, file: str, row: int) -> Line:
@@ -125,9 +176,11 @@ def _line(raw: bytes, file: str, row: int) -> Line:
                 limit="nanoseconds or seconds since 1970, then a space, then JSON",
                 remedy="Name a file of a supported form.",
             )
+    if body.startswith((b"b'", b'b"')):
+        body = _unzipped(body)
     try:
         message = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(
             f"a message is not JSON ({error})",
             file=file,

@@ -12,6 +12,8 @@ from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.lent import Lent
+from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
+from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
@@ -24,10 +26,12 @@ from tieout.model.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import REJECTED, OrderType, PlaceOrder
+from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
+from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
     from tieout.market.book_matching import BookCore
+    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
     from tieout.model.funding import FundingRates
@@ -191,6 +196,10 @@ class SimulatedVenue:
         seed: Keys every drawn latency.
         sessions: Pairs [open, close) of venue times by symbol; always open where there are none.
         funding_rates: The venue's own; the profile's constant where they say nothing.
+        borrow_rates: What borrowing costs and how much there is, by date; the profile's constant
+            and no limit where they say nothing.
+        cash: Balance at the start in money units, of an account on margin.
+        costs: What the positions at the start cost, by symbol, of an account on margin.
     """
 
     def __init__(
@@ -205,6 +214,9 @@ class SimulatedVenue:
         seed: int = 0,
         sessions: Mapping[str, Sequence[tuple[int, int]]] | None = None,
         funding_rates: FundingRates | None = None,
+        borrow_rates: BorrowRates | None = None,
+        cash: int = 0,
+        costs: Mapping[str, int] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -215,7 +227,12 @@ class SimulatedVenue:
         trading = sessions or {}
         self._profile = profile
         self._on_book = profile.matches_on_book
-        self._funding = Funding(profile, instruments, funding_rates)
+        self._funding = Funding(profile, instruments, funding_rates, borrow_rates)
+        self._shorting = (
+            None
+            if borrow_rates is None
+            else Shorting(borrow_rates, {symbol: held.get(symbol, 0) for symbol in instruments})
+        )
         self._markets = {
             symbol: _Market(
                 instrument,
@@ -245,6 +262,13 @@ class SimulatedVenue:
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
+        self._margins = self._account(instruments, cash, held, costs or {})
+        # Numbers of the venue's own orders, and whether they were told of.
+        self._guards: dict[int, bool] = {}
+        self._guarding: dict[str, int] = {}
+        if self._margins is not None:
+            for symbol in instruments:
+                self._guard(symbol, start_ns)
         self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
@@ -259,9 +283,20 @@ class SimulatedVenue:
         if detail is not None:
             self._reject(order, _BUSY if busy else "invalid", detail, way)
             return
-        reason = self._core_at(order.instrument, sent_ns).place(
-            number, order, arrival_ns=arrival_ns, response_ns=response_ns
-        )
+        if self._shorting is not None:
+            detail = self._shorting.refusal(order, arrival_ns)
+            if detail is not None:
+                self._reject(order, "no_borrow", detail, way)
+                return
+            self._shorting.under_way.place(order)
+        core = self._core_at(order.instrument, sent_ns)
+        if self._margins is not None:
+            detail = self._margins.refusal(order, core.price_at(sent_ns))
+            if detail is not None:
+                self._reject(order, "margin", detail, way)
+                return
+            self._margins.under_way.place(order)
+        reason = core.place(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         if reason is not None:
             self._reject(order, reason, REJECTED[reason], way)
             return
@@ -322,6 +357,10 @@ class SimulatedVenue:
             arrival_ns = self._waiting[0][0]
             if arrival_ns <= limit_ns:
                 wake = limit_ns = arrival_ns
+        if self._shorting is not None:
+            recall = self._shorting.next_recall_ns(limit_ns)
+            if recall is not None:
+                wake = limit_ns = recall
         for market in self._busy:
             if limit_ns >= market.core.calm_before_ns:
                 touch = market.next_touch_ns(limit_ns)
@@ -331,16 +370,38 @@ class SimulatedVenue:
 
     def advance(self, until_ns: int) -> Sequence[Report]:
         """Return all reports with arrival by then that were not returned before."""
-        if len(self._each) == 1:
+        if len(self._each) == 1 and self._margins is None and self._shorting is None:
             return self._known_by(until_ns)
         # What came about at one time in two markets is told in the order in which it was found, so
-        # that must not depend on how far one looks at a time.
+        # that must not depend on how far one looks at a time. Nor must what the venue does by
+        # itself once a fill is known.
         due: list[Report] = []
         while (wake_ns := self.next_wake_ns(until_ns)) is not None:
             due += self._known_by(wake_ns)
         return due
 
     def _known_by(self, until_ns: int) -> list[Report]:
+        if self._shorting is not None:
+            for symbol, lots, at_ns in self._shorting.recalls(until_ns):
+                self._recall(symbol, lots, at_ns)
+        self._go_through(until_ns)
+        waiting = self._waiting
+        due: list[Report] = []
+        while waiting and waiting[0][0] <= until_ns:
+            due.append(heappop(waiting)[-1])
+        if self.fee_meter is not None:
+            # As they become known, however far each market has been gone through.
+            due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
+        if self._shorting is not None:
+            self._shorting.take(due)
+        if self._margins is not None:
+            due = [self._margins.charged(each) for each in due]
+            for symbol, at_ns in self._margins.take(due).items():
+                self._guard(symbol, at_ns)
+        return due
+
+    def _go_through(self, until_ns: int) -> None:
+        """Let every market act that anything may happen in."""
         if until_ns >= self._idle_until_ns:
             self._all_busy()
         idle = False
@@ -351,14 +412,6 @@ class SimulatedVenue:
                 idle = idle or market.is_idle
         if idle:
             self._leave_idle()
-        waiting = self._waiting
-        due: list[Report] = []
-        while waiting and waiting[0][0] <= until_ns:
-            due.append(heappop(waiting)[-1])
-        if self.fee_meter is not None:
-            # As they become known, however far each market has been gone through.
-            due = [self.fee_meter.charge(each) if type(each) is Fill else each for each in due]
-        return due
 
     # -- what a compiled run asks ---------------------------------------------------------------
 
@@ -370,7 +423,7 @@ class SimulatedVenue:
         """
         if len(self._each) != 1 or self._waiting or self._back_ns:
             return None
-        if not self._funding.is_constant:
+        if not self._funding.is_constant or self._margins is not None:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
@@ -431,6 +484,11 @@ class SimulatedVenue:
             down_ns: When the process stopped, by our clock.
             back_ns: When it was back.
         """
+        if self._margins is not None:
+            raise InputError(
+                f"profile {self._profile.name}: a run with margin does not go on after a stop yet; "
+                "start a new one"
+            )
         self._back_ns = back_ns
         self._all_busy()
         fills = tuple(fills)
@@ -452,6 +510,8 @@ class SimulatedVenue:
             self._next_number += 1
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
+            if self._shorting is not None:
+                self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             refused = self._markets[order.instrument].core.place(
                 number,
                 order,
@@ -479,12 +539,42 @@ class SimulatedVenue:
 
     # -- inside -------------------------------------------------------------------------------
 
+    def _account(
+        self,
+        instruments: Mapping[str, Instrument],
+        cash: int,
+        positions: Mapping[str, int],
+        costs: Mapping[str, int],
+    ) -> Margins | None:
+        """Return the account on margin that the profile asks for.
+
+        Raises:
+            InputError: It has no money, or the venue's clock is not ours.
+        """
+        terms = self._profile.margin
+        if terms is None:
+            return None
+        if cash <= 0 or self._profile.clock_offset_ns:
+            raise InputError(
+                f"profile {self._profile.name}: margin needs cash at the start, and a "
+                "clock_offset_ns of 0"
+            )
+        held = {symbol: (lots, costs[symbol]) for symbol, lots in positions.items() if lots}
+        return Margins(terms, instruments, cash=cash, positions=held)
+
     def _profile_of(self, symbol: str) -> SimulationProfile:
-        """Return the profile by whose interval a core looks at what is held."""
+        """Return the profile with an instrument's spread, and its times for what is held."""
+        profile = self._profile
+        if profile.spreads:
+            profile = msgspec.structs.replace(profile, spread_bps=profile.spread_of(symbol))
         if self._funding.is_constant:
-            return self._profile
-        step_ns = self._funding.step_ns(symbol)
-        return msgspec.structs.replace(self._profile, funding_interval_ns=step_ns)
+            return profile
+        # The core only says what is held, at every whole multiple; what is paid is said here.
+        return msgspec.structs.replace(
+            profile,
+            funding_interval_ns=self._funding.step_ns(symbol),
+            funding_rule=FundingRule.SIGNED,
+        )
 
     def _way(self, command: str, wish: PlaceOrder | CancelOrder | AmendOrder) -> Way:
         """Return a command's way; what was decided before we were back leaves then."""
@@ -498,9 +588,13 @@ class SimulatedVenue:
         market = self._markets[symbol]
         for row in market.at(sent_ns):
             self._take(market, row)
+        self._attend(market)
+        return market.core
+
+    def _attend(self, market: _Market) -> None:
+        """Look at a market again: something of ours is under way in it."""
         if market not in self._busy:
             self._busy = [each for each in self._each if each is market or each in self._busy]
-        return market.core
 
     def _all_busy(self) -> None:
         self._busy = list(self._each)
@@ -549,26 +643,106 @@ class SimulatedVenue:
         heappush(self._waiting, (known_ns, moment_ns, _ARRIVAL_RANK, 0, self._reported, report))
 
     def _take(self, market: _Market, row: CoreReport) -> None:
-        report = self._report(market, row)
-        if report is None:
-            return
-        self._reported += 1
-        heappush(
-            self._waiting,
-            (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported, report),
-        )
+        for report in self._reports(market, row):
+            self._reported += 1
+            heappush(
+                self._waiting,
+                (row.arrival_ns, row.moment_ns, row.rank, row.sequence, self._reported, report),
+            )
 
-    def _report(self, market: _Market, row: CoreReport) -> Report | None:
-        if row.kind == _FILL:
-            return self._fill(market.instrument, self._placed[row.order], row)
+    def _reports(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what a core's report says: one thing, but for what a position pays."""
         if row.kind == ReportKind.FUNDING:
-            return self._funding.charge(
+            return self._funding.charges(
                 market.instrument.symbol,
                 row.venue_time_ns,
                 lots=row.lots,
                 last_ticks=row.price_ticks,
                 known_ns=row.arrival_ns,
             )
+        if row.order in self._guards:
+            return self._of_guard(market, row)
+        if row.kind == _FILL:
+            return (self._fill(market.instrument, self._placed[row.order], row),)
+        return (self._report(row),)
+
+    def _guard(self, symbol: str, at_ns: int) -> None:
+        """Have the position closed at its liquidation price, by a stop that nobody sees."""
+        assert self._margins is not None
+        market = self._markets[symbol]
+        lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
+        number = self._guarding.pop(symbol, None)
+        if number is not None:
+            for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+                self._take(market, row)
+        if not lots or ticks is None:
+            return
+        number = self._next_number
+        name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
+        order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
+        self._guards[number] = False
+        self._guarding[symbol] = number
+        response_ns = self._profile.response_latency_ns
+        self._attend(market)
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
+        """Buy back what the lender wants: a market order of the venue's own."""
+        number, response_ns = self._next_number, self._profile.response_latency_ns
+        order = self._own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
+        self._guards[number] = True
+        imposed = OrderImposed(
+            order=order,
+            reason=RECALL,
+            venue_time_ns=at_ns,
+            arrival_time_ns=at_ns + response_ns,
+        )
+        self._wait(imposed, at_ns)
+        market = self._markets[symbol]
+        self._attend(market)
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _own_order(
+        self, name: str, symbol: str, lots: int, at_ns: int, *, stop_ticks: int | None
+    ) -> PlaceOrder:
+        """Return an order of the venue's own, which only reduces; its number is the next one."""
+        kind = OrderType.MARKET if stop_ticks is None else OrderType.STOP_MARKET
+        order = PlaceOrder(
+            decision_id=name,
+            instrument=symbol,
+            side=1 if lots > 0 else -1,
+            order_type=int(kind),
+            lots=abs(lots),
+            limit_ticks=None,
+            stop_ticks=stop_ticks,
+            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
+            decided_at_ns=at_ns,
+            decision_price_ticks=stop_ticks,
+            origin=f"venue:{name.split(':', 1)[0]}",
+            reduce_only=True,
+        )
+        self._placed[self._next_number] = _Placed(order)
+        self._next_number += 1
+        return order
+
+    def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of the venue's own order: of a stop nothing before its trigger."""
+        placed = self._placed[row.order]
+        if row.kind == ReportKind.TRIGGER:
+            self._guards[row.order] = True
+            imposed = OrderImposed(
+                order=placed.place,
+                reason=LIQUIDATION,
+                venue_time_ns=row.venue_time_ns,
+                arrival_time_ns=row.arrival_ns,
+            )
+            return (imposed,)
+        if row.kind == ReportKind.FILL:
+            return (self._fill(market.instrument, placed, row),)
+        over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
+        return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
+
+    def _report(self, row: CoreReport) -> Report:
         placed = self._placed[row.order]
         decision = placed.place.decision_id
         if row.kind == ReportKind.TRIGGER:

@@ -1,0 +1,180 @@
+"""`tieout import`: market data of any known format into the project's store, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tieout.cli.terminal import (
+    HERE,
+    AsJson,
+    Project,
+    dataset_facts,
+    decimal_of,
+    pair_of,
+    print_json,
+    progress_of,
+    say,
+    settings_of,
+)
+from tieout.errors import InputError
+
+if TYPE_CHECKING:
+    from tieout.history import Ask, Dataset, Store
+    from tieout.model.instruments import Instrument
+
+__all__ = ["import_"]
+
+
+def import_(
+    source: Annotated[str, typer.Argument(help="A file, a folder of files, or a sample's name.")],
+    name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(help="trades, bars, quotes, book, orders, funding or mark; else found out."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Format of the file; auto finds it out.")
+    ] = "auto",
+    symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
+    tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
+    lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
+    venue_symbol: Annotated[
+        str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
+    ] = None,
+    clock_offset: Annotated[
+        str, typer.Option(help="Recordings: venue's clock minus the recorder's in ns, or measure.")
+    ] = "0",
+    instrument_id: Annotated[
+        int | None, typer.Option(help="DBN: the vendor's number, where there are several.")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="Bars, mark, funding: 1m, 8h, …")] = None,
+    column: Annotated[list[str], typer.Option(help="Mapping field=header; repeatable.")] = [],  # noqa: B006
+    only: Annotated[
+        list[str], typer.Option(help="Only rows with this value, header=value; repeatable.")
+    ] = [],  # noqa: B006
+    stamp: Annotated[
+        str | None, typer.Option(help="Bars: stamped at open or close; else found out.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Bars: finer data, a name of the store or a file.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of stamps without one.")] = None,
+    time_form: Annotated[
+        str, typer.Option(help="auto, s, ms, us, ns, or a form such as %d/%m/%Y %H:%M.")
+    ] = "auto",
+    member: Annotated[str | None, typer.Option(help="A zip's part, e.g. a contract.")] = None,
+    side: Annotated[str | None, typer.Option(help="Bars of quotes: bid or ask.")] = None,
+    volume: Annotated[str, typer.Option(help="Of bars: exact, or round_down to lots.")] = "exact",
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Leave defective rows out and list them.")
+    ] = False,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Take a sample under its own licence.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Import market data into the store, or nothing at all when a row cannot be right."""
+    from tieout import history  # noqa: PLC0415 - heavy
+
+    settings = settings_of(project)
+    store = history.Store(project / settings.data)
+    with progress_of(f"import {source}", quiet=as_json) as progress:
+        if source in history.SAMPLES:
+            made = history.import_sample(
+                store, source, name=name, accept_licence=accept_licence, progress=progress
+            )
+        else:
+            path = Path(source)
+            ask = history.Ask(
+                instrument=_instrument(symbol, tick, lot, venue_symbol),
+                kind=kind,
+                interval=interval,
+                zone=zone,
+                time_form=time_form,
+                stamp=stamp,
+                mapping=dict(pair_of(each, "--column") for each in column),
+                only=dict(pair_of(each, "--only") for each in only),
+                side=side,
+                member=member,
+                clock_offset_ns=_offset(clock_offset),
+                instrument_id=instrument_id,
+                set_aside=set_aside,
+                progress=progress,
+            )
+            with TemporaryDirectory() as folder:
+                made = history.import_any(
+                    store,
+                    path,
+                    ask,
+                    name=name or _name_of(path),
+                    form=form,
+                    volume=volume,
+                    against=_finer(store, against, ask, Path(folder)),
+                )
+    facts = dataset_facts(made)
+    if as_json:
+        print_json(facts)
+        return
+    say(
+        f"{facts['name']}: {facts['rows']:,} {facts['kind']} of {facts['instrument']}, "
+        f"{facts['first']} … {facts['last']}, fingerprint {facts['fingerprint'][:16]}"
+    )
+    say(f"  {facts['time_rule']}")
+    for problem, rows in facts["set_aside"].items():
+        say(f"  {rows:,} × {problem}")
+
+
+def _finer(store: Store, named: str | None, ask: Ask, folder: Path) -> Dataset | None:
+    """Return the data set that the stamps of bars are held against; a file is read for that."""
+    from tieout import history  # noqa: PLC0415 - heavy
+
+    if named is None:
+        return None
+    if named in store.names():
+        return store.dataset(named)
+    if not Path(named).exists():
+        raise InputError(
+            f"--against {named}: no data set and no file of this name; there are: "
+            f"{', '.join(store.names()) or 'none'}"
+        )
+    plain = replace(ask, kind=None, interval=None, stamp=None, mapping={}, only={}, set_aside=True)
+    return history.import_any(
+        history.Store(folder), Path(named), plain, name="finer", volume="round_down"
+    )
+
+
+def _name_of(path: Path) -> str:
+    return path.name.partition(".")[0] if path.is_file() else path.resolve().name
+
+
+def _offset(text: str) -> int | None:
+    if text == "measure":
+        return None
+    value = decimal_of(text, "--clock-offset")
+    if value != int(value):
+        raise InputError(f"--clock-offset {text!r}: whole nanoseconds, or measure")
+    return int(value)
+
+
+def _instrument(
+    symbol: str | None, tick: str | None, lot: str, venue_symbol: str | None
+) -> Instrument:
+    from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
+
+    if symbol is None or tick is None:
+        raise InputError("import: a file needs --symbol and --tick (and --lot when it is not 1)")
+    base, _, rest = symbol.partition("/")
+    currency = rest.partition(":")[0] or "USD"
+    return Instrument(
+        symbol=symbol,
+        venue_symbol=venue_symbol or base + currency,
+        tick_size=decimal_of(tick, "--tick"),
+        lot_size=decimal_of(lot, "--lot"),
+        currency=currency,
+    )

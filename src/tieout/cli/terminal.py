@@ -1,0 +1,113 @@
+"""What the commands share: options, settings, numbers and times, and how they print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tieout.errors import InputError
+
+if TYPE_CHECKING:
+    from tieout.cli.settings import ProjectSettings
+
+__all__ = [
+    "HERE",
+    "AsJson",
+    "Project",
+    "dataset_facts",
+    "decimal_of",
+    "pair_of",
+    "print_json",
+    "progress_of",
+    "say",
+    "settings_of",
+    "utc",
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
+
+HERE = Path()
+
+
+def settings_of(project: Path) -> ProjectSettings:
+    """Return the settings of a project, the defaults where it has none.
+
+    Raises:
+        SettingsError: They cannot be right.
+    """
+    from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
+
+    return load_settings(project)
+
+
+def pair_of(text: str, option: str) -> tuple[str, str]:
+    """Return name and value of an option such as `--set name=value`.
+
+    Raises:
+        InputError: It is no such pair.
+    """
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise InputError(f"{option} {text!r} must be name=value")
+    return name, value
+
+
+def decimal_of(text: str, option: str) -> Decimal:
+    """Return a number that was given as an option.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise InputError(f"{option} {text!r} is not a number")
+    return value
+
+
+def progress_of(title: str, *, quiet: bool) -> Any:  # noqa: ANN401
+    """Return the progress bar of a command."""
+    from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
+
+    return Progress(title, quiet=quiet)
+
+
+def utc(time_ns: int) -> str:
+    """Return a time as a person writes it, to the millisecond."""
+    moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{time_ns // 1_000_000 % 1000:03d}"
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object and nothing else."""
+    sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    sys.stdout.write(text + "\n")
+
+
+def dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return what is shown of a data set."""
+    meta = dataset.meta
+    return {
+        "name": meta.name,
+        "kind": meta.kind,
+        "instrument": meta.instrument.symbol,
+        "rows": meta.rows,
+        "first": utc(meta.first_time_ns),
+        "last": utc(meta.last_time_ns),
+        "fingerprint": meta.fingerprint,
+        "set_aside": dict(meta.defects),
+        "time_rule": meta.time_rule,
+    }

@@ -1,0 +1,95 @@
+"""Margin of positions, and the price at which the venue closes one: pure and exact."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tieout.model.money import MONEY_UNIT
+
+if TYPE_CHECKING:
+    from tieout.model.instruments import Instrument
+    from tieout.model.margin import MarginTerms
+
+__all__ = ["initial_margin", "liquidation_ticks", "maintenance_margin"]
+
+_TICKS_MAX: Final = 2**40
+
+
+def initial_margin(terms: MarginTerms, notional: int) -> int:
+    """Return what a position of this value must have at the order, rounded up.
+
+    Args:
+        terms: The account's.
+        notional: In money units, of any sign.
+    """
+    size = abs(notional)
+    rate = Fraction(terms.brackets[_bracket(terms, size)].initial_rate)
+    if terms.leverage is not None:
+        rate = max(rate, 1 / Fraction(terms.leverage))
+    return -(-size * rate.numerator // rate.denominator)
+
+
+def maintenance_margin(terms: MarginTerms, notional: int) -> int:
+    """Return what a position of this value must keep, rounded up."""
+    size = abs(notional)
+    place = _bracket(terms, size)
+    rate = Fraction(terms.brackets[place].maintenance_rate)
+    return -(-size * rate.numerator // rate.denominator) - terms.deductions[place]
+
+
+def liquidation_ticks(
+    terms: MarginTerms, instrument: Instrument, *, lots: int, cost: int, wallet: int
+) -> int | None:
+    """Return the first price, going against a position, at which the venue closes it.
+
+    There the wallet and the open profit are no more than the maintenance margin.
+
+    Args:
+        terms: The account's.
+        instrument: What is held.
+        lots: Signed, not 0.
+        cost: Of the position, with the sign of `lots`.
+        wallet: Money that stands for it, without its open profit.
+
+    Returns:
+        A price of at least one tick; None where no such price is ever reached.
+    """
+
+    def is_over(ticks: int) -> bool:
+        notional = instrument.notional(lots, ticks)
+        return wallet + notional - cost <= maintenance_margin(terms, notional)
+
+    # A long is over from some price downward, a short from some price upward.
+    if lots > 0:
+        if not is_over(1):
+            return None
+        low, high = 1, 2
+        while is_over(high):
+            low, high = high, high * 2
+            if high > _TICKS_MAX:
+                return low
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if is_over(middle) else (low, middle)
+        return low
+    if is_over(1):
+        return 1
+    low, high = 1, 2
+    while not is_over(high):
+        low, high = high, high * 2
+        if high > _TICKS_MAX:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_over(middle) else (middle, high)
+    return high
+
+
+def _bracket(terms: MarginTerms, size: int) -> int:
+    place = 0
+    for number, each in enumerate(terms.brackets):
+        if size < each.from_notional * MONEY_UNIT:
+            break
+        place = number
+    return place

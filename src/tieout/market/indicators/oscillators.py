@@ -1,0 +1,305 @@
+"""Oscillators: how far, how fast and how evenly prices have moved."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieout.market.indicators import _oscillators_compiled as steps
+from tieout.market.indicators._layout import EXTREME, MEAN, RING, SUM
+from tieout.market.indicators.definitions import (
+    Definition,
+    average,
+    choice,
+    number,
+    seed,
+    window,
+)
+
+__all__ = ["OSCILLATORS_DEFINED"]
+
+_PRICE: Final = ("price",)
+_PERCENT: Final = ("percent",)
+_RATIO: Final = ("ratio",)
+
+OSCILLATORS_DEFINED: Final = (
+    Definition(
+        name="macd",
+        step=steps.macd,
+        parameters=(
+            window(12, "fast"),
+            window(26, "slow"),
+            window(9, "signal"),
+            average("ema"),
+            seed(),
+        ),
+        outputs=("value", "signal", "histogram"),
+        units=_PRICE * 3,
+        memory=lambda fast, slow, signal, **_: 3 * MEAN + fast + slow + signal,
+        warm_up=lambda fast, slow, signal, **_: max(fast, slow) + signal - 1,
+        formula="average(fast) − average(slow); its own average; the difference of both",
+        source="Appel 1979",
+    ),
+    Definition(
+        name="apo",
+        step=steps.apo,
+        parameters=(window(12, "fast"), window(26, "slow"), average("ema"), seed()),
+        units=_PRICE,
+        memory=lambda fast, slow, **_: 2 * MEAN + fast + slow,
+        warm_up=lambda fast, slow, **_: max(fast, slow),
+        formula="average(fast) − average(slow)",
+    ),
+    Definition(
+        name="ppo",
+        step=steps.ppo,
+        parameters=(window(12, "fast"), window(26, "slow"), average("ema"), seed()),
+        units=_PERCENT,
+        memory=lambda fast, slow, **_: 2 * MEAN + fast + slow,
+        warm_up=lambda fast, slow, **_: max(fast, slow),
+        formula="100·(average(fast) − average(slow)) / average(slow)",
+    ),
+    Definition(
+        name="rsi",
+        step=steps.rsi,
+        parameters=(window(14), average("wilder"), seed("sma")),
+        units=_PERCENT,
+        memory=lambda window, **_: 1 + 2 * (MEAN + window),
+        warm_up=lambda window, **_: window + 1,
+        formula="100·rise / (rise + fall), averages of rises and falls of closes; 50 when flat",
+        source="Wilder 1978",
+    ),
+    Definition(
+        name="stochastic",
+        step=steps.stochastic,
+        parameters=(
+            window(14),
+            window(3, "smoothing"),
+            window(3, "signal"),
+            average("sma"),
+            seed(),
+        ),
+        outputs=("value", "signal"),
+        units=_PERCENT * 2,
+        memory=lambda window, smoothing, signal, **_: (
+            2 * (EXTREME + 2 * window) + 2 * MEAN + smoothing + signal
+        ),
+        warm_up=lambda window, smoothing, signal, **_: window + smoothing + signal - 2,
+        formula="average of 100·(close − lowest) / (highest − lowest); its average; 50 when flat",
+        source="Lane 1984",
+    ),
+    Definition(
+        name="stochastic_rsi",
+        step=steps.stochastic_rsi,
+        parameters=(
+            window(14),
+            window(14, "reach"),
+            window(3, "smoothing"),
+            window(3, "signal"),
+            average("wilder"),
+            seed("sma"),
+        ),
+        outputs=("value", "signal"),
+        units=_PERCENT * 2,
+        memory=lambda window, reach, smoothing, signal, **_: (
+            1 + 2 * (MEAN + window) + RING + reach + 2 * MEAN + smoothing + signal
+        ),
+        warm_up=lambda window, reach, smoothing, signal, **_: (
+            window + reach + smoothing + signal - 2
+        ),
+        formula="mean of 100·(RSI − lowest RSI) / (highest − lowest); its mean; 100 when flat",
+        source="Chande and Kroll 1994",
+    ),
+    Definition(
+        name="cci",
+        step=steps.cci,
+        parameters=(window(20), number("constant", 0.015, least=1e-9)),
+        units=_RATIO,
+        memory=lambda window, **_: SUM + window,
+        warm_up=lambda window, **_: window,
+        formula="(typical − mean) / (0.015·mean distance), typical = (h + l + c)/3; 0 when flat",
+        source="Lambert 1980",
+    ),
+    Definition(
+        name="roc",
+        step=steps.roc,
+        parameters=(window(10),),
+        units=_PERCENT,
+        memory=lambda window: RING + window + 1,
+        warm_up=lambda window: window + 1,
+        formula="100·(close / close of n bars ago − 1)",
+    ),
+    Definition(
+        name="momentum",
+        step=steps.momentum,
+        parameters=(window(10),),
+        units=_PRICE,
+        memory=lambda window: RING + window + 1,
+        warm_up=lambda window: window + 1,
+        formula="close − close of n bars ago",
+    ),
+    Definition(
+        name="williams_r",
+        step=steps.williams_r,
+        parameters=(window(14),),
+        units=_PERCENT,
+        memory=lambda window: 2 * (EXTREME + 2 * window),
+        warm_up=lambda window: window,
+        formula="−100·(highest − close) / (highest − lowest); −50 when flat",
+        source="Williams 1979",
+    ),
+    Definition(
+        name="ultimate",
+        step=steps.ultimate,
+        parameters=(window(7, "short"), window(14, "middle"), window(28, "long")),
+        units=_PERCENT,
+        memory=lambda short, middle, long: 1 + 2 * (3 * SUM + short + middle + long),
+        warm_up=lambda short, middle, long: max(short, middle, long) + 1,
+        formula="100·(4·A(short) + 2·A(middle) + A(long)) / 7, A = Σ pressure / Σ true range",
+        source="Williams 1985",
+    ),
+    Definition(
+        name="awesome",
+        step=steps.awesome,
+        parameters=(window(5, "fast"), window(34, "slow")),
+        units=_PRICE,
+        memory=lambda fast, slow: 2 * SUM + fast + slow,
+        warm_up=lambda fast, slow, **_: max(fast, slow),
+        formula="SMA(fast) − SMA(slow) of (high + low)/2",
+        source="Williams 1998",
+    ),
+    Definition(
+        name="cmo",
+        step=steps.cmo,
+        parameters=(window(14), average("sma"), seed("sma")),
+        units=_PERCENT,
+        memory=lambda window, **_: 1 + 2 * (MEAN + window),
+        warm_up=lambda window, **_: window + 1,
+        formula="100·(rise − fall) / (rise + fall) of closes; 0 when flat",
+        source="Chande 1994",
+    ),
+    Definition(
+        name="trix",
+        step=steps.trix,
+        parameters=(window(15), seed()),
+        units=_PERCENT,
+        memory=lambda window, **_: 3 * (MEAN + window) + 2,
+        warm_up=lambda window, **_: 3 * window - 1,
+        formula="change of EMA(EMA(EMA)) from bar to bar, percent",
+        source="Hutson 1983",
+    ),
+    Definition(
+        name="dpo",
+        step=steps.dpo,
+        parameters=(window(20),),
+        units=_PRICE,
+        memory=lambda window: SUM + window + RING + window // 2 + 2,
+        warm_up=lambda window: max(window, window // 2 + 2),
+        formula="close of n/2 + 1 bars ago − SMA(n)",
+    ),
+    Definition(
+        name="tsi",
+        step=steps.tsi,
+        parameters=(window(25, "slow"), window(13, "fast"), window(13, "signal"), seed()),
+        outputs=("value", "signal"),
+        units=_PERCENT * 2,
+        memory=lambda slow, fast, signal, **_: 1 + 5 * MEAN + 2 * (slow + fast) + signal,
+        warm_up=lambda slow, fast, signal, **_: slow + fast + signal - 1,
+        formula="100·EMA(EMA(change)) / EMA(EMA(|change|)); its EMA",
+        source="Blau 1991",
+    ),
+    Definition(
+        name="coppock",
+        step=steps.coppock,
+        parameters=(window(14, "long"), window(11, "short"), window(10)),
+        units=_PERCENT,
+        memory=lambda long, short, window: RING + max(long, short) + 1 + MEAN + window,
+        warm_up=lambda long, short, window: max(long, short) + window,
+        formula="WMA(n) of ROC(long) + ROC(short)",
+        source="Coppock 1962",
+    ),
+    Definition(
+        name="connors_rsi",
+        step=steps.connors_rsi,
+        parameters=(
+            window(3),
+            window(2, "streak"),
+            window(100, "reach"),
+            choice("unchanged", "zero", "keep"),
+        ),
+        units=_PERCENT,
+        memory=lambda window, streak, reach, **_: (
+            3 + 2 * (MEAN + window) + 2 * (MEAN + streak) + RING + reach
+        ),
+        warm_up=lambda window, streak, reach, **_: max(window, streak, reach) + 1,
+        formula="(RSI + RSI of the streak + percent of the last n changes that are smaller) / 3",
+        source="Connors 2012",
+        numbers=lambda window, streak, reach, unchanged: (
+            float(window),
+            float(streak),
+            float(reach),
+            1.0 if unchanged == "zero" else 2.0,
+        ),
+    ),
+    Definition(
+        name="fisher",
+        step=steps.fisher,
+        parameters=(window(10),),
+        outputs=("value", "last"),
+        units=_RATIO * 2,
+        memory=lambda window: 2 + 2 * (EXTREME + 2 * window),
+        warm_up=lambda window: window + 1,
+        formula="½·ln((1 + x)/(1 − x)) + ½·last, x = 0.66·(place − ½) + 0.67·last x, in ±0.999",
+        source="Ehlers 2002",
+    ),
+    Definition(
+        name="elder_ray",
+        step=steps.elder_ray,
+        parameters=(window(13), seed()),
+        outputs=("bull", "bear"),
+        units=_PRICE * 2,
+        memory=lambda window, **_: MEAN + window,
+        warm_up=lambda window, **_: window,
+        formula="high − EMA; low − EMA",
+        source="Elder 1993",
+    ),
+    Definition(
+        name="balance_of_power",
+        step=steps.balance_of_power,
+        parameters=(window(1),),
+        units=_RATIO,
+        memory=lambda window: MEAN + window,
+        warm_up=lambda window: window,
+        formula="mean of (close − open) / (high − low); 0 for a bar without range",
+        source="Livshin 2001",
+    ),
+    Definition(
+        name="know_sure_thing",
+        step=steps.know_sure_thing,
+        parameters=(
+            window(10, "first", least=2),
+            window(10, "smoothing"),
+            window(15, "longest"),
+            window(9, "signal"),
+        ),
+        outputs=("value", "signal"),
+        units=_PERCENT * 2,
+        memory=lambda first, smoothing, longest, signal: (
+            RING + 3 * first + 1 + 5 * MEAN + 3 * smoothing + longest + signal
+        ),
+        warm_up=lambda first, smoothing, longest, signal: (
+            max(3 * first + longest, 2 * first + smoothing) + signal - 1
+        ),
+        formula="Σ k·SMA(ROC(k-th)), k = 1 … 4, over 1, 1½, 2 and 3 times the first; its SMA",
+        source="Pring 1992",
+    ),
+    Definition(
+        name="relative_vigor",
+        step=steps.relative_vigor,
+        parameters=(window(10),),
+        outputs=("value", "signal"),
+        units=_RATIO * 2,
+        memory=lambda window: 3 * (RING + 4) + 2 * (SUM + window),
+        warm_up=lambda window: window + 6,
+        formula="Σ(close − open) / Σ(high − low), each weighted 1, 2, 2, 1 over four bars",
+        source="Ehlers 2002",
+    ),
+)

@@ -1,0 +1,245 @@
+"""How widely prices move, and bands drawn from it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tieout.market.indicators import _volatility_compiled as steps
+from tieout.market.indicators._layout import EXTREME, MEAN, RING, SUM
+from tieout.market.indicators.definitions import (
+    Definition,
+    average,
+    choice,
+    deviation,
+    number,
+    seed,
+    window,
+)
+
+__all__ = ["VOLATILITY_DEFINED"]
+
+_PRICE: Final = ("price",)
+_PERCENT: Final = ("percent",)
+_RATIO: Final = ("ratio",)
+_RANGE: Final = (
+    window(14),
+    average("wilder"),
+    seed("sma"),
+    choice("first_range", "counted", "skipped"),
+)
+
+
+def _ranges_ready(window: int, first_range: str, **_: object) -> int:
+    return window + (first_range == "skipped")
+
+
+VOLATILITY_DEFINED: Final = (
+    Definition(
+        name="true_range",
+        step=steps.true_range,
+        units=_PRICE,
+        memory=lambda: 1,
+        warm_up=lambda: 2,
+        formula="max(high, last close) − min(low, last close)",
+        source="Wilder 1978",
+    ),
+    Definition(
+        name="atr",
+        step=steps.atr,
+        parameters=_RANGE,
+        units=_PRICE,
+        memory=lambda window, **_: 1 + MEAN + window,
+        warm_up=_ranges_ready,
+        formula="average of true range; of the first bar high − low, or nothing",
+        source="Wilder 1978",
+    ),
+    Definition(
+        name="natr",
+        step=steps.natr,
+        parameters=_RANGE,
+        units=_PERCENT,
+        memory=lambda window, **_: 1 + MEAN + window,
+        warm_up=_ranges_ready,
+        formula="100·ATR / close",
+    ),
+    Definition(
+        name="bollinger",
+        step=steps.bollinger,
+        parameters=(
+            window(20),
+            number("deviations", 2.0),
+            deviation(),
+            average("sma"),
+            seed(),
+        ),
+        outputs=("middle", "upper", "lower", "width", "place"),
+        units=(*_PRICE * 3, "percent", "ratio"),
+        memory=lambda window, **_: MEAN + window + RING + window,
+        warm_up=lambda window, **_: window,
+        formula="average ± k·deviation; 100·(upper − lower)/middle; place of the close between",
+        source="Bollinger 2001",
+    ),
+    Definition(
+        name="keltner",
+        step=steps.keltner,
+        parameters=(
+            window(20),
+            number("ranges", 2.0),
+            window(10, "range_window"),
+            average("ema"),
+            average("wilder", "range_average"),
+            seed(),
+            choice("source", "typical", "close"),
+        ),
+        outputs=("middle", "upper", "lower"),
+        units=_PRICE * 3,
+        memory=lambda window, range_window, **_: 1 + 2 * MEAN + window + range_window,
+        warm_up=lambda window, range_window, **_: max(window, range_window),
+        formula="average ± k·average true range",
+        source="Keltner 1960",
+    ),
+    Definition(
+        name="donchian",
+        step=steps.donchian,
+        parameters=(window(20),),
+        outputs=("middle", "upper", "lower"),
+        units=_PRICE * 3,
+        memory=lambda window: 2 * (EXTREME + 2 * window),
+        warm_up=lambda window: window,
+        formula="(upper + lower)/2; highest high; lowest low; this bar included",
+        source="Donchian 1960",
+    ),
+    Definition(
+        name="deviation",
+        step=steps.deviation,
+        parameters=(window(20, least=2), deviation()),
+        units=_PRICE,
+        memory=lambda window, **_: RING + window,
+        warm_up=lambda window, **_: window,
+        formula="√variance of closes",
+    ),
+    Definition(
+        name="variance",
+        step=steps.variance,
+        parameters=(window(20, least=2), deviation()),
+        units=("price²",),
+        memory=lambda window, **_: RING + window,
+        warm_up=lambda window, **_: window,
+        formula="Σ(close − mean)² / n, or / (n − 1) for a sample",
+    ),
+    Definition(
+        name="mean_deviation",
+        step=steps.mean_deviation,
+        parameters=(window(20),),
+        units=_PRICE,
+        memory=lambda window: SUM + window,
+        warm_up=lambda window: window,
+        formula="Σ|close − mean| / n",
+    ),
+    Definition(
+        name="choppiness",
+        step=steps.choppiness,
+        parameters=(window(14, least=2),),
+        units=_PERCENT,
+        memory=lambda window: 1 + 2 * (EXTREME + 2 * window) + SUM + window,
+        warm_up=lambda window: window,
+        formula="100·ln(Σ true range / (highest − lowest)) / ln n; 100 when flat",
+        source="Dreiss 1993",
+    ),
+    Definition(
+        name="mass_index",
+        step=steps.mass_index,
+        parameters=(window(9, "smoothing"), window(25), seed()),
+        units=_RATIO,
+        memory=lambda smoothing, window, **_: 2 * (MEAN + smoothing) + RING + window,
+        warm_up=lambda smoothing, window, **_: 2 * smoothing + window - 2,
+        formula="Σ EMA(high − low) / EMA(EMA(high − low))",
+        source="Dorsey 1992",
+    ),
+    Definition(
+        name="rogers_satchell",
+        step=steps.rogers_satchell,
+        parameters=(window(10),),
+        units=_RATIO,
+        memory=lambda window: RING + window,
+        warm_up=lambda window: window,
+        formula="√mean of ln(h/c)·ln(h/o) + ln(l/c)·ln(l/o)",
+        source="Rogers and Satchell 1991",
+    ),
+    Definition(
+        name="parkinson",
+        step=steps.parkinson,
+        parameters=(window(10),),
+        units=_RATIO,
+        memory=lambda window: RING + window,
+        warm_up=lambda window: window,
+        formula="√(mean of ln(h/l)² / (4·ln 2))",
+        source="Parkinson 1980",
+    ),
+    Definition(
+        name="garman_klass",
+        step=steps.garman_klass,
+        parameters=(window(10),),
+        units=_RATIO,
+        memory=lambda window: RING + window,
+        warm_up=lambda window: window,
+        formula="√mean of ½·ln(h/l)² − (2·ln 2 − 1)·ln(c/o)²",
+        source="Garman and Klass 1980",
+    ),
+    Definition(
+        name="average_range",
+        step=steps.average_range,
+        parameters=(window(20),),
+        units=_PRICE,
+        memory=lambda window: SUM + window,
+        warm_up=lambda window: window,
+        formula="mean of high − low",
+    ),
+    Definition(
+        name="ulcer",
+        step=steps.ulcer,
+        parameters=(window(14),),
+        units=_PERCENT,
+        memory=lambda window: EXTREME + 2 * window + RING + window,
+        warm_up=lambda window: 2 * window - 1,
+        formula="√mean of (100·(close − highest close)/highest close)²",
+        source="Martin 1987",
+    ),
+    Definition(
+        name="relative_volatility",
+        step=steps.relative_volatility,
+        parameters=(
+            window(10, "reach", least=2),
+            window(14),
+            average("wilder"),
+            seed("sma"),
+            deviation(),
+        ),
+        units=_PERCENT,
+        memory=lambda reach, window, **_: 1 + RING + reach + 2 * (MEAN + window),
+        warm_up=lambda reach, window, **_: reach + window - 1,
+        formula="100·U / (U + D), averages of the deviation of rising and of falling closes",
+        source="Dorsey 1993",
+    ),
+    Definition(
+        name="envelope",
+        step=steps.envelope,
+        parameters=(window(20), number("percent", 2.5), average("sma"), seed()),
+        outputs=("middle", "upper", "lower"),
+        units=_PRICE * 3,
+        memory=lambda window, **_: MEAN + window,
+        warm_up=lambda window, **_: window,
+        formula="average ± a percentage of it",
+    ),
+    Definition(
+        name="acceleration_bands",
+        step=steps.acceleration_bands,
+        parameters=(window(20), number("factor", 4.0)),
+        outputs=("middle", "upper", "lower"),
+        units=_PRICE * 3,
+        memory=lambda window, **_: 3 * (MEAN + window),
+        warm_up=lambda window, **_: window,
+        formula="means of close, high·(1 + f·w) and low·(1 − f·w), w = (high − low)/(high + low)",
+        source="Headley 2002",
+    ),
+)

@@ -1,0 +1,107 @@
+"""What a person sees of importing, listing, showing and verifying market data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.commands import as_json, in_this_process
+from tests.unit.history.formats.files import SAMPLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BTC = ("--symbol", "BTC/USDT:USDT", "--tick", "0.01", "--lot", "0.001")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with two data sets in its store: bars, and funding."""
+    for sample in SAMPLES.values():
+        if sample.name in ("BTCUSDT-1m-2024-01.csv", "BTCUSDT-fundingRate-2024-01.csv"):
+            (tmp_path / sample.name).write_bytes(sample.content())
+    for name, file in (
+        ("minutes", "BTCUSDT-1m-2024-01.csv"),
+        ("rates", "BTCUSDT-fundingRate-2024-01.csv"),
+    ):
+        done = in_this_process("import", file, "--name", name, *BTC, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "found: " in done.stdout
+    return tmp_path
+
+
+def test_the_store_is_listed(project: Path) -> None:
+    listed = as_json("data", "ls", "--json", folder=project)["data"]
+
+    assert [(each["name"], each["kind"], each["rows"]) for each in listed] == [
+        ("minutes", "bars", 5),
+        ("rates", "funding", 2),
+    ]
+    assert all(each["bytes"] > 0 for each in listed)
+    told = in_this_process("data", "ls", folder=project).stdout
+    assert "minutes  5 bars  BTC/USDT:USDT  2024-01-01 00:01:00.000" in told
+
+
+def test_rows_are_shown_exactly(project: Path) -> None:
+    (shown,) = as_json("data", "show", "rates", "--json", folder=project)["data"]
+
+    assert [each["rate"] for each in shown["ends"]] == [
+        "0.000100000000000000",
+        "-0.000375000000000000",
+    ]
+    assert shown["ends"][1]["venue_time"] == "2024-01-01 08:00:00.003000000"
+    told = in_this_process("data", "show", "minutes", "--rows", "1", folder=project).stdout
+    assert "2024-01-01 00:00:00.000000000  2024-01-01 00:01:00.000000000  100.10" in told
+
+
+def test_what_is_sound_is_said_to_be(project: Path) -> None:
+    done = in_this_process("data", "verify", folder=project)
+
+    assert (done.returncode, done.stdout) == (0, "minutes  sound\nrates  sound\n")
+
+
+def test_damage_is_named_and_gives_exit_code_one(project: Path) -> None:
+    rows = project / "data" / "minutes" / "part.parquet"
+    other = project / "data" / "rates" / "part.parquet"
+    rows.write_bytes(other.read_bytes())
+    done = in_this_process("data", "verify", "--json", folder=project)
+
+    assert done.returncode == 1
+    assert '"name": "minutes", "sound": false' in done.stdout
+    assert '"name": "rates", "sound": true' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("data", "show", "nothing"), "no data set 'nothing'"),
+        (("data", "show", "rates", "--rows", "-1"), "--rows -1: 0 or more"),
+        (("import", "BTCUSDT-1m-2024-01.csv", "--against", "none", *BTC), "--against none"),
+        (("import", "BTCUSDT-1m-2024-01.csv", "--only", "x", *BTC), "--only 'x'"),
+    ],
+)
+def test_wrong_words_are_refused(project: Path, words: tuple[str, ...], told: str) -> None:
+    done = in_this_process(*words, folder=project)
+
+    assert done.returncode == 2
+    assert told in " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_file_can_be_named_to_tell_what_stamps_mean(project: Path) -> None:
+    rows = (project / "BTCUSDT-1m-2024-01.csv").read_text()
+    header = "time,open,high,low,close,volume"
+    prices = [(100 + at * 7 % 31, at) for at in range(40)]
+    fine = [f"2024-01-01 00:{at:02d}:30,{price},1" for price, at in prices]
+    coarse = [f"2024-01-01 00:{at:02d},{price},{price},{price},{price},1" for price, at in prices]
+    (project / "t.csv").write_text("\n".join(("time,price,quantity", *fine)) + "\n")
+    (project / "b.csv").write_text("\n".join((header, *coarse)) + "\n")
+    assert rows
+
+    words = ("import", "b.csv", "--interval", "1m", "--against", "t.csv", *BTC)
+    made = as_json(*words, "--name", "b", "--json", folder=project)
+    refused = in_this_process(*words, "--name", "c", "--stamp", "close", folder=project)
+
+    assert "if a stamp is the open, 0 if it is the close" in made["time_rule"]
+    assert refused.returncode == 2
+    assert "agree if a stamp is the open, 0 if it is the close" in refused.stderr
