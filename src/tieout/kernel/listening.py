@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tieout.kernel.books import handler_of as handler_on_book
 from tieout.kernel.merged_cursor import MergedCursor
+from tieout.market.indicators import Indicator
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import Bar, Quote, Trade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.kernel.context import KernelContext, Subscriptions
+    from tieout.kernel.context import FollowsBars, KernelContext, Subscriptions
     from tieout.kernel.cursor import OneStream
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.strategy import Strategy
@@ -74,7 +75,7 @@ def _handler_of_bars(
         # Indicators take closed bars in; one that is still forming would be taken twice.
         return strategy.on_running_bar
     on_bar = strategy.on_bar
-    updates = tuple(each.update for each in wanted.indicators)
+    updates = tuple(_taking(each, bars) for each in wanted.indicators)
     if not updates:
         return on_bar
 
@@ -84,3 +85,10 @@ def _handler_of_bars(
         on_bar(context, bar)
 
     return bring_up_to_date
+
+
+def _taking(follower: FollowsBars, bars: BarColumns | Bar) -> Callable[[Bar], None]:
+    """Return what gives an indicator its next bar; those of a batch are worked out at once."""
+    if isinstance(follower, Indicator) and isinstance(bars, BarColumns):
+        return follower.follow(bars)
+    return follower.update

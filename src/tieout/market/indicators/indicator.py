@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from tieout.market.indicators._rows_compiled import take_rows
 from tieout.market.indicators.registry import indicator_named
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from tieout.model.columns import BarColumns
@@ -40,6 +42,10 @@ def make_indicator(
     if indicator_named(name).streams == 2:
         return PairIndicator(name, *arguments, tick=tick, **options)
     return Indicator(name, *arguments, tick=tick, **options)
+
+
+_FOLLOWED_LEAST: Final = 32
+"""Fewer bars are taken one by one: handing a step to the loop costs as much as a dozen of them."""
 
 
 class _Working:
@@ -107,7 +113,7 @@ class _Working:
     def __getattr__(self, name: str) -> float:
         if name.startswith("_") or name not in self._lines:
             raise AttributeError(f"{type(self).__name__} has no output or attribute {name!r}")
-        return float(self._state[self._lines[name]])
+        return self._output(name)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
@@ -131,6 +137,7 @@ class _Working:
             raise SettingsError(
                 f"{self!r}: output {output!r}; allowed: {', '.join(self.definition.outputs)}"
             )
+        self._catch_up()
         np.copyto(self._scratch, self._state)
         self._step(
             self._scratch,
@@ -144,6 +151,7 @@ class _Working:
 
     def state(self) -> bytes:
         """Return all that it knows; `restore` takes it back, in another process too."""
+        self._catch_up()
         return self.definition.name.encode() + b"\x00" + self._state.tobytes()
 
     def restore(self, state: bytes) -> None:
@@ -159,6 +167,7 @@ class _Working:
         same = told[GIVEN:MEMORY] == self._state[GIVEN:MEMORY]
         if told[TICK] != self._state[TICK] or not same.all():
             raise SettingsError(f"a state with another tick or other arguments is none of {self!r}")
+        self._let_go()
         self._state[:] = told
         self._stand()
 
@@ -167,12 +176,33 @@ class _Working:
         self.ready = self._seen >= self.warm_up
         self.value = float(self._state[OUTPUTS])
 
+    def _output(self, name: str) -> float:
+        return float(self._state[self._lines[name]])
+
+    def _catch_up(self) -> None:
+        """Bring the state to what is shown; there is nothing to do where it always is."""
+
+    def _let_go(self) -> None:
+        """Catch up, and show nothing any more that was worked out before."""
+
     def _take_rows(self, first: NDArray[np.int64], bars: BarColumns) -> Lines:
+        self._let_go()
+        lines = self._worked_out(self._state, self.warm_up, first, bars)
+        self._stand()
+        return lines
+
+    def _worked_out(
+        self,
+        state: NDArray[np.float64],
+        warm_up: int,
+        first: NDArray[np.int64],
+        bars: BarColumns,
+    ) -> Lines:
         lines = np.empty((len(self._lines), len(bars)))
         take_rows(
             made_ready(self._step),
-            self._state,
-            self.warm_up,
+            state,
+            warm_up,
             np.ascontiguousarray(first),
             np.ascontiguousarray(bars.high_ticks),
             np.ascontiguousarray(bars.low_ticks),
@@ -180,17 +210,84 @@ class _Working:
             np.ascontiguousarray(bars.volume_lots),
             lines,
         )
-        self._stand()
         return dict(zip(self._lines, lines, strict=True))
 
 
 class Indicator(_Working):
     """One indicator of one stream of bars."""
 
-    __slots__ = ()
+    __slots__ = ("_ahead", "_behind", "_row")
+
+    def __init__(
+        self, name: str, *arguments: float | str, tick: float = 1.0, **options: float | str
+    ) -> None:
+        super().__init__(name, *arguments, tick=tick, **options)
+        self._ahead: tuple[BarColumns, Lines, NDArray[np.float64]] | None = None
+        self._row = 0
+        self._behind = 0
+
+    def follow(self, bars: BarColumns) -> Callable[[Bar], None]:
+        """Return what takes the next of these bars, for bars that come one by one, in this order.
+
+        It does what `update` does, at a fifth of the cost: all rows are worked out at once on a
+        copy, and each call shows the next one. The state itself catches up when somebody asks.
+        """
+        self._let_go()
+        if len(bars) < _FOLLOWED_LEAST:
+            return self.update
+        state = self._state.copy()
+        lines = self._worked_out(state, 0, bars.open_ticks, bars)
+        ahead = (bars, lines, state)
+        self._ahead, self._row, self._behind = ahead, 0, 0
+        first = next(iter(lines.values())).tolist()
+        seen, warm_up = self._seen, self.warm_up
+
+        def take(bar: Bar) -> None:
+            if self._ahead is not ahead:
+                # Another batch, a bar alone or a restored state came between.
+                self.update(bar)
+                return
+            row = self._row
+            self.value = first[row]
+            self._row = row + 1
+            if row + seen + 1 >= warm_up:
+                self.ready = True
+
+        return take
+
+    def _catch_up(self) -> None:
+        """Bring the state to the row that is shown."""
+        if self._ahead is None:
+            return
+        bars, _, after = self._ahead
+        if self._row == len(bars):
+            self._state[:] = after
+            self._behind = self._row
+        for row in range(self._behind, self._row):
+            self._step(
+                self._state,
+                int(bars.open_ticks[row]),
+                int(bars.high_ticks[row]),
+                int(bars.low_ticks[row]),
+                int(bars.close_ticks[row]),
+                int(bars.volume_lots[row]),
+            )
+        self._behind = self._row
+        self._seen = int(self._state[SEEN])
+
+    def _let_go(self) -> None:
+        self._catch_up()
+        self._ahead = None
+
+    def _output(self, name: str) -> float:
+        if self._ahead is not None and self._row:
+            return float(self._ahead[1][name][self._row - 1])
+        return super()._output(name)
 
     def update(self, bar: Bar) -> None:
         """Take the next closed bar."""
+        if self._ahead is not None:
+            self._let_go()
         self.value = self._step(
             self._state,
             bar.open_ticks,

@@ -77,6 +77,56 @@ def test_a_pair_is_no_indicator_of_one_stream() -> None:
         PairIndicator("sma", 5)
 
 
+@pytest.mark.parametrize("name", ["sma", "bollinger", "macd", "obv", "heikin_ashi"])
+def test_following_a_batch_shows_what_its_bars_one_by_one_would(name: str) -> None:
+    past = walked(160)
+    rows = bars([each.close_ticks for each in past])
+    given = (20,) if name == "sma" else ()
+    slow, fast = Indicator(name, *given), Indicator(name, *given)
+    for bar in past[:7]:
+        slow.update(bar)
+        fast.update(bar)
+
+    take = fast.follow(rows.rows(7, 120))
+    for row, bar in enumerate(past[7:100]):
+        slow.update(bar)
+        take(bar)
+        assert (fast.ready, fast.value) == (slow.ready, slow.value)
+        for output in slow.definition.outputs:
+            assert getattr(fast, output) == getattr(slow, output)
+        if row % 11 == 0:
+            assert fast.peek(past[0]) == slow.peek(past[0])
+        if row % 17 == 0:
+            assert fast.state() == slow.state()
+    # Another batch; while it is under way the first one again, and a bar alone.
+    later = fast.follow(rows.rows(100, 140))
+    slow.update(past[100])
+    later(past[100])
+    for give, bar in ((take, past[99]), (later, past[101]), (fast.update, past[50])):
+        slow.update(bar)
+        give(bar)
+        assert fast.value == slow.value
+    assert fast.state() == slow.state()
+
+    fast.restore(slow.state())
+    slow.update(past[3])
+    take(past[3])
+    assert fast.state() == slow.state()
+
+
+def test_a_batch_followed_to_its_end_leaves_the_state_of_its_bars() -> None:
+    past = walked(100)
+    slow, fast = Indicator("rsi"), Indicator("rsi")
+    take = fast.follow(bars([each.close_ticks for each in past]))
+
+    for bar in past:
+        slow.update(bar)
+        take(bar)
+
+    assert fast.state() == slow.state()
+    assert (fast.value, fast.ready) == (slow.value, slow.ready)
+
+
 def test_a_peek_tells_the_next_value_and_changes_nothing() -> None:
     *past, last = walked(40)
     made = Indicator("bollinger", 20)
