@@ -5,6 +5,8 @@
             and engines that fill at the next open must agree.
     trades  time_ns, price_ticks, quantity_lots, aggressor (1 buyer, 2 seller)
     many    the same three columns of each of twenty instruments: time_ns_00 …
+    book    time_ns, kind (1 level, 2 print), side (+1 bids, or who came), price_ticks, lots, last;
+            drawn in `book_market`
     store   a data store with the one data set `trades`, written a million rows at a time
 
 A tick is 0.01; all columns are int64 but `aggressor`, which is uint8.
@@ -16,11 +18,12 @@ import os
 from decimal import Decimal
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import platformdirs
 
+from benchmarks.book_market import market
 from tieout import Instrument
 from tieout.history import Store
 from tieout.model.columns import TradeColumns
@@ -30,13 +33,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Columns = dict[str, NDArray[np.int64] | NDArray[np.uint8]]
+    Columns = dict[str, NDArray[Any]]
 
 __all__ = [
     "INSTRUMENT",
     "INSTRUMENTS",
     "MAKERS",
     "bars",
+    "book",
     "folder",
     "load",
     "many",
@@ -123,7 +127,12 @@ def pieces(rows: int, *, seed: int = 3) -> Iterator[Columns]:
         yield own
 
 
-MAKERS: Final = {"bars": bars, "trades": trades, "many": many}
+def book(rows: int, *, seed: int = 7) -> Columns:
+    """Make levels and prints of one instrument, ten of those to one of these."""
+    return market(rows, seed=seed, start_ns=START_NS, first_ticks=FIRST_TICKS)
+
+
+MAKERS: Final = {"bars": bars, "trades": trades, "many": many, "book": book}
 
 
 def folder(kind: str, rows: int) -> Path:

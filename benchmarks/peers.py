@@ -25,6 +25,11 @@ FEE = 0.0005
 FAST = 20
 SLOW = 50
 WARM_UP_ROWS = 20_000
+PRINT = 2
+QUOTE_EVERY_NS = 100_000_000
+QUOTE_LATENCY_NS = 10_000_000
+QUOTE_LOTS = 10.0
+QUOTE_MOST_LOTS = 100.0
 
 
 def backtesting_bars(columns: dict[str, Any]) -> dict[str, Any]:
@@ -330,7 +335,11 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     import numba
     from hftbacktest.types import event_dtype
 
-    events = np.zeros(len(columns["time_ns"]), event_dtype)
+    rows = len(columns["time_ns"])
+    # It ends when it takes the last row, and does not wake the callback for it: so one more row
+    # follows, which says that nobody stands at a price where nobody stood.
+    every = np.zeros(rows + 1, event_dtype)
+    events = every[:rows]
     buyer = columns["aggressor"] == 1
     events["ev"] = (
         np.where(buyer, hftbacktest.BUY_EVENT, hftbacktest.SELL_EVENT).astype(np.uint64)
@@ -342,6 +351,11 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     events["local_ts"] = columns["time_ns"]
     events["px"] = columns["price_ticks"] / 100.0
     events["qty"] = columns["quantity_lots"]
+    every[rows] = events[-1]
+    every["ev"][rows] ^= np.uint64(hftbacktest.TRADE_EVENT) ^ np.uint64(hftbacktest.DEPTH_EVENT)
+    every["exch_ts"][rows] += 1
+    every["local_ts"][rows] += 1
+    every["qty"][rows] = 0
 
     @numba.njit
     def count(market: Any) -> Any:
@@ -375,14 +389,14 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     small = opened(events[:WARM_UP_ROWS])
     count(small)
     small.close()
-    market = opened(events)
+    market = opened(every)
     started = time.perf_counter()
     seen, last = count(market)
     seconds = time.perf_counter() - started
     market.close()
     return {
         "seconds": seconds,
-        "rows": len(events),
+        "rows": rows,
         "fills": 0,
         "equity": CASH,
         "seen": int(seen),
@@ -390,6 +404,118 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
         "version": version("hftbacktest"),
         "note": "compiled callback, no Python one",
     }
+
+
+def hftbacktest_maker(columns: dict[str, Any]) -> dict[str, Any]:
+    """hftbacktest: a quote waits until all that stood there is gone, and fills whole or not."""
+    return _hftbacktest_maker(columns, is_power=False)
+
+
+def hftbacktest_maker_power(columns: dict[str, Any]) -> dict[str, Any]:
+    """hftbacktest: cancels come from before and behind a quote by squares."""
+    return _hftbacktest_maker(columns, is_power=True)
+
+
+def _hftbacktest_maker(  # noqa: PLR0915 - one compiled strategy and its arrays
+    columns: dict[str, Any], *, is_power: bool
+) -> dict[str, Any]:
+    import hftbacktest
+    import numba
+    from hftbacktest.types import event_dtype
+
+    events = np.zeros(len(columns["time_ns"]), event_dtype)
+    buys = columns["side"] == 1
+    prints = columns["kind"] == PRINT
+    events["ev"] = (
+        np.where(buys, hftbacktest.BUY_EVENT, hftbacktest.SELL_EVENT).astype(np.uint64)
+        | np.where(prints, hftbacktest.TRADE_EVENT, hftbacktest.DEPTH_EVENT).astype(np.uint64)
+        | np.uint64(hftbacktest.EXCH_EVENT)
+        | np.uint64(hftbacktest.LOCAL_EVENT)
+    )
+    events["exch_ts"] = columns["time_ns"]
+    events["local_ts"] = columns["time_ns"]
+    events["px"] = columns["price_ticks"] / 100.0
+    events["qty"] = columns["lots"]
+    post_only, limit = hftbacktest.GTX, hftbacktest.LIMIT
+
+    @numba.njit
+    def quote(market: Any, every: int, lots: float, most: float) -> Any:
+        number = numba.uint64(1)
+        bid_order = numba.uint64(0)
+        ask_order = numba.uint64(0)
+        looks = 0
+        best_sum = 0
+        quotes = 0
+        bid = 0
+        ask = 0
+        while market.elapse(every) == 0:
+            depth = market.depth(0)
+            bid = depth.best_bid_tick
+            ask = depth.best_ask_tick
+            looks += 1
+            best_sum += bid + ask
+            market.clear_inactive_orders(0)
+            orders = market.orders(0)
+            if bid_order in orders and orders.get(bid_order).cancellable:
+                market.cancel(0, bid_order, False)
+            if ask_order in orders and orders.get(ask_order).cancellable:
+                market.cancel(0, ask_order, False)
+            held = market.position(0)
+            if held < most:
+                bid_order = number
+                number += numba.uint64(1)
+                market.submit_buy_order(0, bid_order, depth.best_bid, lots, post_only, limit, False)
+                quotes += 1
+            if held > -most:
+                ask_order = number
+                number += numba.uint64(1)
+                market.submit_sell_order(
+                    0, ask_order, depth.best_ask, lots, post_only, limit, False
+                )
+                quotes += 1
+        return looks, best_sum, bid, ask, quotes
+
+    def opened(rows: Any) -> Any:
+        asset = hftbacktest.BacktestAsset().data([rows]).linear_asset(1.0)
+        asset = asset.constant_order_latency(QUOTE_LATENCY_NS, 0)
+        if is_power:
+            asset = asset.power_prob_queue_model(2.0).no_partial_fill_exchange()
+        else:
+            asset = asset.risk_adverse_queue_model().no_partial_fill_exchange()
+        asset = (
+            asset.trading_value_fee_model(FEE, FEE)
+            .tick_size(0.01)
+            .lot_size(1.0)
+            .roi_lb(900.0)
+            .roi_ub(1100.0)
+        )
+        return hftbacktest.ROIVectorMarketDepthBacktest([asset])
+
+    small = opened(events[:WARM_UP_ROWS])
+    quote(small, QUOTE_EVERY_NS, QUOTE_LOTS, QUOTE_MOST_LOTS)
+    small.close()
+    market = opened(events)
+    started, begun = time.perf_counter(), time.process_time()
+    looks, best_sum, bid, ask, quotes = quote(market, QUOTE_EVERY_NS, QUOTE_LOTS, QUOTE_MOST_LOTS)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - begun
+    state = market.state_values(0)
+    middle = (bid + ask) / 200.0
+    model = "queue power 2, no partial fills" if is_power else "queue risk-averse, no partial fills"
+    outcome = {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "rows": len(events),
+        "fills": int(state.num_trades),
+        "equity": CASH + state.balance + state.position * middle - state.fee,
+        "looks": int(looks),
+        "best_sum": int(best_sum),
+        "last_bid": int(bid),
+        "last_ask": int(ask),
+        "version": version("hftbacktest"),
+        "note": f"{model}; {int(quotes)} quotes",
+    }
+    market.close()
+    return outcome
 
 
 WORKS = {
@@ -403,6 +529,8 @@ WORKS = {
     ("vectorbt", "bars_compiled"): vectorbt_bars,
     ("hftbacktest", "trades_python"): hftbacktest_trades,
     ("hftbacktest", "trades_compiled"): hftbacktest_trades,
+    ("hftbacktest", "l2_market_maker"): hftbacktest_maker,
+    ("hftbacktest_power", "l2_market_maker"): hftbacktest_maker_power,
 }
 
 

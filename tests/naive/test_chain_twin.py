@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.compiled_books import made_book
 from tests.support.worlds import bars, single_events, trades
 from tieout.market import DataChain
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import BookColumns, TradeColumns
 
 WORD = (1 << 64) - 1
 FACTORS = (
@@ -35,12 +36,16 @@ def word_of(values: list[int]) -> int:
 
 
 def naive_chain(columns: Any) -> str:
-    """The twin of extend_trades and extend_bars, in unbounded integers cut to 64 bits."""
+    """The twin of extend_trades, extend_bars and extend_book, in unbounded integers."""
     one, other = 0x243F6A8885A308D3, 0x13198A2E03707344
     for row in range(len(columns)):
         if isinstance(columns, TradeColumns):
             names = ("venue_time_ns", "price_ticks", "quantity_lots", "trade_id")
             values = [int(getattr(columns, name)[row]) for name in names]
+        elif isinstance(columns, BookColumns):
+            values = [int(columns.venue_time_ns[row]), int(columns.price_ticks[row])]
+            values += [int(columns.lots[row])]
+            values += [4 * int(columns.kind[row]) + int(columns.side[row]) + 1, 0, 0, -2]
         else:
             names = ("open_time_ns", "open_ticks", "high_ticks", "low_ticks")
             values = [int(getattr(columns, name)[row]) for name in names]
@@ -68,6 +73,18 @@ def test_the_chain_equals_its_twin_whatever_the_chunks(
 
     expected = naive_chain(columns)
     assert whole.hexdigest() == chunked.hexdigest() == single.hexdigest() == expected
+
+
+@given(seed=st.integers(1, 10_000), chunk=st.integers(1, 30))
+def test_the_chain_of_a_book_equals_its_twin_whatever_the_chunks(seed: int, chunk: int) -> None:
+    columns = made_book(40, seed, delay_ns=0)
+    whole, chunked = DataChain(), DataChain()
+
+    whole.extend(columns, 0, len(columns))
+    for start in range(0, len(columns), chunk):
+        chunked.extend(columns, start, min(start + chunk, len(columns)))
+
+    assert whole.hexdigest() == chunked.hexdigest() == naive_chain(columns)
 
 
 def test_arrival_does_not_matter_and_prices_do() -> None:

@@ -35,7 +35,7 @@ from tieout.kernel.risk import RiskLimits
 from tieout.market import _layout as core_at
 from tieout.market import _running_layout as at
 from tieout.market._packing_compiled import pack_words
-from tieout.market.running import Running
+from tieout.market.running import RunningRows
 from tieout.model.blocks import Block, entries_of
 from tieout.model.latencies import ConstantLatency
 from tieout.model.profiles import (
@@ -185,7 +185,7 @@ def test_on_prints_all_three_are_the_same_run(
 LOOKED = (at.WATCH, at.TOUCHES, at.KNOWN, at.AHEAD, at.SHORT_WAY, at.STEP, at.BLOCK)
 
 
-class Watched(Running):
+class Watched(RunningRows):
     """Keeps what all cells were whenever compiled code came back, and says which way orders go.
 
     `waited` counts how often something had waited meanwhile: it does on the long way only.
@@ -233,7 +233,7 @@ class Watched(Running):
 def cells_of(short: int, *given: Any, piece: int = 7, **named: Any) -> tuple[Any, list[Any], int]:
     """Run, and return its facts, all cells as they were whenever it stopped, and what waited."""
     watched = type("WatchedRun", (Watched,), {"short": short, "kept": [], "waited": 0})
-    with patch.object(lane, "Running", watched), patch.object(lane, "_PIECE_ROWS", piece):
+    with patch.object(lane, "RunningRows", watched), patch.object(lane, "_PIECE_ROWS", piece):
         facts = facts_of(run_of(*given, **named))
     return facts, watched.kept, watched.waited
 

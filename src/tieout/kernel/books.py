@@ -49,12 +49,14 @@ __all__ = [
     "PacketNames",
     "QuoteCursor",
     "handler_of",
+    "last_print",
     "middle_of",
 ]
 
 _PACKETS = 4096
 """Packets handled at a time, as rows of other streams."""
 
+_TAIL_ROWS = 256
 _WAITING_ROWS_MAX = 1_000_000
 """Rows kept for a view that nobody asks; then they are applied, so that memory stays small."""
 
@@ -197,6 +199,27 @@ class BookView:
         if len(prints):
             self._last_print = int(rows.price_ticks[prints[-1]])
         self._keep(rows)
+
+    def is_like(self, book: Book, last_print: int | None) -> bool:
+        """Whether another book stands as this one, with the same last print."""
+        self._catch_up()
+        own = type(book)(self.instrument) if self._book is None else self._book
+        return type(own) is type(book) and book.stands_as(own) and self._last_print == last_print
+
+    def become(self, book: Book, times: tuple[int, int], last_print: int | None) -> None:
+        """Stand as a book that compiled code has brought up to date.
+
+        Args:
+            book: Nobody else's.
+            times: Venue time and arrival of the last row in it.
+            last_print: Last print by then.
+        """
+        self._book = book
+        self._venue_time_ns, self._arrival_time_ns = times
+        self._last_print = last_print
+        self._bests.clear()
+        self._waiting.clear()
+        self._waiting_rows = 0
 
     @property
     def last_print_ticks(self) -> int | None:
@@ -397,6 +420,16 @@ class PacketNames:
         self._count = 0
         self._late = 0
 
+    def count(self, times: Array, last: NDArray[np.bool_]) -> None:
+        """Take packets as named, by the venue times of all rows and which of them are the last."""
+        if not (times[1:] >= times[:-1]).all() or times[0] < self._latest_ns:
+            self.of(times[last])
+            return
+        latest_ns = int(times[-1])
+        alike = np.count_nonzero(last[np.searchsorted(times, latest_ns) :])
+        self._count = int(alike) + (self._count if latest_ns == self._latest_ns else 0)
+        self._latest_ns = latest_ns
+
     def of(self, times: Array) -> list[str]:
         """Return the names of the next packets, by their venue times."""
         if not len(times):
@@ -469,6 +502,19 @@ class Books:
             view.leave()
             start = stop
 
+    def has_rest(self, instrument: str) -> bool:
+        """Whether a part of a packet waits for the rest of it."""
+        return instrument in self._rest
+
+    def put_back(self, rows: BookColumns) -> None:
+        """Let a part of a packet wait for the rest of it."""
+        waiting = self._rest.get(rows.instrument)
+        self._rest[rows.instrument] = rows if waiting is None else _joined(waiting, rows)
+
+    def packets_passed(self, rows: BookColumns) -> None:
+        """Count whole packets that a strategy was given without a cursor."""
+        self._names_of("book", rows.instrument).count(rows.venue_time_ns, rows.last)
+
     def quote_origin(self, quote: Quote) -> str:
         """Return the logical origin of a quote that came alone: as of one in a batch."""
         names = self._names_of("quote", quote.instrument)
@@ -507,6 +553,15 @@ def middle_of(quote: Quote) -> int | None:
     if quote.bid_ticks and quote.ask_ticks:
         return (quote.bid_ticks + quote.ask_ticks) // 2
     return quote.bid_ticks or quote.ask_ticks or None
+
+
+def last_print(rows: BookColumns) -> int | None:
+    """Return the last print among rows, or None."""
+    for first in (max(0, len(rows) - _TAIL_ROWS), 0):
+        prints = np.flatnonzero(rows.kind[first:] == int(BookKind.TRADE))
+        if len(prints):
+            return int(rows.price_ticks[first + int(prints[-1])])
+    return None
 
 
 def _are_prints(rows: BookColumns | OrderEventColumns) -> NDArray[np.bool_]:

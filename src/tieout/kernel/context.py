@@ -286,6 +286,11 @@ class KernelContext:
             )
         return self._kernel.books.view(instrument)
 
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        """Instruments whose books were subscribed to."""
+        return sorted(self.subscriptions.books)
+
     def indicator(
         self,
         name: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tieout.model.blocks import records_of
-from tieout.model.events import Fill, FundingCharged
+from tieout.model.events import ClockReached, Fill, FundingCharged
 from tieout.model.orders import CancelOrder, OrderState, PlaceOrder
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class DeferredOrders:
                     orders.open[record.order_decision_id].cancel = record
                 elif isinstance(record, FundingCharged):
                     ledger.named(record)
-                else:
+                elif not isinstance(record, ClockReached):
                     orders.apply(record)  # type: ignore[arg-type]
                     if isinstance(record, Fill):
                         ledger.named(record)

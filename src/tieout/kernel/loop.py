@@ -22,11 +22,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import DataError, InvariantViolated
-from tieout.kernel.books import Books, middle_of
-from tieout.kernel.compiled import lane_of
+from tieout.kernel.books import Books, last_print, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor
 from tieout.kernel.desk import Desk
+from tieout.kernel.lanes import lane_of
 from tieout.kernel.listening import handler_of, handler_of_event, only_feeds
 from tieout.kernel.merged_cursor import MergedCursor
 from tieout.kernel.moment import Moment, nothing_named
@@ -68,13 +68,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tieout.kernel.books import BookCursor, QuoteCursor
-    from tieout.kernel.compiled import CompiledLane
+    from tieout.kernel.compiled import Lane
     from tieout.kernel.compositions import News
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
-    from tieout.model.columns import MarketColumns, RecordedColumns
+    from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
     from tieout.model.merged import MergedColumns
@@ -176,6 +176,8 @@ class Kernel:
     def _input(self, event: Input) -> None:
         """Take one input: what was due before it first, then the event itself."""
         arrival_ns = event.arrival_time_ns
+        if self._lane is not None and type(event) is RunEnded:
+            self._lane.finish(arrival_ns)
         self._leave_lane()
         if arrival_ns < self.moment.reached_ns:
             raise InvariantViolated(
@@ -222,7 +224,7 @@ class Kernel:
 
     def _batch(self, columns: MarketColumns | RecordedColumns) -> None:
         """Give rows to the strategy, stopping wherever a timer or a report comes between."""
-        if self._lane is not None and isinstance(columns, TradeColumns | BarColumns):
+        if self._lane is not None and self._lane.takes(columns):
             self._compiled_batch(self._lane, columns)
             return
         for cursor in self._cursors(columns):
@@ -236,7 +238,7 @@ class Kernel:
         self.seen.extend(part, 0, len(part))
         self._remember(part)
 
-    def _compiled_batch(self, lane: CompiledLane, columns: MarketColumns) -> None:
+    def _compiled_batch(self, lane: Lane, columns: MarketColumns | RecordedColumns) -> None:
         """Give rows to compiled code as far as it takes them, and the next few to the loop."""
         start = 0
         while start < len(columns):
@@ -245,7 +247,8 @@ class Kernel:
             start += compiled
             if not compiled:
                 part = columns.rows(start, start + _TRIED_ROWS)
-                self._rows(Cursor(part, self.instruments[part.instrument].tick_float))
+                for cursor in self._cursors(part):
+                    self._rows(cursor)
                 start += len(part)
 
     def _check_arrival(self, arrival_ns: int) -> None:
@@ -390,6 +393,34 @@ class Kernel:
         prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
         self.moment.prices[passed.instrument] = int(prices[-1])
 
+    def book_rows_passed(self, rows: BookColumns) -> None:
+        """Take it that the strategy could have seen these whole packets of a book."""
+        self.seen.extend(rows, 0, len(rows))
+        self.books.packets_passed(rows)
+        moment = self.moment
+        moment.reached_ns = max(moment.reached_ns, int(rows.arrival_time_ns[-1]))
+        price = last_print(rows)
+        if price is not None:
+            moment.prices[rows.instrument] = price
+
+    def timer_ran(self, due_ns: int, *, next_ns: int) -> None:
+        """Take it that the only timer fired, up to a time."""
+        self._clock_ns = due_ns
+        self.moment.reached_ns = max(self.moment.reached_ns, due_ns)
+        self.timers.skip_to(next_ns)
+
+    def on_timer(self, woke_at_ns: int, act: Callable[[], None]) -> None:
+        """Fire the timer that is due, and do something in the name of the strategy."""
+        timer = self.timers.pop()
+        self._woke_at_ns = woke_at_ns
+        self.moment.reached_ns = max(self.moment.reached_ns, timer.due_ns)
+        self._time_reached(timer)
+        self._call(lambda _: act())
+
+    def price_seen(self, instrument: str) -> int | None:
+        """Return the last price that rows told, or None before any."""
+        return self.moment.prices.get(instrument)
+
     def on_row(self, rows: MarketColumns, row: int, act: Callable[[], None]) -> None:
         """Do something in the name of the strategy, on a row that it has been given."""
         part = rows.rows(row, row + 1)
@@ -476,6 +507,15 @@ class Kernel:
             self._call(callback, news)
 
     def _fire(self, timer: Timer) -> None:
+        self._time_reached(timer)
+        if timer.name in self.desk.alarms:
+            self.desk.fire(timer)
+            self._settle()
+            self.moment.named = nothing_named
+        else:
+            self._call(self._strategy.on_timer, timer)
+
+    def _time_reached(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
         # yet, and a process that is killed now must come back to the same decision.
         if self._clock_ns != self.moment.reached_ns:
@@ -485,12 +525,6 @@ class Kernel:
             )
             self._journal.input(reached)
         self.moment.named = lambda: f"timer:{timer.name}:{timer.due_ns}"
-        if timer.name in self.desk.alarms:
-            self.desk.fire(timer)
-            self._settle()
-            self.moment.named = nothing_named
-        else:
-            self._call(self._strategy.on_timer, timer)
 
     def _start(self, event: RunStarted) -> None:
         self.ledger = Ledger(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from tieout.market import MatchingCore
+    from tieout.market.book_matching import BookCore
     from tieout.model.blocks import Block
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
@@ -118,7 +119,7 @@ class LentMarket(Protocol):
     """
 
     instrument: str
-    core: MatchingCore
+    core: MatchingCore | BookCore
     maker_rate: Fraction
     taker_rate: Fraction
     funding_rate: Decimal

@@ -62,6 +62,22 @@ class Timers:
         first = (after_ns - offset_ns) // interval_ns * interval_ns + interval_ns + offset_ns
         self._push(name, first, interval_ns)
 
+    @property
+    def only(self) -> tuple[str, int, int] | None:
+        """Name, due time and interval of the only timer, where there is one that repeats."""
+        if len(self._live) != 1:
+            return None
+        ((due_ns, name, interval_ns),) = self.snapshot()
+        return (name, due_ns, interval_ns) if interval_ns else None
+
+    def skip_to(self, due_ns: int) -> None:
+        """Take the only timer's firings before a time as done; it is next due then."""
+        ((_, number, name, interval_ns),) = (
+            each for each in self._due if self._live.get(each[2]) == each[1]
+        )
+        self._due = [(due_ns, number, name, interval_ns)]
+        self._look()
+
     def cancel(self, name: str) -> None:
         """Forget a timer; a name that is not set is no error."""
         self._live.pop(name, None)

@@ -96,7 +96,7 @@ from tieout.market._book_orders_compiled import (
     set_bounds,
     taken_place,
 )
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import compiled, compiled_inner, inlined
 from tieout.market._layout import EVENT_RANK
 from tieout.market._orders_compiled import first_after
 
@@ -230,6 +230,37 @@ def meet_row(
     return COMMITTED
 
 
+@compiled_inner
+def print_alone(
+    desk: Array, book: Array, side: int, price: int, lots: int, time: int, known: int
+) -> None:
+    """Let a print act that leaves the book as it is, and before which no command acts."""
+    # None is due; while flat it moves on past those that nobody owes.
+    charge_funding(desk, time, known)
+    reports, held = desk[OUT_COUNT], desk[POSITION]
+    meet_print(desk, book, side, price, lots, time, known)
+    if desk[OUT_COUNT] == reports:
+        return
+    if desk[POSITION] != held:
+        end_useless(desk, time, known, EVENT_RANK)
+    remove_done(desk)
+    set_bounds(desk, book)
+
+
+@inlined
+def is_quiet(desk: Array, book: Array) -> bool:
+    """Whether a whole book neither crosses, nor meets an order of ours."""
+    bid = book[BEST]
+    ask = book[SIDE_WIDTH + BEST]
+    return (
+        bid + ask < 0
+        and desk[OWN_BEST] + ask < 0
+        and desk[OWN_BEST + 1] + bid < 0
+        and desk[HUNGRY_COUNT] == 0
+        and book[CROSSED] == 0
+    )
+
+
 @compiled(
     "int64(A, A, C, C, C8, C8, C, C, C8, int64)",
 )
@@ -276,7 +307,7 @@ def commit_book(
             offset = key - book[base + BASE]
             quiet = key > desk[OWN_BEST + line] or key < desk[OWN_LOW + line]
             inside = offset | (mask - offset) | (time - changed)
-            if inside >= 0 and quiet and desk[TAKEN_COUNT] == 0:
+            if inside >= 0 and desk[TAKEN_COUNT] == 0:
                 cell = CELLS + line * width + (key & mask)
                 before = book[cell]
                 best = book[base + BEST]
@@ -295,36 +326,32 @@ def commit_book(
                     # Room for far levels is the slow path's business: it comes here again.
                     done = set_level(book, line, key, size) == APPLIED
                 if done:
+                    if not quiet:
+                        # Where the row has to be met again below, this changes nothing more.
+                        move_queues(desk, line, key, before, size, int(kind[row]))
                     clock = max(clock, time)
                     changed = time
                     arrived = arrival
                     whole = last[row]
-                    if whole == 0:
-                        continue
-                    bid = book[BEST]
-                    ask = book[SIDE_WIDTH + BEST]
-                    if (
-                        bid + ask < 0
-                        and desk[OWN_BEST] + ask < 0
-                        and desk[OWN_BEST + 1] + bid < 0
-                        and desk[HUNGRY_COUNT] == 0
-                        and book[CROSSED] == 0
-                    ):
+                    if whole == 0 or is_quiet(desk, book):
                         continue
         elif kind[row] == TRADE_ROW and sound >= 0 and size != 0 and sign * sign == 1:
             line = (1 + sign) >> 1
-            if (
-                desk[OWN_BEST + line] < -sign * price[row]
-                and price[row] < desk[RISES]
-                and price[row] > desk[FALLS]
-                and price[row] <= PRICE_MAX
-                and whole == last[row]
-                and (whole == 0 or desk[HUNGRY_COUNT] == 0)
-                and desk[TOUCHING] == 0
-            ):
+            is_simple = price[row] <= PRICE_MAX and (last[row] == 0 or is_quiet(desk, book))
+            if is_simple and room_for(desk, book, 0) == COMMITTED:
                 clock = max(clock, time)
                 arrived = arrival
-                desk[LAST_PRINT] = price[row]
+                whole = last[row]
+                if (
+                    desk[OWN_BEST + line] < -sign * price[row]
+                    and price[row] < desk[RISES]
+                    and price[row] > desk[FALLS]
+                ):
+                    desk[LAST_PRINT] = price[row]
+                    continue
+                desk[CLOCK] = clock
+                print_alone(desk, book, sign, price[row], size, time, arrival)
+                desk[SCANNED] = row + 1
                 continue
         desk[CLOCK] = clock
         desk[WHOLE] = whole
@@ -419,10 +446,23 @@ def send(
     limit: int,
     stop: int,
 ) -> None:
-    """Put a command among those on their way, behind those of the same time, and note the bounds.
+    """Put a command among those on their way, for which there is room, and note the bounds."""
+    put_command(desk, time, kind, order, answer, lots, limit, stop)
+    set_bounds(desk, book)
 
-    The caller has looked for room.
-    """
+
+@compiled_inner
+def put_command(
+    desk: Array,
+    time: int,
+    kind: int,
+    order: int,
+    answer: int,
+    lots: int,
+    limit: int,
+    stop: int,
+) -> None:
+    """Put a command among those on their way, behind those of the same time."""
     place = desk[COMMANDS_START] + desk[COMMAND_COUNT] * COMMAND_WIDTH
     while place > desk[COMMANDS_START] and desk[place - COMMAND_WIDTH + COMMAND_TIME] > time:
         for field in range(COMMAND_WIDTH):
@@ -438,4 +478,3 @@ def send(
     desk[place + COMMAND_LOTS] = lots
     desk[place + COMMAND_LIMIT] = limit
     desk[place + COMMAND_STOP] = stop
-    set_bounds(desk, book)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
     Lanes = NDArray[np.uint64]
+    Bytes = NDArray[np.int8]
 
 __all__: list[str] = []
 
@@ -140,5 +141,38 @@ def extend_bars(
                 + word_of(closes[row], FACTORS[4])
                 + word_of(volumes[row], FACTORS[5])
                 + word_of(revisions[row] + interval, FACTORS[6])
+            )
+        take_words(state, scratch, stop - start)
+
+
+@compiled("void(U, U, int64, C, C, C, C8, C8, int64, int64)")
+def extend_book(
+    state: Lanes,
+    scratch: Lanes,
+    kind_number: int,
+    venue_time: Array,
+    price: Array,
+    lots: Array,
+    kind: Bytes,
+    side: Bytes,
+    first: int,
+    end: int,
+) -> None:
+    """Chain the book's rows [first, end), one after the other: as bars whose other values are 0."""
+    if first == end:
+        return
+    # As a value of a row: a plain negative number has no word where nothing is compiled.
+    number = word_of(venue_time[first] * 0 + kind_number, FACTORS[6])
+    for start in range(first, end, SCRATCH_ROWS):
+        stop = min(start + SCRATCH_ROWS, end)
+        times, prices = venue_time[start:stop], price[start:stop]
+        sizes, kinds, sides = lots[start:stop], kind[start:stop], side[start:stop]
+        for row in range(stop - start):
+            scratch[row] = mixed(
+                word_of(times[row], FACTORS[0])
+                + word_of(prices[row], FACTORS[1])
+                + word_of(sizes[row], FACTORS[2])
+                + word_of(4 * int(kinds[row]) + int(sides[row]) + 1, FACTORS[3])
+                + number
             )
         take_words(state, scratch, stop - start)

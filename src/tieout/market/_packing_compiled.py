@@ -20,8 +20,10 @@ from tieout.market._running_layout import (
     BYTES_A_WORD,
     CANCELLED,
     CANCELLED_WORDS,
-    IS_TRADES,
+    CLOCK,
+    CLOCK_WORDS,
     KEPT_WIDTH,
+    NAMED_BY_TIME,
     PACKED,
     PLACED,
     PLACED_WORDS,
@@ -47,6 +49,8 @@ def entry_length(kind: int) -> int:
         return PLACED_WORDS
     if kind == CANCELLED:
         return CANCELLED_WORDS
+    if kind == CLOCK:
+        return CLOCK_WORDS
     if kind == FILL_REPORT + REPORT_KINDS:
         return REPORT_WORDS
     if kind == FUNDING_REPORT + REPORT_KINDS:
@@ -59,7 +63,7 @@ def entry_length(kind: int) -> int:
 @inlined
 def times_of(kind: int, key_is_time: int) -> int:
     """Return which words of an entry are times: a bit for each place."""
-    if kind >= REPORT_KINDS:
+    if kind >= REPORT_KINDS or kind == CLOCK:
         return 1 << 2 | 1 << 3
     return 1 << 5 | key_is_time << 2
 
@@ -108,6 +112,6 @@ def pack_written(run: Array, words: Array, packed: Bytes, kept: Array) -> bool:
     """Pack what was written down, where room is left to pack as much again; return whether."""
     if run[PACKED] + (run[WORDS] + len(words)) * BYTES_A_WORD > len(packed):
         return False
-    run[PACKED] = pack_words(words, run[WORDS], packed, run[PACKED], kept, 1 - run[IS_TRADES])
+    run[PACKED] = pack_words(words, run[WORDS], packed, run[PACKED], kept, run[NAMED_BY_TIME])
     run[WORDS] = 0
     return True

@@ -91,8 +91,10 @@ from tieout.market._running_layout import (
     PLACED_WORDS,
     PLAIN_LIMIT,
     PLAIN_MARKET,
+    PLAIN_POST,
     PLAIN_STOP,
     POSITION_MAX,
+    POST_WISH,
     RATE_COUNT,
     RATE_HEAD,
     RATE_MAX,
@@ -102,13 +104,17 @@ from tieout.market._running_layout import (
     TICK_VALUE,
     TRACK_CANCELS,
     TRACK_COMES,
+    TRACK_DECIDED,
     TRACK_FILLED,
     TRACK_HANDLE,
     TRACK_KEY,
+    TRACK_KIND,
     TRACK_LOTS,
+    TRACK_MARK,
     TRACK_NUMBER,
     TRACK_OVER,
     TRACK_PLACE,
+    TRACK_PRICE,
     TRACK_REVISION,
     TRACK_SIDE,
     TRACK_WIDTH,
@@ -257,6 +263,8 @@ def are_plain(
         else:
             worth = wishes[base + WISH_PRICE]
             plain = run[PLAIN_LIMIT] if kind == LIMIT_WISH else run[PLAIN_STOP]
+            if kind == POST_WISH:
+                plain = run[PLAIN_POST]
             if plain == 0 or worth <= 0:
                 return False
         held = run[HELD]
@@ -295,12 +303,41 @@ def decide_wishes(
     if run[WORDS] + count * PLACED_WORDS > len(words):
         return WORDS_FULL
     if (
-        (run[WAIT_COUNT] + count) * WAIT_WIDTH > len(waiting)
-        or (run[TRACKED_COUNT] + count) * TRACK_WIDTH > len(tracked)
+        lacks_places(run, waiting, tracked, count)
         or (state[ORDER_COUNT] + count) * ORDER_WIDTH > len(orders)
         or (state[COMMAND_COUNT] + count) * COMMAND_WIDTH > len(commands)
     ):
         return NO_ROOM
+    first = write_decisions(run, tracked, words, recent, wishes, now, price, key, revision)
+    send_written(run, waiting, words, state, orders, commands, first, now)
+    return ROWS_DONE
+
+
+@uncounted_inner
+def lacks_places(run: Array, waiting: Array, tracked: Array, count: int) -> bool:
+    """Whether so many orders more are more than can wait, or be open as we know it."""
+    return (run[WAIT_COUNT] + count) * WAIT_WIDTH > len(waiting) or (
+        run[TRACKED_COUNT] + count
+    ) * TRACK_WIDTH > len(tracked)
+
+
+@uncounted_inner
+def write_decisions(
+    run: Array,
+    tracked: Array,
+    words: Array,
+    recent: Array,
+    wishes: Array,
+    now: int,
+    price: int,
+    key: int,
+    revision: int,
+) -> int:
+    """Write down what plain wishes come to, and return where the words of it begin.
+
+    The caller has looked for room.
+    """
+    count = wishes[WISH_COUNT]
     # What was open before: an order cannot be cancelled in the call that wishes it.
     known = run[TRACKED_COUNT]
     number = run[NEXT_NUMBER]
@@ -327,13 +364,12 @@ def decide_wishes(
                 wishes[base + WISH_PRICE],
             )  # fmt: skip
             number += 1
-            track(run, tracked, lots, kind, wishes[base + WISH_HANDLE], key, revision, place)
+            track(run, tracked, words, wishes[base + WISH_HANDLE])
             count_sent(run, recent, now)
         place += 1
     # Coming lots change once all wishes are read: each was measured against the same account.
     run[COMING] += wished
-    send_written(run, waiting, words, state, orders, commands, first, now)
-    return ROWS_DONE
+    return first
 
 
 @inlined
@@ -394,28 +430,26 @@ def write_placed(
 
 
 @uncounted_inner
-def track(
-    run: Array,
-    tracked: Array,
-    lots: int,
-    kind: int,
-    handle: int,
-    key: int,
-    revision: int,
-    place: int,
-) -> None:
-    """Count an order among those that are open."""
+def track(run: Array, tracked: Array, words: Array, handle: int) -> None:
+    """Count the order that was written down last among those that are open."""
+    at = run[WORDS] - PLACED_WORDS
     base = run[TRACKED_COUNT] * TRACK_WIDTH
     for cell in range(base, base + TRACK_WIDTH):
         tracked[cell] = 0
+    lots = words[at + 7]
+    kind = words[at + 8]
     tracked[base + TRACK_NUMBER] = run[NEXT_NUMBER]
     tracked[base + TRACK_HANDLE] = handle
     tracked[base + TRACK_SIDE] = 1 if lots > 0 else -1
     tracked[base + TRACK_LOTS] = abs(lots)
-    tracked[base + TRACK_COMES] = 1 if kind == TARGET_WISH or kind == MARKET_WISH else 0
-    tracked[base + TRACK_KEY] = key
-    tracked[base + TRACK_REVISION] = revision
-    tracked[base + TRACK_PLACE] = place
+    tracked[base + TRACK_COMES] = 1 if kind == MARKET_WISH else 0
+    tracked[base + TRACK_KEY] = words[at + 2]
+    tracked[base + TRACK_REVISION] = words[at + 3]
+    tracked[base + TRACK_PLACE] = words[at + 4]
+    tracked[base + TRACK_DECIDED] = words[at + 5]
+    tracked[base + TRACK_MARK] = words[at + 6]
+    tracked[base + TRACK_KIND] = kind
+    tracked[base + TRACK_PRICE] = words[at + 9]
     run[TRACKED_COUNT] += 1
     run[OPEN_COUNT] += 1
     run[NEXT_NUMBER] += 1
@@ -482,12 +516,18 @@ def send_order(
     orders[base + EXPIRES] = NEVER
     state[ORDER_COUNT] += 1
     run[LATEST_ARRIVAL] = max(run[LATEST_ARRIVAL], arrival)
+    accept(run, waiting, words[at + 1], arrival)
+
+
+@uncounted_inner
+def accept(run: Array, waiting: Array, number: int, arrival: int) -> None:
+    """Let an order's acceptance wait until it is known to us."""
     known = arrival + run[ANSWER_WAY]
     row = make_room(run, waiting, known, arrival, ARRIVAL_RANK, 0)
     for cell in range(row, row + OUT_WIDTH):
         waiting[cell] = 0
     waiting[row + OUT_KIND] = ACCEPTANCE
-    waiting[row + OUT_ORDER] = words[at + 1]
+    waiting[row + OUT_ORDER] = number
     waiting[row + OUT_ARRIVAL] = known
     waiting[row + OUT_MOMENT] = arrival
     waiting[row + OUT_RANK] = ARRIVAL_RANK

@@ -37,6 +37,7 @@ from tieout.market._layout import (
     OUT_SEQUENCE,
     OUT_VENUE_TIME,
     OUT_WIDTH,
+    REJECTION,
     TAKER,
     TRIGGER_REPORT,
 )
@@ -329,7 +330,7 @@ def tell(run: Array, waiting: Array, tracked: Array, words: Array, base: int) ->
             tracked[order + TRACK_COMES] = 1
     elif kind == CANCEL_REFUSAL:
         tracked[order + TRACK_CANCELS] -= 1
-    elif kind == EXPIRY_REPORT or kind == CANCEL_REPORT:
+    elif kind == EXPIRY_REPORT or kind == CANCEL_REPORT or kind == REJECTION:
         if kind == CANCEL_REPORT:
             tracked[order + TRACK_CANCELS] -= 1
         if tracked[order + TRACK_OVER] == 0:

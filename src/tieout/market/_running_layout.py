@@ -18,7 +18,7 @@ run (RUN_WIDTH)                  how far the run is, its account, its gate, its 
   PLAIN_MARKET … PLAIN_STOP      1: the venue has this kind of order itself
   STEP                           address of the strategy's function
   BLOCK                          address of what it is given, drawn in `_stepping`
-  IS_TRADES, CORE_IS_TRADES      whether the strategy sees prints, and is matched on prints
+  CORE_IS_TRADES                 whether it is matched on prints
   WARM_UP                        1: the rows only warm the strategy up
   UNRESOLVED, ASSUMED_FILLS      bars and fills that an assumption about a path decided
 
@@ -88,7 +88,8 @@ PLAIN_LIMIT: Final = 47
 PLAIN_STOP: Final = 48
 STEP: Final = 49
 BLOCK: Final = 50
-IS_TRADES: Final = 51
+NAMED_BY_TIME: Final = 51
+"""1: the strategy's rows are named by a time, as bars are."""
 CORE_IS_TRADES: Final = 52
 WARM_UP: Final = 53
 UNRESOLVED: Final = 54
@@ -107,7 +108,20 @@ AHEAD: Final = 61
 SHORT_WAY: Final = 62
 """1: a market order that meets nobody goes the short way; 0, in tests: all go the long way."""
 PACKED: Final = 63
-RUN_WIDTH: Final = 64
+PLAIN_POST: Final = 64
+"""1: the venue has limit orders that never take, and the core of this run matches them."""
+DUE: Final = 65
+INTERVAL: Final = 66
+UNTIL: Final = 67
+"""A run of a timer goes on while DUE is not later than this; then DUE is INTERVAL later."""
+SEEN_VENUE: Final = 68
+SEEN_ARRIVAL: Final = 69
+"""Times of the last row of the book that the strategy knows; 0: none yet."""
+CORE_REASON: Final = 70
+"""Why the core stopped, in its own numbering."""
+REACH: Final = 71
+"""Then the core catches up to this time."""
+RUN_WIDTH: Final = 72
 
 # waiting: a row of `out`, then
 WAIT_REPORTED: Final = 13
@@ -130,7 +144,12 @@ TRACK_CANCELS: Final = 10
 """Cancels of it that were sent and not answered."""
 TRACK_OVER: Final = 11
 """1: it is over, and kept because a cancel is still to be answered."""
-TRACK_WIDTH: Final = 12
+TRACK_KIND: Final = 12
+"""Kind of wish, never a target; what follows is the rest of the order's words."""
+TRACK_PRICE: Final = 13
+TRACK_DECIDED: Final = 14
+TRACK_MARK: Final = 15
+TRACK_WIDTH: Final = 16
 
 # wishes: count, handles given, too many; then rows
 WISH_COUNT: Final = 0
@@ -146,22 +165,28 @@ WISHES_MAX: Final = 32
 """Wishes of one call."""
 WISHES_LENGTH: Final = WISH_ROWS + WISHES_MAX * WISH_WIDTH
 
-# kinds of wishes; of the first four WISH_LOTS is signed
+# kinds of wishes; of all but the cancel WISH_LOTS is signed
 TARGET_WISH: Final = 1
 MARKET_WISH: Final = 2
 LIMIT_WISH: Final = 3
 STOP_WISH: Final = 4
 CANCEL_WISH: Final = 5
+POST_WISH: Final = 6
+"""A limit order that rests or is rejected."""
 
 # words: kinds of decisions; a report's kind is its kind in `out` plus REPORT_KINDS
 PLACED: Final = 1
 CANCELLED: Final = 2
+CLOCK: Final = 3
+"""A timer's time has come: an input of its own."""
 REPORT_KINDS: Final = 10
 
 PLACED_WORDS: Final = 11
 """Kind, number, key, revision, place, decided at, price or 0, signed lots, wish, its price, 0."""
 CANCELLED_WORDS: Final = 6
 """Kind, number, key, revision, place, decided at."""
+CLOCK_WORDS: Final = 4
+"""Kind, 0, when it was due, when the rows that came later arrived."""
 REPORT_WORDS: Final = 11
 """Kind, number, arrival, venue time, then lots, price, fee or amount, liquidity, reference, half
 spread in microticks, and 1 where the fill was assumed; of an end lots and reason."""
@@ -184,6 +209,8 @@ STEP_FAILED: Final = 6
 MARGIN_SPENT: Final = 7
 """The account is to be read, so that its numbers begin at nothing again."""
 NO_ROOM: Final = 8
+CORE_STOPPED: Final = 9
+"""The core cannot go on: it wants room, or a row cannot be right; CORE_REASON says which."""
 
 LONG_AGO: Final = 2**62
 """Negative it is before any time; as a limit it is none."""

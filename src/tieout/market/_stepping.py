@@ -27,6 +27,7 @@ from tieout.market._running_layout import (
     CANCEL_WISH,
     LIMIT_WISH,
     MARKET_WISH,
+    POST_WISH,
     STOP_WISH,
     TARGET_WISH,
     WISH_COUNT,
@@ -49,14 +50,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "BarRow",
+    "BookRow",
     "Memory",
     "TradeRow",
     "buy",
     "buy_limit",
+    "buy_post_only",
     "buy_stop",
     "cancel",
     "sell",
     "sell_limit",
+    "sell_post_only",
     "sell_stop",
     "target",
 ]
@@ -96,6 +100,15 @@ TRADE_COLUMNS: Final = (
     "aggressor",
     "trade_id",
 )
+BOOK_COLUMNS: Final = (
+    "now_ns",
+    "venue_time_ns",
+    "arrival_time_ns",
+    "bid_ticks",
+    "bid_lots",
+    "ask_ticks",
+    "ask_lots",
+)
 
 
 class BarRow(NamedTuple):
@@ -123,6 +136,26 @@ class TradeRow(NamedTuple):
     quantity_lots: int
     aggressor: int
     trade_id: int
+    tick: float
+
+
+class BookRow(NamedTuple):
+    """A book as a compiled strategy sees it; a side where nobody is has 0 ticks and 0 lots.
+
+    Attributes:
+        now_ns: When the strategy is asked: the arrival of the packet, or the timer's due time.
+        venue_time_ns, arrival_time_ns: Of the last packet; 0 before any.
+        bid_ticks, bid_lots, ask_ticks, ask_lots: The best level of each side.
+        tick: Size of a tick.
+    """
+
+    now_ns: int
+    venue_time_ns: int
+    arrival_time_ns: int
+    bid_ticks: int
+    bid_lots: int
+    ask_ticks: int
+    ask_lots: int
     tick: float
 
 
@@ -207,6 +240,18 @@ def buy_limit(wishes: Array, lots: int, limit_ticks: int) -> int:
 def sell_limit(wishes: Array, lots: int, limit_ticks: int) -> int:
     """Wish to sell at a limit or better; return the order's handle."""
     return wish_order(wishes, LIMIT_WISH, -lots, limit_ticks)
+
+
+@inlined
+def buy_post_only(wishes: Array, lots: int, limit_ticks: int) -> int:
+    """Wish to buy at a limit, never as the one who takes; return the order's handle."""
+    return wish_order(wishes, POST_WISH, lots, limit_ticks)
+
+
+@inlined
+def sell_post_only(wishes: Array, lots: int, limit_ticks: int) -> int:
+    """Wish to sell at a limit, never as the one who takes; return the order's handle."""
+    return wish_order(wishes, POST_WISH, -lots, limit_ticks)
 
 
 @inlined

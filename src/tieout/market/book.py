@@ -86,6 +86,14 @@ class BookArrays:
         self.found: list[BookBreak] = []
         self.counts: Counter[int] = Counter()
 
+    def copied(self) -> BookArrays:
+        """Return arrays of their own with the same levels, and no breaks."""
+        copy = BookArrays(self.view[at.WINDOW])
+        copy.book = self.book.copy()
+        copy.view = memoryview(copy.book.data)
+        copy.view[at.BREAK_COUNT] = 0
+        return copy
+
     def drain(self) -> None:
         """Take over the breaks of the step that has ended."""
         count = self.view[at.BREAK_COUNT]
@@ -164,11 +172,29 @@ class Book:
         instrument: Symbol, named in errors.
         window_ticks: Ticks a side that are held in a flat window around the best price, a power of
             two. It decides how fast the book is, never what is in it.
+        like: Arrays to be copied; the levels of another book.
     """
 
-    def __init__(self, instrument: str, *, window_ticks: int = WINDOW_TICKS) -> None:
+    def __init__(
+        self,
+        instrument: str,
+        *,
+        window_ticks: int = WINDOW_TICKS,
+        like: BookArrays | None = None,
+    ) -> None:
         self.instrument = instrument
-        self._arrays = BookArrays(window_ticks)
+        self._arrays = BookArrays(window_ticks) if like is None else like.copied()
+
+    @property
+    def changed_at_ns(self) -> int:
+        """Venue time of the newest row that changed it; far in the past before any."""
+        return self._arrays.view[at.BOOK_TIME]
+
+    def stands_as(self, other: Book) -> bool:
+        """Whether the other has the same levels, and whatever row comes next changes both alike."""
+        return self.changed_at_ns == other.changed_at_ns and all(
+            self.levels(side) == other.levels(side) for side in (1, -1)
+        )
 
     def apply(self, columns: BookColumns) -> None:
         """Apply rows, in order of arrival. Prints are checked, and change nothing.

@@ -20,7 +20,7 @@ from tieout.market._book_matching_compiled import (
     send,
 )
 from tieout.market._queues_compiled import OWN_QUEUE
-from tieout.market.book import WINDOW_TICKS, BookArrays, BookBreakKind, book_columns
+from tieout.market.book import WINDOW_TICKS, Book, BookArrays, BookBreakKind, book_columns
 from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
 from tieout.market.models import ModelEntry, refuse_what_models_did
@@ -239,6 +239,64 @@ class BookCore:
     def ambiguous_bars(self) -> int:
         """None: a book has no bars."""
         return 0
+
+    # -- lent to compiled code ----------------------------------------------------------------
+
+    @property
+    def can_be_lent(self) -> bool:
+        """Whether nothing is under way, and no model of the user's is asked."""
+        view = self._view
+        under_way = view[at.ORDER_COUNT] or view[at.COMMAND_COUNT] or view[at.OUT_COUNT]
+        return not (under_way or self._models)
+
+    @property
+    def resolution(self) -> str:
+        """What decides a fill."""
+        return _RESOLUTION
+
+    @property
+    def chunk(self) -> BookColumns | None:
+        """The rows given last."""
+        return self._chunk
+
+    @property
+    def cursor(self) -> int:
+        """The first of them that is not committed."""
+        return self._view[at.CURSOR]
+
+    @property
+    def last_print_ticks(self) -> int | None:
+        """Last print committed, or None before any."""
+        return self._view[at.LAST_PRINT] or None
+
+    def arrays(self) -> tuple[Any, ...]:
+        """Return desk, book and columns, for compiled code that does what this class does."""
+        return (self._desk, self._book.book, *self._columns)
+
+    def book_now(self, instrument: str) -> Book:
+        """Return a book of its own that stands as this one does."""
+        return Book(instrument, like=self._book)
+
+    def make_room(self) -> None:
+        """Let more orders and commands be open."""
+        rooms = (at.ORDER_ROOM, at.COMMAND_ROOM)
+        self._make_room({each: 2 * self._view[each] for each in rooms})
+
+    def mend(self, reason: int) -> None:
+        """Do what compiled code could not: make room, or say what is wrong with a row.
+
+        Raises:
+            DataError: A row cannot be right.
+        """
+        self._book.drain()
+        self._mend(reason)
+
+    def take_back(self, *, unresolved: int, latest_arrival_ns: int) -> None:  # noqa: ARG002
+        """Be its own again, after compiled code has changed the arrays."""
+        self._book.drain()
+        self._settled()
+
+    # -- what it found ------------------------------------------------------------------------
 
     def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
         """Return how many rows broke with the book, by kind, and the first of them."""

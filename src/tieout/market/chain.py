@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tieout.market._chain_compiled import SCRATCH_ROWS, extend_bars, extend_trades
+from tieout.market._chain_compiled import (
+    SCRATCH_ROWS,
+    extend_bars,
+    extend_book,
+    extend_trades,
+)
 from tieout.market._compile import COMPILES
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
+    OrderEventColumns,
     QuoteColumns,
     TradeColumns,
 )
@@ -74,10 +80,23 @@ class DataChain:
                 start,
                 stop,
             )
+        elif isinstance(columns, BookColumns):
+            extend_book(
+                self._state,
+                self._scratch,
+                _BOOK_NUMBER,
+                columns.venue_time_ns,
+                columns.price_ticks,
+                columns.lots,
+                columns.kind,
+                columns.side,
+                start,
+                stop,
+            )
         else:
             self._extend_recorded(columns.rows(start, stop))
 
-    def _extend_recorded(self, rows: RecordedColumns) -> None:
+    def _extend_recorded(self, rows: QuoteColumns | OrderEventColumns) -> None:
         kind, values = _values(rows)
         none = np.zeros(len(rows), np.int64)
         columns: list[Any] = [*values, *(none,) * (6 - len(values))]
@@ -106,12 +125,16 @@ class DataChain:
         return "".join(f"{int(lane):016x}" for lane in self._state)
 
 
-def _values(rows: RecordedColumns) -> tuple[int, tuple[NDArray[np.int64], ...]]:
+_BOOK_NUMBER = -2
+"""As below, of a book's rows."""
+
+
+def _values(
+    rows: QuoteColumns | OrderEventColumns,
+) -> tuple[int, tuple[NDArray[np.int64], ...]]:
     """Return what tells a row from another one, and a number that no bar's interval has."""
     if isinstance(rows, QuoteColumns):
         return -1, (rows.bid_ticks, rows.bid_lots, rows.ask_ticks, rows.ask_lots)
-    if isinstance(rows, BookColumns):
-        return -2, (rows.price_ticks, rows.lots, _coded(rows.kind, rows.side))
     return -3, (rows.price_ticks, rows.lots, rows.order_id, _coded(rows.action, rows.side))
 
 

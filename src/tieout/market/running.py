@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["OpenOrder", "Ran", "RunTerms", "Running", "Stop"]
+__all__ = [
+    "OpenOrder",
+    "Ran",
+    "RunTerms",
+    "Running",
+    "RunningCore",
+    "RunningRows",
+    "Stop",
+]
 
 _WORDS = 1 << 10
 """Words that are packed at a time: they stay in the nearest cache."""
@@ -55,6 +63,7 @@ class Stop:
     STEP_FAILED: Final = at.STEP_FAILED
     MARGIN_SPENT: Final = at.MARGIN_SPENT
     NO_ROOM: Final = at.NO_ROOM
+    CORE_STOPPED: Final = at.CORE_STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +81,8 @@ class RunTerms:
         order_max, position_max: Of the gate, in money units; None: no limit.
         age_max_ns, open_max, rate_max: Of the gate.
         halted: Whether nothing may leave.
-        plain: Whether the venue has market, limit and stop orders itself.
+        plain: Whether the venue has market, limit and stop orders itself, and limit orders that
+            never take.
     """
 
     tick_value: int
@@ -94,7 +104,7 @@ class RunTerms:
     open_max: int
     rate_max: int
     halted: bool
-    plain: tuple[bool, bool, bool]
+    plain: tuple[bool, bool, bool, bool]
 
     @property
     def fit(self) -> bool:
@@ -127,6 +137,8 @@ class OpenOrder(NamedTuple):
         side: +1 or −1.
         fills: How many are booked.
         key, revision, place: What its identity is made of: the row, and its place in the call.
+        decided_at_ns, mark_ticks: When it was decided, and the last price seen then; 0: none.
+        lots, kind, price_ticks: Its size, the kind of wish, and its limit or trigger or 0.
     """
 
     number: int
@@ -136,6 +148,11 @@ class OpenOrder(NamedTuple):
     key: int
     revision: int
     place: int
+    decided_at_ns: int
+    mark_ticks: int
+    lots: int
+    kind: int
+    price_ticks: int
 
 
 class Ran(NamedTuple):
@@ -151,8 +168,15 @@ class Ran(NamedTuple):
     orders: int
 
 
+class RunningCore(Protocol):
+    """What a run asks of the core that is lent to it, whatever that matches on."""
+
+    def make_room(self) -> None:
+        """Let more orders and commands be open."""
+
+
 class Running:
-    """A strategy, a matching core and an account, run together.
+    """A strategy, a matching core and an account, run together: what is the same for all cores.
 
     Args:
         step: The strategy's function.
@@ -166,7 +190,7 @@ class Running:
     def __init__(
         self,
         step: StepEntry,
-        core: MatchingCore,
+        core: RunningCore,
         terms: RunTerms,
         *,
         account: tuple[int, int],
@@ -174,7 +198,7 @@ class Running:
         recent: Sequence[int] = (),
     ) -> None:
         self._step = step
-        self._core = core
+        self._room = core.make_room
         self._run = np.zeros(at.RUN_WIDTH, np.int64)
         self._waiting = np.zeros(_WAITING * at.WAIT_WIDTH, np.int64)
         self._tracked = np.zeros(_TRACKED * at.TRACK_WIDTH, np.int64)
@@ -182,9 +206,6 @@ class Running:
         self._packed = np.empty(_PACKED_BYTES, np.uint8)
         self._kept = np.zeros(at.KINDS * at.KEPT_WIDTH, np.int64)
         self._recent = np.zeros(terms.rate_max, np.int64)
-        self._shown: tuple[Array, ...] = ()
-        # What compiled code is given; empty: to be gathered anew, since an array was replaced.
-        self._arrays: tuple[Any, ...] = ()
         self._set(terms)
         run = self._run
         run[at.HELD], run[at.COST] = account
@@ -193,74 +214,16 @@ class Running:
         self._recent[: len(kept)] = kept
         run[at.RATE_COUNT] = len(kept)
         run[at.STEP], run[at.BLOCK] = step.address, step.block_address
-        run[at.IS_TRADES] = step.is_trades
-        run[at.COUNTED_AMBIGUOUS] = core.ambiguous_bars
+        run[at.NAMED_BY_TIME] = step.question == "step_bar"
         run[at.LATEST_ARRIVAL] = -at.LONG_AGO
-        run[at.SHORT_WAY] = 1
-        self._meet_core()
-
-    def show(self, columns: MarketColumns) -> None:
-        """Take the strategy's next rows; those before are done."""
-        self._step.give(columns)
-        if isinstance(columns, TradeColumns):
-            true, key, price = columns.venue_time_ns, columns.trade_id, columns.price_ticks
-            # A print has no revision; its id is as good as any column that is read and not used.
-            revision, warm_up = key, False
-        else:
-            true = key = columns.close_time_ns
-            price, revision = columns.close_ticks, columns.revision
-            warm_up = bool(len(columns)) and bool(columns.warm_up[0])
-        self._shown = tuple(
-            np.ascontiguousarray(each)
-            for each in (columns.arrival_time_ns, true, price, key, revision)
-        )
-        self._run[at.ROW] = 0
-        self._run[at.WARM_UP] = warm_up
-        self._arrays = ()
-
-    def go_on(self, until_row: int) -> int:
-        """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
-        self._run[at.ROWS] = until_row
-        run_on: Callable[..., int] = run_rows
-        if not self._arrays:
-            lent = self._core.arrays()
-            self._arrays = (
-                self._run,
-                self._waiting,
-                self._tracked,
-                self._words,
-                self._packed,
-                self._kept,
-                self._recent,
-                self._step.wishes,
-                *self._shown,
-                *lent[:-1],
-                *lent.columns,
-            )
-        return run_on(*self._arrays)
-
-    def mend(self, *, out_full: bool) -> None:
-        """Let the core do what compiled code could not; as `MatchingCore.mend`."""
-        self._core.mend(out_full=out_full)
-        self._arrays = ()
-
-    @property
-    def row(self) -> int:
-        """The next row of the strategy, or the one whose wishes were refused."""
-        return int(self._run[at.ROW])
-
-    def rows_given(self, *, more: bool) -> None:
-        """Know that the core was given rows, or that there are no more."""
-        self._run[at.NO_MORE] = not more
-        self._meet_core()
 
     def take_words(self) -> bytes:
         """Return what happened since the last time, packed, and forget it."""
         run = self._run
-        count, used, is_trades = run[[at.WORDS, at.PACKED, at.IS_TRADES]].tolist()
+        count, used, by_time = run[[at.WORDS, at.PACKED, at.NAMED_BY_TIME]].tolist()
         if not count and not used:
             return b""
-        used = pack_words(self._words, count, self._packed, used, self._kept, 1 - is_trades)
+        used = pack_words(self._words, count, self._packed, used, self._kept, by_time)
         self._kept[:] = 0
         run[at.WORDS] = run[at.PACKED] = 0
         return self._packed[:used].tobytes()
@@ -275,8 +238,7 @@ class Running:
         """Let more reports wait, and more orders be open."""
         self._waiting = np.concatenate((self._waiting, np.zeros_like(self._waiting)))
         self._tracked = np.concatenate((self._tracked, np.zeros_like(self._tracked)))
-        self._core.make_room()
-        self._arrays = ()
+        self._room()
 
     @property
     def open_orders(self) -> list[OpenOrder]:
@@ -330,14 +292,6 @@ class Running:
         """Latest arrival of an order at the venue."""
         return int(self._run[at.LATEST_ARRIVAL])
 
-    def _meet_core(self) -> None:
-        core, run = self._core, self._run
-        self._arrays = ()
-        run[at.KNOWN] = 0
-        last = core.last_arrival_ns
-        run[at.LAST_KNOWN] = -at.LONG_AGO if last is None else last
-        run[at.CORE_IS_TRADES] = core.is_trades
-
     def _set(self, terms: RunTerms) -> None:
         never = at.LONG_AGO
         shares = {
@@ -368,8 +322,100 @@ class Running:
             (at.PLAIN_MARKET, terms.plain[0]),
             (at.PLAIN_LIMIT, terms.plain[1]),
             (at.PLAIN_STOP, terms.plain[2]),
+            (at.PLAIN_POST, terms.plain[3]),
         ):
             run[cell] = value
+
+
+class RunningRows(Running):
+    """A run over rows of trades or bars, which are matched on trades or bars; see `Running`."""
+
+    def __init__(
+        self,
+        step: StepEntry,
+        core: MatchingCore,
+        terms: RunTerms,
+        *,
+        account: tuple[int, int],
+        numbers: tuple[int, int],
+        recent: Sequence[int] = (),
+    ) -> None:
+        super().__init__(step, core, terms, account=account, numbers=numbers, recent=recent)
+        self._core = core
+        self._shown: tuple[Array, ...] = ()
+        # What compiled code is given; empty: to be gathered anew, since an array was replaced.
+        self._arrays: tuple[Any, ...] = ()
+        self._run[at.SHORT_WAY] = 1
+        self._run[at.COUNTED_AMBIGUOUS] = core.ambiguous_bars
+        self._meet_core()
+
+    def show(self, columns: MarketColumns) -> None:
+        """Take the strategy's next rows; those before are done."""
+        self._step.give(columns)
+        if isinstance(columns, TradeColumns):
+            true, key, price = columns.venue_time_ns, columns.trade_id, columns.price_ticks
+            # A print has no revision; its id is as good as any column that is read and not used.
+            revision, warm_up = key, False
+        else:
+            true = key = columns.close_time_ns
+            price, revision = columns.close_ticks, columns.revision
+            warm_up = bool(len(columns)) and bool(columns.warm_up[0])
+        self._shown = tuple(
+            np.ascontiguousarray(each)
+            for each in (columns.arrival_time_ns, true, price, key, revision)
+        )
+        self._run[at.ROW] = 0
+        self._run[at.WARM_UP] = warm_up
+        self._arrays = ()
+
+    def go_on(self, until_row: int) -> int:
+        """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
+        self._run[at.ROWS] = until_row
+        run_on: Callable[..., int] = run_rows
+        if not self._arrays:
+            lent = self._core.arrays()
+            self._arrays = (
+                self._run,
+                self._waiting,
+                self._tracked,
+                self._words,
+                self._packed,
+                self._kept,
+                self._recent,
+                self._step.wishes,
+                *self._shown,
+                *lent[:-1],
+                *lent.columns,
+            )
+        return run_on(*self._arrays)
+
+    def mend(self, *, out_full: bool) -> None:
+        """Let the core do what compiled code could not; as `MatchingCore.mend`."""
+        self._core.mend(out_full=out_full)
+        self._arrays = ()
+
+    def make_room(self) -> None:
+        """Let more reports wait, and more orders be open."""
+        super().make_room()
+        self._arrays = ()
+
+    @property
+    def row(self) -> int:
+        """The next row of the strategy, or the one whose wishes were refused."""
+        return int(self._run[at.ROW])
+
+    def rows_given(self, *, more: bool) -> None:
+        """Know that the core was given rows, or that there are no more."""
+        self._run[at.NO_MORE] = not more
+        self._meet_core()
+
+    def _meet_core(self) -> None:
+        core, run = self._core, self._run
+        self._arrays = ()
+        run[at.KNOWN] = 0
+        last = core.last_arrival_ns
+        run[at.LAST_KNOWN] = -at.LONG_AGO if last is None else last
+        run[at.CORE_IS_TRADES] = core.is_trades
 
 
 _ACCOUNT: Final = (
@@ -390,4 +436,9 @@ _OPEN: Final = (
     at.TRACK_KEY,
     at.TRACK_REVISION,
     at.TRACK_PLACE,
+    at.TRACK_DECIDED,
+    at.TRACK_MARK,
+    at.TRACK_LOTS,
+    at.TRACK_KIND,
+    at.TRACK_PRICE,
 )

@@ -28,6 +28,7 @@ from tieout.market._running_layout import (
     CANCEL_WISH,
     LIMIT_WISH,
     MARKET_WISH,
+    POST_WISH,
     STEP_FAILURE,
     TARGET_WISH,
     WISH_COUNT,
@@ -40,14 +41,17 @@ from tieout.market._running_layout import (
 from tieout.market._stepping import (
     Account,
     BarRow,
+    BookRow,
     Memory,
     TradeRow,
     buy,
     buy_limit,
+    buy_post_only,
     buy_stop,
     cancel,
     sell,
     sell_limit,
+    sell_post_only,
     sell_stop,
     target,
 )
@@ -56,30 +60,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
+    from numpy.typing import NDArray
+
     from tieout.model.columns import BarColumns, TradeColumns
 
 __all__ = [
     "CANCEL_WISH",
     "LIMIT_WISH",
     "MARKET_WISH",
+    "POST_WISH",
+    "STEPS",
     "TARGET_WISH",
     "WISHES_MAX",
     "Account",
     "BarRow",
+    "BookRow",
     "Memory",
     "StepEntry",
     "TradeRow",
     "buy",
     "buy_limit",
+    "buy_post_only",
     "buy_stop",
     "cancel",
     "sell",
     "sell_limit",
+    "sell_post_only",
     "sell_stop",
     "target",
 ]
 
 _SIGNATURE: Final = "int64(int64, int64, int64, int64, int64, int64)"
+STEPS: Final = {
+    "step_bar": ("BarRow", (*at.BAR_COLUMNS, "warm_up")),
+    "step_trade": ("TradeRow", at.TRADE_COLUMNS),
+    "step_book": ("BookRow", at.BOOK_COLUMNS),
+    "step_timer": ("BookRow", at.BOOK_COLUMNS),
+}
+"""What each function is asked on: the row's type and its columns, in their order."""
+_SMALL: Final = {"aggressor": "int(aggressor[row])", "warm_up": "warm_up[row] != 0"}
+"""Columns of one byte a row, and how a row's value is read."""
 
 _TEMPLATE: Final = '''"""The loop of {question} over rows; written by tieout, made anew."""
 
@@ -88,7 +108,7 @@ from collections import namedtuple
 import numba
 
 from tieout.market import _stepping as at
-from tieout.market._stepping import Account, BarRow, Memory, TradeRow, real_at, small_at, whole_at
+from tieout.market._stepping import Account, {row_type}, Memory, real_at, small_at, whole_at
 
 ACCOUNT, MEMORY, ROW = Account, Memory, {row_type}
 Given = namedtuple("Given", {names!r})
@@ -134,14 +154,14 @@ class StepEntry:
     """A strategy's function over the rows of one stream, with its memory and its wishes.
 
     Args:
-        step: `step_bar` or `step_trade`.
+        step: One of `STEPS`.
         given: The strategy's parameters; numbers are given to the function, others are not.
         cells: How many int64 and how many float64 it keeps.
         tick: Size of a tick.
         name: The strategy's name, for messages.
 
     Attributes:
-        is_trades: Whether it takes prints.
+        question: Name of the function, one of `STEPS`.
         memory: What it keeps.
         wishes: What the last call wished; drawn in `_running_layout`.
 
@@ -165,7 +185,7 @@ class StepEntry:
                 f"{CELLS_MAX} of each"
             )
         self.name = name
-        self.is_trades = _bare(step).__name__ == "step_trade"
+        self.question: str = _bare(step).__name__
         self.memory = Memory(np.zeros(whole, np.int64), np.zeros(real, np.float64))
         self.wishes = np.zeros(WISHES_LENGTH, np.int64)
         numbers = {key: each for key, each in given.items() if isinstance(each, int | float)}
@@ -179,7 +199,7 @@ class StepEntry:
         self._one_row = np.zeros(at.COLUMNS_MAX, np.int64)
         self.block = np.zeros(at.BLOCK_WIDTH, np.int64)
         self._fill_block()
-        self._walk = _walk_of(step, numbers, self.is_trades, name)
+        self._walk = _walk_of(step, numbers, self.question, name)
         self.address: int = _address_of(self._walk)
         self.block_address: int = self.block.ctypes.data
         self._call: Callable[..., int] = self._walk.ctypes if COMPILES else self._walk
@@ -192,7 +212,7 @@ class StepEntry:
 
     def give(self, columns: BarColumns | TradeColumns) -> None:
         """Show the function columns; they are kept until others are given."""
-        names = at.TRADE_COLUMNS if self.is_trades else (*at.BAR_COLUMNS, "warm_up")
+        _, names = STEPS[self.question]
         rows = [np.ascontiguousarray(getattr(columns, each)) for each in names]
         self._rows = rows
         self.block[at.COLUMNS : at.COLUMNS + len(rows)] = [each.ctypes.data for each in rows]
@@ -203,14 +223,18 @@ class StepEntry:
         Raises:
             SettingsError: The function raised.
         """
-        cells = self._one_row
-        cells[: len(row)] = row
-        if self._rows is not self._one_row:
-            self._rows = cells
-            self.block[at.COLUMNS :] = cells.ctypes.data + 8 * np.arange(at.COLUMNS_MAX)
+        self.single()[: len(row)] = row
         if self._call(self.block_address, 0, 1, position, coming, orders) == STEP_FAILURE:
             raise self.failure()
         return bool(self.wishes[WISH_COUNT])
+
+    def single(self) -> NDArray[np.int64]:
+        """Show the function one row, and return its cells, in the order of the row's columns."""
+        cells = self._one_row
+        if self._rows is not cells:
+            self._rows = cells
+            self.block[at.COLUMNS :] = cells.ctypes.data + 8 * np.arange(at.COLUMNS_MAX)
+        return cells
 
     def taken(self) -> tuple[list[tuple[int, int, int, int]], bool]:
         """Return what was wished, (kind, signed lots, price, handle) each, and whether more was.
@@ -259,10 +283,10 @@ CELLS_MAX: Final = 10_000_000
 def _walk_of(
     step: Callable[..., None],
     numbers: Mapping[str, object],
-    is_trades: bool,  # noqa: FBT001
+    question: str,
     name: str,
 ) -> Any:  # noqa: ANN401  a compiled function is untyped
-    text = _text(numbers, is_trades=is_trades)
+    text = _text(numbers, question)
     bare = _bare(step)
     if bare.__closure__:
         # What it closes over may be something else next time.
@@ -316,19 +340,13 @@ def _as_is(function: Any) -> Any:  # noqa: ANN401
     return function
 
 
-def _text(numbers: Mapping[str, object], *, is_trades: bool) -> str:
-    columns = at.TRADE_COLUMNS if is_trades else at.BAR_COLUMNS
+def _text(numbers: Mapping[str, object], question: str) -> str:
+    row_type, columns = STEPS[question]
     lines = [
-        f"    {each} = {'small' if each == 'aggressor' else 'whole'}_at"
-        f"(cells[COLUMNS + {place}], stop)"
+        f"    {each} = {'small' if each in _SMALL else 'whole'}_at(cells[COLUMNS + {place}], stop)"
         for place, each in enumerate(columns)
     ]
-    fields = [f"{each}[row]" for each in columns]
-    if not is_trades:
-        lines.append(f"    warm_up = small_at(cells[COLUMNS + {len(columns)}], stop)")
-        fields.append("warm_up[row] != 0")
-    else:
-        fields[columns.index("aggressor")] = "int(aggressor[row])"
+    fields = [_SMALL.get(each, f"{each}[row]") for each in columns]
     whole = real = 0
     given = []
     for each in numbers.values():
@@ -339,8 +357,8 @@ def _text(numbers: Mapping[str, object], *, is_trades: bool) -> str:
             given.append(f"real_given[{real}]")
             real += 1
     return _TEMPLATE.format(
-        question="step_trade" if is_trades else "step_bar",
-        row_type="TradeRow" if is_trades else "BarRow",
+        question=question,
+        row_type=row_type,
         names=list(numbers) or ["nothing"],
         wishes_length=WISHES_LENGTH,
         given=", ".join(given) or "0",

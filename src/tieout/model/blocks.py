@@ -5,9 +5,10 @@
             PLACED     number, key, revision, place, decided at, price or 0, signed lots, type,
                        limit or trigger, 0
             CANCELLED  number, key, revision, place, decided at
+            CLOCK      0, due, woke at
             report     kind + REPORT_KINDS, number, arrival, venue time, then
                        fill: lots, price, fee, liquidity, reference, half spread, assumed
-                       funding: lots, price, amount; end, cancel, refusal: lots, reason
+                       funding: lots, price, amount; end, cancel, refusal, rejection: lots, reason
 
 Packed, a kind is one byte. Every other word is a difference: of a time to the time before it in the
 block, of anything else to the same word of the last entry of its kind. A difference d is written as
@@ -25,24 +26,33 @@ import msgspec
 
 from tieout.model.events import (
     CancelRejected,
+    ClockReached,
     Fill,
     FundingCharged,
     OrderAccepted,
     OrderCancelled,
+    OrderRejected,
     OrderTriggered,
 )
 from tieout.model.identity import decision_id
-from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, TimeInForce
+from tieout.model.orders import (
+    REJECTED,
+    CancelOrder,
+    OrderType,
+    PlaceOrder,
+    TimeInForce,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tieout.model.events import Report
 
-__all__ = ["Block", "KnownOrder", "entries_of", "records_of"]
+__all__ = ["Block", "KnownOrder", "entries_of", "order_of", "records_of"]
 
 PLACED: Final = 1
 CANCELLED: Final = 2
+CLOCK: Final = 3
 REPORT_KINDS: Final = 10
 FILL: Final = 11
 TRIGGER: Final = 12
@@ -51,10 +61,13 @@ CANCEL: Final = 14
 CANCEL_REFUSAL: Final = 15
 FUNDING: Final = 16
 ACCEPTANCE: Final = 17
+REJECTION: Final = 18
+POST_WISH: Final = 6
 
 _LENGTHS: Final = {
     PLACED: 11,
     CANCELLED: 6,
+    CLOCK: 4,
     FILL: 11,
     TRIGGER: 4,
     EXPIRY: 6,
@@ -62,14 +75,22 @@ _LENGTHS: Final = {
     CANCEL_REFUSAL: 6,
     FUNDING: 7,
     ACCEPTANCE: 4,
+    REJECTION: 6,
 }
-_TYPES: Final = {2: OrderType.MARKET, 3: OrderType.LIMIT, 4: OrderType.STOP_MARKET}
+_TYPES: Final = {
+    2: OrderType.MARKET,
+    3: OrderType.LIMIT,
+    4: OrderType.STOP_MARKET,
+    POST_WISH: OrderType.LIMIT,
+}
 """Order types by the kind of wish."""
 
 REASONS: Final = {
     0: "requested",
     1: "time_in_force",
     2: "expired",
+    3: "post_only",
+    4: "reduce_only",
     5: "final",
     6: "unknown_order",
 }
@@ -98,7 +119,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
         strategy: Name of the strategy: part of every identity.
         instrument: Symbol.
         currency: Of the fees.
-        origin: What origins begin with: `trade:SYMBOL`, or `bar:RULE:SYMBOL`.
+        origin: What origins begin with: `trade:SYMBOL`, `bar:RULE:SYMBOL`, or `timer:NAME`.
         revised: Whether an origin ends with a revision: those of bars do.
         resolution: What decided a fill that was not assumed.
         funding_rate: Decimal text.
@@ -132,18 +153,20 @@ class _Known:
         self.fills = fills
 
 
-def records_of(block: Block) -> Iterator[PlaceOrder | CancelOrder | Report]:
+def records_of(block: Block) -> Iterator[PlaceOrder | CancelOrder | ClockReached | Report]:
     """Yield the very records that the kernel's loop would have written."""
     known = {each.number: _Known(each.decision_id, each.side, each.fills) for each in block.known}
     for kind, number, *row in entries_of(block):
         if kind == PLACED:
-            order = _placed(block, row)
+            order = order_of(block, row)
             known[number] = _Known(order.decision_id, order.side, 0)
             yield order
         elif kind == CANCELLED:
             yield _cancelled(block, known[number].identity, row)
         elif kind == FUNDING:
             yield _funding(block, row)
+        elif kind == CLOCK:
+            yield ClockReached(arrival_time_ns=row[0], woke_at_ns=row[1])
         else:
             yield _report(block, kind, known[number], row)
 
@@ -171,12 +194,13 @@ def entries_of(block: Block) -> Iterator[list[int]]:
 
 def _times(kind: int, *, named_by_time: bool) -> tuple[int, ...]:
     """Return the places of an entry's times."""
-    if kind >= REPORT_KINDS:
+    if kind >= REPORT_KINDS or kind == CLOCK:
         return 2, 3
     return (2, 5) if named_by_time else (5,)
 
 
-def _placed(block: Block, row: list[int]) -> PlaceOrder:
+def order_of(block: Block, row: Sequence[int]) -> PlaceOrder:
+    """Return an order by its words, from the key on."""
     key, revision, place, decided_at_ns, price, lots, wish, limit, _ = row
     origin = block.origin_of(key, revision)
     kind = _TYPES[wish]
@@ -191,6 +215,7 @@ def _placed(block: Block, row: list[int]) -> PlaceOrder:
         time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
         decided_at_ns=decided_at_ns,
         decision_price_ticks=price or None,
+        post_only=wish == POST_WISH,
         origin=origin,
     )
 
@@ -254,6 +279,14 @@ def _report(block: Block, kind: int, order: _Known, row: list[int]) -> Report:
             decision_id=identity, venue_time_ns=venue_time_ns, arrival_time_ns=arrival_ns
         )
     lots, reason = more
+    if kind == REJECTION:
+        return OrderRejected(
+            decision_id=identity,
+            reason=REASONS[reason],
+            detail=REJECTED[REASONS[reason]],
+            venue_time_ns=venue_time_ns,
+            arrival_time_ns=arrival_ns,
+        )
     if kind == CANCEL_REFUSAL:
         return CancelRejected(
             decision_id=identity,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import IntEnum, unique
+from typing import Final
 
 import msgspec
 
 __all__ = [
+    "REJECTED",
     "AmendOrder",
     "CancelOrder",
     "HoldOrder",
@@ -20,6 +22,14 @@ __all__ = [
     "TimeInForce",
     "WorkOrder",
 ]
+
+REJECTED: Final = {
+    "post_only": "it would have taken liquidity",
+    "reduce_only": "there is no position that it could reduce",
+    "expired": "it arrived when its time was over",
+    "no_session": "no session is known that it could wait for",
+}
+"""What a simulated venue says of an order that it rejects, by the reason."""
 
 
 @unique

@@ -9,6 +9,8 @@ from tieout.market.stepping import (
     CANCEL_WISH,
     LIMIT_WISH,
     MARKET_WISH,
+    POST_WISH,
+    STEPS,
     TARGET_WISH,
     WISHES_MAX,
     StepEntry,
@@ -18,10 +20,10 @@ from tieout.strategy.strategy import Strategy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tieout.market.stepping import Account, BarRow, Memory, TradeRow
+    from tieout.market.stepping import Account, BarRow, BookRow, Memory, TradeRow
     from tieout.model.events import Bar, Trade
     from tieout.model.instruments import Instrument
-    from tieout.strategy.context import Context
+    from tieout.strategy.context import BookView, Context, TimerEvent
 
 __all__ = ["CompiledStrategy", "Given", "Wishes"]
 
@@ -38,10 +40,11 @@ _HANDLES_KEPT = 4_096
 class CompiledStrategy(Strategy):
     """A strategy that is one compiled function over the rows of one stream.
 
-    Name the stream in `on_start`, and write `step_bar` or `step_trade` as a static method. It is
-    compiled by numba and must keep to what that can do: numbers, arithmetic, `if`, loops, other
-    compiled functions. What it keeps from call to call is in `memory`, what it wishes it says by
-    the words of `tieout.compiled`. Parameters that are numbers are fields of `given`.
+    Name the stream in `on_start`, and write `step_bar`, `step_trade`, `step_book` or `step_timer`
+    as a static method. It is compiled by numba and must keep to what that can do: numbers,
+    arithmetic, `if`, loops, other compiled functions. What it keeps from call to call is in
+    `memory`, what it wishes it says by the words of `tieout.compiled`. Parameters that are numbers
+    are fields of `given`.
 
     Example:
         >>> from tieout.compiled import target
@@ -55,6 +58,13 @@ class CompiledStrategy(Strategy):
         >>> Momentum(gap_ticks=3).parameters()
         {'gap_ticks': 3}
     """
+
+    def __init_subclass__(cls) -> None:
+        """Listen to books and timers only where the function is asked on them."""
+        super().__init_subclass__()
+        for function, callback in (("step_book", "on_book"), ("step_timer", "on_timer")):
+            if function in vars(cls) and callback not in vars(cls):
+                setattr(cls, callback, getattr(cls, f"_{callback}"))
 
     def __init__(self, **parameters: object) -> None:
         super().__init__(**parameters)
@@ -96,6 +106,26 @@ class CompiledStrategy(Strategy):
     ) -> None:
         """Take a print of the market; as `step_bar`."""
 
+    @staticmethod
+    def step_book(
+        book: BookRow,
+        given: Given,
+        memory: Memory,
+        account: Account,
+        wishes: Wishes,
+    ) -> None:
+        """Take a book after each packet of the venue; otherwise as `step_bar`."""
+
+    @staticmethod
+    def step_timer(
+        book: BookRow,
+        given: Given,
+        memory: Memory,
+        account: Account,
+        wishes: Wishes,
+    ) -> None:
+        """Take a book, as it is known then, whenever a timer is due; otherwise as `step_bar`."""
+
     def entry(self, instrument: Instrument) -> StepEntry:
         """Return the function, compiled, with its memory; it is made when first asked for.
 
@@ -118,13 +148,13 @@ class CompiledStrategy(Strategy):
         made = type(self)
         own = [
             getattr(made, name)
-            for name in ("step_bar", "step_trade")
+            for name in STEPS
             if getattr(made, name) is not getattr(CompiledStrategy, name)
         ]
         if len(own) != 1:
             raise SettingsError(
-                f"strategy {made.__name__}: it has {len(own)} compiled functions; write one, "
-                "step_bar or step_trade"
+                f"strategy {made.__name__}: it has {len(own)} compiled functions; write one of "
+                f"{', '.join(STEPS)}"
             )
         return own[0]
 
@@ -147,7 +177,7 @@ class CompiledStrategy(Strategy):
                 bar.revision,
                 int(bar.warm_up),
             ),
-            is_trade=False,
+            "step_bar",
         )
 
     def on_trade(self, context: Context, trade: Trade) -> None:
@@ -163,16 +193,30 @@ class CompiledStrategy(Strategy):
                 trade.aggressor,
                 trade.trade_id,
             ),
-            is_trade=True,
+            "step_trade",
         )
 
-    def _take(self, context: Context, symbol: str, row: Sequence[int], *, is_trade: bool) -> None:
-        entry = self._entry or self.entry(context.instrument(symbol))
-        if entry.is_trades != is_trade:
-            asked, has = ("trades", "step_bar") if is_trade else ("bars", "step_trade")
+    def _on_book(self, context: Context, book: BookView) -> None:
+        """Give a book to the compiled function, and wish what it wishes."""
+        self._take(context, book.instrument, _book_row(book, book.arrival_time_ns), "step_book")
+
+    def _on_timer(self, context: Context, timer: TimerEvent) -> None:
+        """Give the book to the compiled function, and wish what it wishes."""
+        asked = context.book_symbols
+        if len(asked) != 1:
             raise SettingsError(
-                f"strategy {type(self).__name__}: it asks for {asked} and has {has}; write the "
-                "function for what it asks for"
+                f"strategy {type(self).__name__}: step_timer is given a book, and it asks for "
+                f"{len(asked)} of them; ask for one in on_start, context.books(symbol)"
+            )
+        book = context.book(asked[0])
+        self._take(context, book.instrument, _book_row(book, timer.due_ns), "step_timer")
+
+    def _take(self, context: Context, symbol: str, row: Sequence[int], question: str) -> None:
+        entry = self._entry or self.entry(context.instrument(symbol))
+        if entry.question != question:
+            raise SettingsError(
+                f"strategy {type(self).__name__}: it asks for what {question} takes, and has "
+                f"{entry.question}; write the function for what it asks for"
             )
         if entry.one(
             row,
@@ -220,6 +264,20 @@ class CompiledStrategy(Strategy):
         if kind == MARKET_WISH:
             return trade(rules.symbol, units=units)
         at_price = rules.price(price)
-        if kind == LIMIT_WISH:
-            return trade(rules.symbol, units=units, limit=at_price)
+        if kind in (LIMIT_WISH, POST_WISH):
+            post_only = kind == POST_WISH
+            return trade(rules.symbol, units=units, limit=at_price, post_only=post_only)
         return trade(rules.symbol, units=units, stop=at_price)
+
+
+def _book_row(book: BookView, now_ns: int) -> tuple[int, ...]:
+    """Return the values of a `BookRow`, but for the tick."""
+    return (
+        now_ns,
+        book.venue_time_ns,
+        book.arrival_time_ns,
+        book.bid_ticks or 0,
+        book.bid_lots,
+        book.ask_ticks or 0,
+        book.ask_lots,
+    )

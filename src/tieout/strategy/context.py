@@ -319,6 +319,10 @@ class Context(Protocol):
             InputError: You did not.
         """
 
+    @property
+    def book_symbols(self) -> Sequence[str]:
+        """Instruments whose books you subscribed to."""
+
     def indicator(
         self,
         name: str,

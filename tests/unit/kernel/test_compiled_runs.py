@@ -322,7 +322,9 @@ def test_what_a_compiled_strategy_must_not_be_is_said() -> None:
     few = BARS.rows(0, 5)
 
     assert "2 compiled functions" in str(run_of(Both, few, NAIVE, lent=False)[0].failure)
-    assert "it asks for bars" in str(run_of(Wrong, few, NAIVE)[0].failure)
+    assert "it asks for what step_bar takes, and has step_trade" in str(
+        run_of(Wrong, few, NAIVE)[0].failure
+    )
     with pytest.raises(SettingsError, match="allowed: 0 … 10000000"):
         StepEntry(Mixed.step_bar, {}, cells=(-1, 0), tick=0.1, name="Mixed")
 

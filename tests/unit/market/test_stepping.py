@@ -71,7 +71,7 @@ def test_the_loop_is_kept_on_disk(tmp_path: Path) -> None:
     step = a_step(tmp_path, step=7)
     entry = an_entry(step)
 
-    key = stepping._key(step, stepping._text({"more": 3}, is_trades=False))
+    key = stepping._key(step, stepping._text({"more": 3}, "step_bar"))
 
     kept = {path.suffix for path in Path(numba.config.CACHE_DIR).rglob(f"step_{key[:40]}*")}
     assert called(entry) == [(at.TARGET_WISH, 10, 0, 0)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
-__all__ = ["BookedCore", "Core", "core_of"]
+__all__ = ["BookedCore", "Core", "LendableCore", "core_of"]
 
 
 class Core(Protocol):
@@ -85,6 +85,22 @@ class BookedCore(Protocol):
 
     def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
         """Return how many rows broke with the book, by kind, and the first of them."""
+
+
+@runtime_checkable
+class LendableCore(Protocol):
+    """What a core tells besides that compiled code can drive on its arrays."""
+
+    @property
+    def can_be_lent(self) -> bool:
+        """Whether nothing is under way, and no model of the user's is asked."""
+
+    @property
+    def resolution(self) -> str:
+        """What decides a fill where nothing is assumed."""
+
+    def take_back(self, *, unresolved: int, latest_arrival_ns: int) -> None:
+        """Be its own again."""
 
 
 def core_of(

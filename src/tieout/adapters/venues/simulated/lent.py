@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tieout.market import MatchingCore
+    from tieout.market.book_matching import BookCore
     from tieout.model.orders import PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
@@ -46,7 +47,7 @@ class Lent:
     def __init__(
         self,
         instrument: str,
-        core: MatchingCore,
+        core: MatchingCore | BookCore,
         feed: Callable[[int], bool],
         profile: SimulationProfile,
         ways: tuple[tuple[int, int], tuple[int, int]],

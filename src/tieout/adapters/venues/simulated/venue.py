@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
-from tieout.adapters.venues.simulated.cores import core_of
+from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
@@ -30,7 +30,7 @@ from tieout.model.events import (
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
+from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.cores import Core
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
+    from tieout.market.book_matching import BookCore
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.events import Report
@@ -70,12 +71,6 @@ _ONCE_TRIGGERED = {
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
-_DETAILS = {
-    "post_only": "it would have taken liquidity",
-    "reduce_only": "there is no position that it could reduce",
-    "expired": "it arrived when its time was over",
-    "no_session": "no session is known that it could wait for",
-}
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,7 +298,7 @@ class SimulatedVenue:
             self._margins.under_way.place(order)
         reason = core.place(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         if reason is not None:
-            self._reject(order, reason, _DETAILS[reason], way)
+            self._reject(order, reason, REJECTED[reason], way)
             return
         self._placed[number] = _Placed(order)
         self._next_number += 1
@@ -432,11 +427,13 @@ class SimulatedVenue:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
-        if ways is None or type(market.core) is not MatchingCore or not market.core.can_be_lent:
+        core = market.core
+        if ways is None or not isinstance(core, LendableCore) or not core.can_be_lent:
             return None
         numbers = (self._next_number, self._reported)
         symbol = market.instrument.symbol
-        return Lent(symbol, market.core, market.feed, self._profile, ways, numbers, self._take_back)
+        lendable = cast("MatchingCore | BookCore", core)
+        return Lent(symbol, lendable, market.feed, self._profile, ways, numbers, self._take_back)
 
     def _take_back(
         self,
@@ -449,7 +446,7 @@ class SimulatedVenue:
         """Know the orders and reports that a compiled run leaves under way."""
         market = self._each[0]
         core = market.core
-        assert isinstance(core, MatchingCore), core
+        assert isinstance(core, LendableCore), core
         self._all_busy()
         for number, place, told in orders:
             self._placed[number] = _Placed(place, told)
@@ -522,7 +519,7 @@ class SimulatedVenue:
                 response_ns=self._way("place", order).response_ns,
             )
             if refused is not None:
-                self._reject(order, refused, _DETAILS[refused], self._way("place", order))
+                self._reject(order, refused, REJECTED[refused], self._way("place", order))
 
     # -- what the ladder asks -----------------------------------------------------------------
 
@@ -767,7 +764,7 @@ class SimulatedVenue:
                 return OrderRejected(
                     decision_id=decision,
                     reason=reason,
-                    detail=_DETAILS[reason],
+                    detail=REJECTED[reason],
                     venue_time_ns=at_ns,
                     arrival_time_ns=known_ns,
                 )
