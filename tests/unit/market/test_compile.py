@@ -115,8 +115,16 @@ def test_importing_every_world_compiles_nothing() -> None:
 def test_a_run_on_bars_makes_ready_what_bars_need_and_nothing_else() -> None:
     found = run(READY + BACKTEST + "print(json.dumps(ready()))")
 
-    assert {"commit_bars", "extend_bars"} <= set(found)
-    others = {"make_bars", "commit_trades", "join_bars", "merge_runs", "apply_rows", "sum_up_bars"}
+    assert {"act_on_bars", "extend_bars"} <= set(found)
+    others = {
+        "make_bars",
+        "act_on_trades",
+        "commit_trades",
+        "join_bars",
+        "merge_runs",
+        "apply_rows",
+        "sum_up_bars",
+    }
     assert not others & set(found)
 
 
