@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from tieout.cli.terminal import print_json, settings_of, utc
+from tieout.cli.terminal import HERE, AsJson, Project, print_json, settings_of, utc
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ Strategy = Annotated[str, typer.Option("--strategy", help="file.py or file.py:Cl
 Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=value.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
 Cash = Annotated[str | None, typer.Option(help="Starting cash.")]
-Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 FrameFile = Annotated[Path, typer.Argument(help="CSV, Parquet or Feather.")]
 ValuesFile = Annotated[Path, typer.Argument(help="CSV: open, high, low, close, volume, theirs.")]
@@ -44,7 +42,6 @@ Column = Annotated[str, typer.Option("--column", help="Theirs, by its header.")]
 Given = Annotated[list[str], typer.Option("--set", help="What they say it is, name=value.")]
 Ulps = Annotated[int, typer.Option("--ulps", help="Floats so many apart are the same.")]
 
-_HERE = Path()
 _SHOWN = 12
 
 
@@ -61,7 +58,7 @@ def candles(
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
     cash: Cash = None,
-    project: Project = _HERE,
+    project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List bars that differ and the decisions that flipped because of it, priced; 1 if any."""

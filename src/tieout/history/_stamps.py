@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Int64s = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-__all__ = ["StampReader"]
+__all__ = ["StampReader", "with_24_hours"]
 
 _UNITS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 _EPOCH_S_MIN, _EPOCH_S_MAX = 631_152_000, 4_102_444_800  # 1990 and 2100
@@ -220,6 +220,19 @@ class StampReader:
                 f"{self._file}: time zone {self._zone!r} is not known; use UTC or a name such as "
                 "Europe/Berlin"
             ) from error
+
+
+def with_24_hours(column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Write hours of half a day as hours of a day: `12-AM` is 00:00, `12-PM` is 12:00."""
+    halves = pc.extract_regex(column, r"^(?P<day>\d{4}-\d\d-\d\d) (?P<hour>\d\d)-(?P<half>[AP]M)$")
+    hour = pc.struct_field(halves, "hour").cast(pa.int64())
+    is_half = pc.and_(pc.is_valid(hour), pc.and_(pc.greater(hour, 0), pc.less(hour, 13)))
+    hour = pc.if_else(pc.equal(hour, 12), 0, hour)
+    late = pc.multiply(pc.equal(pc.struct_field(halves, "half"), "PM").cast(pa.int64()), 12)
+    clock = pc.utf8_lpad(pc.add(hour, late).cast(pa.string()), 2, "0")
+    whole = pc.binary_join_element_wise(pc.struct_field(halves, "day"), clock, " ")
+    whole = pc.binary_join_element_wise(whole, pa.scalar("00"), ":")
+    return pc.if_else(pc.fill_null(is_half, False), whole, column)  # noqa: FBT003
 
 
 def _iso_replacement(groups: dict[str, int]) -> str:

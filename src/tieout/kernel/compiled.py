@@ -14,6 +14,7 @@ composed) is left to the loop, from the row on where it came up.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
@@ -45,7 +46,7 @@ _PIECE_ROWS = 16_384
 _PLAIN = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_MARKET)
 
 
-class Lane:
+class Lane(ABC):
     """What runs batches of one compiled strategy, as long as nothing needs more than numbers.
 
     Here is what does not depend on what the strategy is asked on: taking the market over, writing
@@ -70,19 +71,19 @@ class Lane:
         # Whether the core of these runs has orders that never take.
         self._rests_only = False
 
-    def finish(self, until_ns: int) -> None:
+    def finish(self, until_ns: int) -> None:  # noqa: B027 - nothing to do is the usual case
         """Run on to the end of the run, where nothing but time comes any more."""
 
+    @abstractmethod
     def takes(self, columns: MarketColumns | RecordedColumns) -> bool:
         """Whether rows of this kind may be what the strategy is run over."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, columns: Any, venue: Venue) -> int:  # noqa: ANN401 - rows of its own kind
         """Run over rows from the first on; return how many of them are done.
 
         Fewer than there are: the loop takes the next one, for what is not plain about it.
         """
-        raise NotImplementedError
 
     def leave(self) -> None:
         """Give the market back, with the orders and reports that are under way."""

@@ -298,7 +298,7 @@ class TimedLane(Lane):
                 self._mend(running)
         self._chunk_at = -core.cursor
         if view.is_like(core.book_now(instrument), core.last_print_ticks) and (
-            kernel.price_seen(instrument) in (None, core.last_print_ticks)
+            kernel.moment.prices.get(instrument) in (None, core.last_print_ticks)
         ):
             return True
         super().leave()

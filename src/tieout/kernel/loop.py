@@ -417,10 +417,6 @@ class Kernel:
         self._time_reached(timer)
         self._call(lambda _: act())
 
-    def price_seen(self, instrument: str) -> int | None:
-        """Return the last price that rows told, or None before any."""
-        return self.moment.prices.get(instrument)
-
     def on_row(self, rows: MarketColumns, row: int, act: Callable[[], None]) -> None:
         """Do something in the name of the strategy, on a row that it has been given."""
         part = rows.rows(row, row + 1)

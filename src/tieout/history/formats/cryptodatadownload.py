@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from tieout.errors import InputError
 from tieout.history._files import CsvShape, Part, parts
-from tieout.history._stamps import StampReader
+from tieout.history._stamps import StampReader, with_24_hours
 from tieout.history.formats.reading import Ask, Guess, Look, Surety, TableReading, length_of
 from tieout.history.formats.table import only_rows
 
@@ -88,19 +85,7 @@ class CryptoDataDownload:
 
 
 def _with_24_hours(source: Iterator[Part], name: str) -> Iterator[Part]:
-    """Write hours of half a day as hours of a day: 12-AM is 00:00, 12-PM is 12:00."""
     for part in source:
-        column = part.table.column(name).combine_chunks()
-        halves = pc.extract_regex(
-            column, r"^(?P<day>\d{4}-\d\d-\d\d) (?P<hour>\d\d)-(?P<half>[AP]M)$"
-        )
-        hour = pc.struct_field(halves, "hour").cast(pa.int64())
-        is_half = pc.and_(pc.is_valid(hour), pc.and_(pc.greater(hour, 0), pc.less(hour, 13)))
-        hour = pc.if_else(pc.equal(hour, 12), 0, hour)
-        late = pc.multiply(pc.equal(pc.struct_field(halves, "half"), "PM").cast(pa.int64()), 12)
-        clock = pc.utf8_lpad(pc.add(hour, late).cast(pa.string()), 2, "0")
-        whole = pc.binary_join_element_wise(pc.struct_field(halves, "day"), clock, " ")
-        whole = pc.binary_join_element_wise(whole, pa.scalar("00"), ":")
-        mended = pc.if_else(pc.fill_null(is_half, False), whole, column)  # noqa: FBT003
+        mended = with_24_hours(part.table.column(name).combine_chunks())
         place = part.table.column_names.index(name)
         yield Part(part.table.set_column(place, name, mended), part.rows, part.ragged)

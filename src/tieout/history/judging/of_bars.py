@@ -162,7 +162,7 @@ def _judge_gaps(sheet: Sheet, step_ns: int) -> list[Finding]:
         f"{missing:,} bars are missing ({share:.1%}) in {len(gaps):,} holes; the longest has "
         f"{longest.bars:,} bars from {shown_time(longest.from_ns)}"
     )
-    remedy = "Fetch these hours again; while they are missing, say what a hole is: --gaps."
+    remedy = "Fetch these hours again; until then say what a hole is where you ask for bars: gaps=."
     daily = _daily_hole(gaps, sheet)
     short = np.mean([each.bars <= 3 for each in gaps])
     if daily is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.history.judging.findings import Severity, finding
-from tieout.history.judging.spans import length, shown_time
+from tieout.history.judging.spans import length, shown_time, zone_option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,10 @@ def _judge_schedule(sheet: Sheet, step: int, phase: int) -> list[Finding]:
             f"stamps at {_clocks(phase, step)}, while {said} at {_clocks(first * _HOUR, step)} "
             f"UTC: they are in {zone}"
         )
-        remedy = f"Import with a zone of {zone}; else each payment is {abs(ahead) / _HOUR:g} h off."
+        remedy = (
+            f"Import with {zone_option(ahead / _HOUR)}; else each payment is "
+            f"{abs(ahead) / _HOUR:g} h off."
+        )
         found.append(finding(sheet.file, "time_zone", sheet.rows, detail, remedy))
     return found
 

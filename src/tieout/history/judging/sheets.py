@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from tieout.errors import DataError, InputError
-from tieout.history._stamps import StampReader
+from tieout.history._stamps import StampReader, with_24_hours
 from tieout.history.judging.names import Named, named
 
 if TYPE_CHECKING:
@@ -70,7 +70,6 @@ _NEEDED: Final = {
 }
 _KLINE_WIDTHS: Final = (6, 8, 12)
 _HEADER_LINES: Final = 5
-_HALF_DAY: Final = r"^(\d{4}-\d\d-\d\d) (\d\d)-(AM|PM)$"
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,9 @@ def read_sheet(path: Path) -> Sheet:
     kind, columns = _kind_of(path, name, table)
     stamps = StampReader(str(path))
     text = pa.array(table[columns["time"]].to_arrow())
-    when, wrong = stamps.read(_without_half_days(text))
+    if pa.types.is_large_string(text.type) or pa.types.is_string(text.type):
+        text = with_24_hours(text.cast(pa.string()))
+    when, wrong = stamps.read(text)
     fields = {}
     for what, column in columns.items():
         if what == "time":
@@ -293,20 +294,6 @@ def _kind_of(path: Path, name: Named, table: pl.DataFrame) -> tuple[str, dict[st
         "trades": ("time", "price", "quantity", "id"),
     }[kind]
     return kind, {what: columns[what] for what in wanted if what in columns}
-
-
-def _without_half_days(text: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
-    """Turn `2019-10-17 09-PM` into a time of 24 hours; everything else stays as it is."""
-    if not pa.types.is_string(text.type) and not pa.types.is_large_string(text.type):
-        return text
-    column = pl.Series(text.cast(pa.large_string()))
-    parts = column.str.extract_groups(_HALF_DAY).struct
-    hours = parts.field("2").cast(pl.Int64, strict=False)
-    if hours.null_count() == len(column):
-        return text.cast(pa.string())
-    whole = hours % 12 + 12 * (parts.field("3") == "PM").cast(pl.Int64)
-    rewritten = parts.field("1") + " " + whole.cast(pl.String).str.zfill(2) + ":00"
-    return rewritten.fill_null(column).to_arrow().cast(pa.string())
 
 
 def _floats(path: Path, column: pl.Series) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tieout.history.judging.sheets import Sheet
 
-__all__ = ["Gap", "clock", "gaps_of", "length", "shown_time"]
+__all__ = ["Gap", "clock", "gaps_of", "length", "shown_time", "zone_option"]
 
 _SECOND: Final = 1_000_000_000
 _UNITS: Final = (
@@ -76,3 +76,12 @@ def length(span_ns: int) -> str:
         if span_ns and span_ns % size == 0:
             return f"{span_ns // size}{name}"
     return f"{span_ns / _SECOND:.3f}s"
+
+
+def zone_option(hours: float) -> str:
+    """Return how an import is told of a zone so many hours ahead of UTC."""
+    told = f"UTC{hours:+g}"
+    if hours % 1:
+        return f"a zone of {told}"
+    # The names of these zones count the other way round.
+    return f"--zone Etc/GMT{-int(hours):+d}, which is {told}"

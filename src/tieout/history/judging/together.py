@@ -10,7 +10,7 @@ import numpy as np
 from tieout.history.judging.findings import Severity, finding
 from tieout.history.judging.of_bars import is_busy, usual_step
 from tieout.history.judging.of_rates import usual_rate_step
-from tieout.history.judging.spans import Gap, gaps_of, length, shown_time
+from tieout.history.judging.spans import Gap, gaps_of, length, shown_time, zone_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,7 @@ def _judge_shift(one: Sheet, other: Sheet, field: str) -> list[Finding]:
             f"{equal:,} of {shared:,} rows equal those of "
             f"{_short(other if mine is one else one)} when they are moved by "
             f"{(-shift if mine is one else shift) / _HOUR:+g} h",
-            f"Import with a zone of UTC{(shift if mine is one else -shift) / _HOUR:+g}.",
+            f"Import with {zone_option((shift if mine is one else -shift) / _HOUR)}.",
         )
         for mine in suspects
     ]
