@@ -54,12 +54,13 @@ class Lane(ABC):
 
     Args:
         kernel: Whose run it is.
-        strategy: The strategy.
     """
 
-    def __init__(self, kernel: Kernel, strategy: CompiledStrategy) -> None:
+    tried_rows = 1024
+    """Rows that the loop takes before the lane is tried again."""
+
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._strategy = strategy
         self._running: Running | None = None
         self._lent: LentMarket
         self._deferred: DeferredOrders
@@ -92,16 +93,19 @@ class Lane(ABC):
             return
         self._running = None
         self._write(running)
-        kernel, lent, strategy = self._kernel, self._lent, self._strategy
+        kernel, lent = self._kernel, self._lent
         kernel.risk.recent = running.recent
         tracked = running.open_orders
+        if isinstance(kernel.orders, DeferredOrders):
+            # Whoever changes an order has them all applied first.
+            kernel.orders.none_open = not tracked
         places: list[tuple[int, PlaceOrder, int]] = []
         block = self._block(b"")
         for each in tracked:
             order = _order_of(block, each)
             places.append((each.number, order, each.fills))
             if each.handle:
-                strategy.know(each.handle, order.decision_id)
+                self._know(each.handle, order.decision_id)
         assumed, unresolved = running.assumed
         lent.take_back(
             numbers=(running.next_number, running.reported),
@@ -112,24 +116,42 @@ class Lane(ABC):
             latest_arrival_ns=running.latest_arrival_ns,
         )
 
+    def write(self) -> None:
+        """Write down what happened up to now; the run goes on."""
+        if self._running is not None:
+            self._write(self._running)
+
+    def _know(self, handle: int, identity: str) -> None:
+        """Know an order that is open by its identity."""
+
     def _write(self, running: Running) -> None:
         """Write down what happened, and bring orders and account up to it."""
-        kernel = self._kernel
         words = running.take_words()
-        account = running.take_account()
-        name = self._stream[0]
         if words:
             block = self._block(words)
             self._deferred = self._defer()
             self._deferred.add_block(block)
-            write_block(kernel.journal, block)
-        if not words and account.fills == 0 and account.cash == 0:
+            write_block(self._kernel.journal, block)
+        if not self._book(running) and not words:
             return
+        ids = {each.number: each.decision_id for each in self._known}
+        self._known = tuple(
+            KnownOrder(
+                each.number, ids.get(each.number) or self._identity(each), each.side, each.fills
+            )
+            for each in running.open_orders
+        )
+
+    def _book(self, running: Running) -> bool:
+        """Bring the account up to what happened; return whether that was anything."""
+        account = running.take_account()
+        if account.fills == 0 and account.cash == 0 and account.orders == 0:
+            return False
         self._deferred = self._defer()
         self._deferred.count(orders=account.orders, fills=account.fills)
         self._fills += account.fills
-        kernel.ledger.book_ahead(
-            name,
+        self._kernel.ledger.book_ahead(
+            self._stream[0],
             lots=account.lots,
             cost=account.cost,
             cash=account.cash,
@@ -138,13 +160,7 @@ class Lane(ABC):
             funding=account.funding,
             name=self._deferred.name,
         )
-        ids = {each.number: each.decision_id for each in self._known}
-        self._known = tuple(
-            KnownOrder(
-                each.number, ids.get(each.number) or self._identity(each), each.side, each.fills
-            )
-            for each in running.open_orders
-        )
+        return True
 
     def _block(self, words: bytes) -> Block:
         """Return words as a block."""
@@ -176,7 +192,7 @@ class Lane(ABC):
         def put_back(orders: Orders) -> None:
             kernel.orders = orders
 
-        deferred = DeferredOrders(kernel.orders, kernel.ledger, put_back)
+        deferred = DeferredOrders(kernel.orders, kernel.ledger, put_back, self.write)
         kernel.orders = cast("Orders", deferred)
         return deferred
 
@@ -213,6 +229,7 @@ class Lane(ABC):
         self._known = ()
         self._fills = 0
         self._deferred = self._defer()
+        self._deferred.none_open = False
         return {
             "account": (position.lots, position.cost),
             "numbers": lent.numbers,
@@ -259,8 +276,12 @@ class CompiledLane(Lane):
     """Runs batches of a strategy that is asked on bars or trades."""
 
     def __init__(self, kernel: Kernel, strategy: CompiledStrategy) -> None:
-        super().__init__(kernel, strategy)
+        super().__init__(kernel)
+        self._strategy = strategy
         self._reason = 0
+
+    def _know(self, handle: int, identity: str) -> None:
+        self._strategy.know(handle, identity)
 
     def takes(self, columns: MarketColumns | RecordedColumns) -> bool:
         """Whether these are trades or bars."""

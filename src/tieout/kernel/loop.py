@@ -290,13 +290,14 @@ class Kernel:
         self._check_arrival(arrivals[0])
         rows, last = len(arrivals), arrivals[-1]
         context = self._context
-        wishes = context.wishes
+        wishes, stirred = context.wishes, context.stirred
         desk = self.desk
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
         row = 0
         while row < rows:
             begun = row
+            stirred.clear()
             self._woke_at_ns = arrivals[row]
             stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
             # Reports and timers come before the market event that arrives with them.
@@ -314,7 +315,7 @@ class Kernel:
                     else:
                         for event in islice(cursor.events, stop - row):
                             handler(context, event)  # type: ignore[misc]
-                            if wishes:
+                            if wishes or stirred:
                                 break
                 except Exception as error:  # noqa: BLE001 - a strategy may raise anything
                     self._failed(error)
@@ -344,7 +345,7 @@ class Kernel:
                     desk.seen(each)
             if handler is not None:
                 handler(context, event)
-            if context.wishes or desk.outbox or desk.told:
+            if context.wishes or context.stirred or desk.outbox or desk.told:
                 return
 
     def _market_event(self, event: Trade | Bar) -> None:

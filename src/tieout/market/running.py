@@ -34,6 +34,7 @@ __all__ = [
     "Running",
     "RunningCore",
     "RunningRows",
+    "Step",
     "Stop",
 ]
 
@@ -175,6 +176,24 @@ class RunningCore(Protocol):
         """Let more orders and commands be open."""
 
 
+class Step(Protocol):
+    """What a run asks of the strategy: a compiled function, or what stands in for one.
+
+    Attributes:
+        question: What it is asked on.
+        wishes: What it wished; drawn in `_running_layout`.
+        address, block_address: The function, and what it is given.
+    """
+
+    question: str
+    wishes: Array
+    address: int
+    block_address: int
+
+    def give(self, columns: Any) -> None:  # noqa: ANN401 - rows of its own kind
+        """Show it rows; they are kept until others are given."""
+
+
 class Running:
     """A strategy, a matching core and an account, run together: what is the same for all cores.
 
@@ -189,7 +208,7 @@ class Running:
 
     def __init__(
         self,
-        step: StepEntry,
+        step: Step,
         core: RunningCore,
         terms: RunTerms,
         *,
@@ -233,6 +252,18 @@ class Running:
         cells = [int(self._run[each]) for each in _ACCOUNT]
         self._run[list(_ACCOUNT[2:])] = 0
         return Ran(*cells)
+
+    @property
+    def moved(self) -> bool:
+        """Whether there is anything to be added to the account."""
+        run = self._run
+        return bool(run[at.ORDERS] or run[at.FILLS] or run[at.CASH])
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no order is open, and no report is under way."""
+        run = self._run
+        return not (run[at.TRACKED_COUNT] or run[at.WAIT_COUNT])
 
     def make_room(self) -> None:
         """Let more reports wait, and more orders be open."""
@@ -332,7 +363,7 @@ class RunningRows(Running):
 
     def __init__(
         self,
-        step: StepEntry,
+        step: Step,
         core: MatchingCore,
         terms: RunTerms,
         *,
@@ -403,6 +434,19 @@ class RunningRows(Running):
     def row(self) -> int:
         """The next row of the strategy, or the one whose wishes were refused."""
         return int(self._run[at.ROW])
+
+    def asked(self, row: int, *, wishes: bool) -> None:
+        """Know that the strategy was asked elsewhere, up to a row and on it, and what came of it.
+
+        Args:
+            row: The last row it was asked on.
+            wishes: Whether it wished anything there.
+        """
+        run = self._run
+        run[at.PENDING] = wishes
+        run[at.ROW] = run[at.REASON_ROW] = row
+        if not wishes:
+            run[at.ROW] = row + 1
 
     def rows_given(self, *, more: bool) -> None:
         """Know that the core was given rows, or that there are no more."""
