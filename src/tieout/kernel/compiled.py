@@ -183,6 +183,11 @@ class Lane(ABC):
         named = f"{origin}:{order.key}:{order.revision}" if revised else f"{origin}:{order.key}"
         return decision_id(self._kernel.strategy_name, named, order.place)
 
+    @staticmethod
+    def _stream_of(columns: MarketColumns) -> tuple[str, str, bool]:
+        """Return whose rows these are, and what decisions on them are named after."""
+        return columns.instrument, *_origin_of(columns)
+
     def _defer(self) -> DeferredOrders:
         """Return what stands in for the kernel's orders now."""
         kernel = self._kernel
@@ -362,8 +367,7 @@ class CompiledLane(Lane):
         if not self._may_begin() or kernel.timers.next_due_ns is not None:
             return False
         asked = kernel.subscriptions
-        streams = (asked.bars, asked.trades, asked.made, asked.quotes, asked.books)
-        if sum(map(len, streams)) != 1:
+        if asked.count != 1:
             return False
         if type(columns) is TradeColumns:
             return columns.instrument in asked.trades
@@ -382,7 +386,7 @@ class CompiledLane(Lane):
         if type(self._lent.core) is not MatchingCore:
             return False
         terms = self._terms(self._lent)
-        begun = self._begin((columns.instrument, *_origin_of(columns)))
+        begun = self._begin(self._stream_of(columns))
         self._running = RunningRows(step, self._lent.core, terms, **begun)
         return True
 

@@ -149,6 +149,12 @@ class Subscriptions:
             return self.made.get((bars.instrument, bars.rule))
         return self.bars.get((bars.instrument, bars.interval_ns))
 
+    @property
+    def count(self) -> int:
+        """How many streams there are."""
+        streams = (self.bars, self.trades, self.made, self.quotes, self.books)
+        return sum(map(len, streams))
+
     def sees_prices(self, instrument: str) -> bool:
         """Whether these streams tell at what price an instrument trades."""
         return (

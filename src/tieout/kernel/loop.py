@@ -33,6 +33,7 @@ from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
+from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
+    from tieout.kernel.shortcut import Shortcut
     from tieout.kernel.timers import Timer
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
@@ -294,14 +296,18 @@ class Kernel:
         desk = self.desk
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
+        shortcut = self._shortcut_over(cursor)
         row = 0
         while row < rows:
             begun = row
             stirred.clear()
-            self._woke_at_ns = arrivals[row]
-            stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
-            # Reports and timers come before the market event that arrives with them.
-            stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
+            stop = 0 if shortcut is None else shortcut.stop_after(row)
+            if not stop:
+                shortcut = None
+                self._woke_at_ns = arrivals[row]
+                stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
+                # Reports and timers come before the market event that arrives with them.
+                stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
             if self.failure is not None:
                 handler = None
             self.moment.cursor = cursor
@@ -318,15 +324,28 @@ class Kernel:
                             if wishes or stirred:
                                 break
                 except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+                    self._leave_lane()
                     self._failed(error)
                     handler = None
+                if stirred:
+                    self._leave_lane()
+                if wishes and shortcut is not None and shortcut.decide(wishes, cursor.row):
+                    wishes.clear()
                 if wishes or desk.outbox or desk.told:
+                    shortcut = None
                     self._settle()
             taken = cursor.row
             row = taken + 1
             self.moment.reached_ns = arrivals[taken]
             cursor.prices_into(self.moment.prices, begun, taken)
             self.moment.cursor = None
+
+    def _shortcut_over(self, cursor: Cursor | BookCursor | QuoteCursor) -> Shortcut | None:
+        """Return what plain orders on these rows go through; None: the loop has them itself."""
+        shortcut = self._shortcut
+        if shortcut is None or type(cursor) is not Cursor:
+            return None
+        return shortcut if shortcut.begin(cursor.columns, self._venue) else None
 
     def _watched_rows(
         self,
@@ -435,8 +454,9 @@ class Kernel:
         self.rows_passed(part, 1)
 
     def _leave_lane(self) -> None:
-        if self._lane is not None:
-            self._lane.leave()
+        for lane in (self._lane, self._shortcut):
+            if lane is not None:
+                lane.leave()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -679,6 +699,9 @@ class Kernel:
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
+        if self._shortcut is not None:
+            # What was decided before it stands before it.
+            self._shortcut.write()
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
@@ -739,6 +762,7 @@ class Kernel:
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
         self._lane = lane_of(self, self._strategy)
+        self._shortcut = None if self._lane else shortcut_of(self, self._strategy)
         self._started = started
         self._context.declaring = False
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.market.matching import MatchingCore
-    from tieout.market.stepping import StepEntry
     from tieout.model.columns import MarketColumns
 
     Array = NDArray[np.int64]
@@ -376,6 +375,8 @@ class RunningRows(Running):
         self._shown: tuple[Array, ...] = ()
         # What compiled code is given; empty: to be gathered anew, since an array was replaced.
         self._arrays: tuple[Any, ...] = ()
+        self._places: Array
+        self._impact_y = 0.0
         self._run[at.SHORT_WAY] = 1
         self._run[at.COUNTED_AMBIGUOUS] = core.ambiguous_bars
         self._meet_core()
@@ -402,23 +403,30 @@ class RunningRows(Running):
     def go_on(self, until_row: int) -> int:
         """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
         self._run[at.ROWS] = until_row
-        run_on: Callable[..., int] = run_rows
         if not self._arrays:
-            lent = self._core.arrays()
-            self._arrays = (
-                self._run,
-                self._waiting,
-                self._tracked,
-                self._words,
-                self._packed,
-                self._kept,
-                self._recent,
-                self._step.wishes,
-                *self._shown,
-                *lent[:-1],
-                *lent.columns,
-            )
-        return run_on(*self._arrays)
+            self._gather()
+        run_on: Callable[..., int] = run_rows
+        return run_on(self._places, self._impact_y)
+
+    def _gather(self) -> None:
+        """Put the address of each array in its place."""
+        lent = self._core.arrays()
+        *core, self._impact_y = lent[:-1]
+        self._arrays = (
+            self._run,
+            self._waiting,
+            self._tracked,
+            self._words,
+            self._packed,
+            self._kept,
+            self._recent,
+            self._step.wishes,
+            *self._shown,
+            *core,
+            *lent.columns,
+        )
+        where = [(each.ctypes.data, len(each)) for each in self._arrays]
+        self._places = np.array(where, np.int64).ravel()
 
     def mend(self, *, out_full: bool) -> None:
         """Let the core do what compiled code could not; as `MatchingCore.mend`."""
@@ -434,6 +442,11 @@ class RunningRows(Running):
     def row(self) -> int:
         """The next row of the strategy, or the one whose wishes were refused."""
         return int(self._run[at.ROW])
+
+    @property
+    def pending(self) -> bool:
+        """Whether wishes are still to be decided."""
+        return bool(self._run[at.PENDING])
 
     def asked(self, row: int, *, wishes: bool) -> None:
         """Know that the strategy was asked elsewhere, up to a row and on it, and what came of it.
