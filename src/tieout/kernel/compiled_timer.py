@@ -50,8 +50,7 @@ class TimedLane(Lane):
     """Runs batches of a book for a strategy that one repeating timer asks."""
 
     def __init__(self, kernel: Kernel, strategy: CompiledStrategy) -> None:
-        super().__init__(kernel)
-        self._strategy = strategy
+        super().__init__(kernel, strategy)
         self._rests_only = True
         self._parts: list[tuple[int, BookColumns]] = []
         """Rows that were given, with their places; those that all are done with are dropped."""
@@ -61,9 +60,6 @@ class TimedLane(Lane):
         self._chunk_at = 0
         self._mismatches = 0
         self._next_rows: BookColumns | None = None
-
-    def _know(self, handle: int, identity: str) -> None:
-        self._strategy.know(handle, identity)
 
     def takes(self, columns: MarketColumns | RecordedColumns) -> bool:
         """Whether these are rows of a book."""

@@ -292,7 +292,7 @@ class Kernel:
         self._check_arrival(arrivals[0])
         rows, last = len(arrivals), arrivals[-1]
         context = self._context
-        wishes, stirred = context.wishes, context.stirred
+        wishes = context.wishes
         desk = self.desk
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
@@ -300,7 +300,6 @@ class Kernel:
         row = 0
         while row < rows:
             begun = row
-            stirred.clear()
             stop = 0 if shortcut is None else shortcut.stop_after(row)
             if not stop:
                 shortcut = None
@@ -315,20 +314,7 @@ class Kernel:
             if handler is None and not watched:
                 cursor.skip_to(stop)
             else:
-                try:
-                    if watched:
-                        self._watched_rows(cursor, stop - row, handler)
-                    else:
-                        for event in islice(cursor.events, stop - row):
-                            handler(context, event)  # type: ignore[misc]
-                            if wishes or stirred:
-                                break
-                except Exception as error:  # noqa: BLE001 - a strategy may raise anything
-                    self._leave_lane()
-                    self._failed(error)
-                    handler = None
-                if stirred:
-                    self._leave_lane()
+                self._ask(cursor, stop - row, handler, watched=watched)
                 if wishes and shortcut is not None and shortcut.decide(wishes, cursor.row):
                     wishes.clear()
                 if wishes or desk.outbox or desk.told:
@@ -339,6 +325,32 @@ class Kernel:
             self.moment.reached_ns = arrivals[taken]
             cursor.prices_into(self.moment.prices, begun, taken)
             self.moment.cursor = None
+
+    def _ask(
+        self,
+        cursor: Cursor | BookCursor | QuoteCursor,
+        rows: int,
+        handler: Callable[[Any, Any], None] | None,
+        *,
+        watched: bool,
+    ) -> None:
+        """Give rows to the strategy, and to who watches, until somebody acts."""
+        context = self._context
+        wishes, stirred = context.wishes, context.stirred
+        stirred.clear()
+        try:
+            if watched:
+                self._watched_rows(cursor, rows, handler)
+            else:
+                for event in islice(cursor.events, rows):
+                    handler(context, event)  # type: ignore[misc]
+                    if wishes or stirred:
+                        break
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._leave_lane()
+            self._failed(error)
+        if stirred:
+            self._leave_lane()
 
     def _shortcut_over(self, cursor: Cursor | BookCursor | QuoteCursor) -> Shortcut | None:
         """Return what plain orders on these rows go through; None: the loop has them itself."""

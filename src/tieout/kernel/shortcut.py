@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from tieout.kernel.compiled import Lane
+from tieout.kernel.borrowing import Borrower
 from tieout.kernel.ports import LendingVenue
 from tieout.market import MatchingCore
 from tieout.market.asking import AskingEntry
@@ -44,7 +44,7 @@ _PASSED_MAX = 1 << 10
 _NEVER_AGAIN = 1 << 62
 
 
-class Shortcut(Lane):
+class Shortcut(Borrower):
     """Takes the orders of one strategy in Python from the loop, as long as they are plain."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -113,14 +113,6 @@ class Shortcut(Lane):
             return True
         self._entry.withdraw()
         return False
-
-    def takes(self, columns: MarketColumns | RecordedColumns) -> bool:
-        """Never: the loop asks the strategy."""
-        return False
-
-    def take(self, columns: MarketColumns, venue: Venue) -> int:
-        """Take no rows from the loop."""
-        return 0
 
     # -- going on ------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class Scripted(Strategy):
         self.asked: list[object] = []
         self.seen = 0
 
-    def on_bar(self, context: Any, bar: Any) -> None:
+    def on_bar(self, context: Any, bar: Any) -> None:  # noqa: C901, PLR0912
         letter = self.letters[self.seen % len(self.letters)]
         self.seen += 1
         held = context.position(SYMBOL).lots
@@ -128,7 +128,9 @@ def both(letters: str, assumed: SimulationProfile, **how: Any) -> tuple[Any, Any
 
 
 @pytest.mark.parametrize("assumed", PROFILES, ids=lambda each: f"{each.name}-{each.fill_level}")
-@pytest.mark.parametrize("letters", ["t", "b.s.", "ta", "m.a", "h.t", "tw", "t.." + "lcr" + "t." * 40])
+@pytest.mark.parametrize(
+    "letters", ["t", "b.s.", "ta", "m.a", "h.t", "tw", "t.." + "lcr" + "t." * 40]
+)
 def test_a_run_is_the_same_whichever_way_its_orders_go(
     letters: str, assumed: SimulationProfile
 ) -> None:
