@@ -11,20 +11,21 @@ Whoever holds a core sets a place anew whenever an array is another one.
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
 from tieout.market._compile import compiled
-from tieout.market._stepping import byte_at, whole_at
+from tieout.market._stepping import whole_at
 from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
@@ -47,7 +48,9 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
     def bytes_at(places: Array, place: int) -> Any:  # noqa: ANN401  an array
         """Return the array of uint8 at a place, as plain Python."""
-        return byte_at(places[2 * place], places[2 * place + 1])
+        length = int(places[2 * place + 1])
+        cells = (ctypes.c_uint8 * length).from_address(int(places[2 * place]))
+        return np.ctypeslib.as_array(cells)
 
 else:
     # Not `carray`: no call may return an array to what is compiled without reference counts.

@@ -306,10 +306,6 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         """Return the int8 values at an address, as plain Python."""
         return _interpreted(address, length, ctypes.c_int8)
 
-    def byte_at(address: int, length: int) -> Any:  # noqa: ANN401
-        """Return the uint8 values at an address, as plain Python."""
-        return _interpreted(address, length, ctypes.c_uint8)
-
     def call_step(
         address: int, block: int, start: int, stop: int, position: int, coming: int, orders: int
     ) -> int:
@@ -330,10 +326,6 @@ else:
     def _small_pointer(typing: Any, address: Any) -> Any:  # noqa: ANN401, ARG001
         return _pointed(numba.int8)
 
-    @intrinsic
-    def _byte_pointer(typing: Any, address: Any) -> Any:  # noqa: ANN401, ARG001
-        return _pointed(numba.uint8)
-
     # Pointers, not arrays: they are not counted, and no index is looked at for being negative.
 
     @compiled_inner
@@ -350,11 +342,6 @@ else:
     def small_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
         """Return the int8 values at an address."""
         return _small_pointer(address)  # type: ignore[call-arg]
-
-    @compiled_inner
-    def byte_at(address: int, length: int) -> Any:  # noqa: ANN401, ARG001
-        """Return the uint8 values at an address."""
-        return _byte_pointer(address)  # type: ignore[call-arg]
 
     @intrinsic
     def call_step(

@@ -78,6 +78,7 @@ __all__ = [
     "Memory",
     "StepEntry",
     "TradeRow",
+    "address_of",
     "buy",
     "buy_limit",
     "buy_post_only",
@@ -412,6 +413,7 @@ def _module(text: str, key: str, names: Mapping[str, Any]) -> ModuleType:
 
 
 def address_of(walk: Any) -> int:  # noqa: ANN401
+    """Return what a run calls a function by."""
     if COMPILES:
         address: int = walk.address
         return address
