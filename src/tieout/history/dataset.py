@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
+from tieout.history._pieces import Pieces
 from tieout.history.objects import ONE_PART
 from tieout.model.columns import (
     BarColumns,
@@ -134,7 +135,8 @@ RECORDED: Final = frozenset({"quotes", "book", "orders"})
 
 _TRADED: Final = frozenset({"trades", "bars"})
 _BATCH_ROWS = 131_072
-_GROUPS_AT_A_TIME = 16
+_GROUPS_AT_A_TIME = 2
+_GROUPS_FROM_FAR = 32
 
 
 class PartMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -246,6 +248,7 @@ class Dataset:
     def __init__(self, files: DatasetFiles, meta: DatasetMeta) -> None:
         self.files = files
         self.meta = meta
+        self._pieces = Pieces()
 
     @property
     def path(self) -> StoredAt:
@@ -475,17 +478,19 @@ class Dataset:
     ) -> Iterator[dict[str, Int64s]]:
         try:
             with self.opened(name) as file:
-                groups = self._groups(file, first_ns, last_ns)
-                # What is read of the file is kept until the last group of a call: a few at a time
-                # keep the memory flat, however long the file is.
-                for start in range(0, len(groups), _GROUPS_AT_A_TIME):
-                    for batch in file.iter_batches(
-                        batch_size=rows,
-                        row_groups=groups[start : start + _GROUPS_AT_A_TIME],
-                        columns=wanted,
-                        use_threads=False,
-                    ):
-                        yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
+                # Memory stays flat, however long the file is. What comes over a network comes in
+                # larger pieces, since each way there takes its time.
+                far = self.files.is_far
+                for piece in self._pieces.read(
+                    file,
+                    name,
+                    self._groups(file, first_ns, last_ns),
+                    wanted or file.schema_arrow.names,
+                    at_a_time=_GROUPS_FROM_FAR if far else _GROUPS_AT_A_TIME,
+                ):
+                    count = len(next(iter(piece.values())))
+                    for start in range(0, count, rows):
+                        yield {each: column[start : start + rows] for each, column in piece.items()}
         except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise self.damaged(name, error) from error
 
