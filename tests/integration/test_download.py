@@ -294,6 +294,18 @@ def test_a_later_download_of_the_name_adds_what_is_new(
     assert (again.new_rows, again.dataset.meta) == (0, made.dataset.meta)
 
 
+def test_an_earlier_start_is_refused_where_the_venue_has_earlier_rows(
+    tmp_path: Path, venue: Callable[..., PracticeServer]
+) -> None:
+    server = venue(a_day())
+    first = got(tmp_path, server, start_ns=MONDAY + 60 * MINUTE)
+
+    with pytest.raises(InputError, match="begins at 2024-01-01T01, after the start asked for"):
+        got(tmp_path, server, start_ns=MONDAY)
+
+    assert Store(tmp_path / "data").dataset("set").meta == first.dataset.meta
+
+
 def test_a_refresh_replaces_the_data_set_when_it_is_whole(
     tmp_path: Path, venue: Callable[..., PracticeServer]
 ) -> None:
@@ -471,9 +483,6 @@ def test_a_name_that_holds_something_else_is_left_alone(
         InputError, match=r"there is a data set of this name.*another name with --as"
     ):
         got(tmp_path, server, kind="mark")
-    with pytest.raises(InputError, match="begins at 2024-01-01, after the start asked for"):
-        got(tmp_path, server, start_ns=MONDAY - HOURS)
-
     assert Store(tmp_path / "data").dataset("set").meta == first.dataset.meta
 
 

@@ -63,16 +63,17 @@ class Pieces:
         # Leaving waits for what is under way, since the file is closed next.
         with ThreadPoolExecutor(1, "reading ahead") as thread:
             ahead = self._begun(thread, file, keys[0], columns) if keys else {}
-            for place, key in enumerate(keys):
+            for place in range(len(keys)):
                 begun = ahead
                 if place + 1 < len(keys):
                     ahead = self._begun(thread, file, keys[place + 1], columns)
                 try:
-                    yield {column: each.result()[column] for column, each in begun.items()}
+                    piece = {column: each.result()[column] for column, each in begun.items()}
                 except BaseException:
                     # What failed once may be well the next time: a connection comes back.
-                    self._kept.pop(key, None)
+                    self._kept.clear()
                     raise
+                yield piece
 
     def _begun(
         self, thread: ThreadPoolExecutor, file: pq.ParquetFile, key: Key, columns: Sequence[str]

@@ -106,7 +106,7 @@ def download(
         )
     before = store.dataset(name) if name in store.names() else None
     if before is not None:
-        _check_follows(before, wanted, refresh=refresh)
+        _check_follows(past, before, wanted, refresh=refresh)
     with closing(PageLog(log)) as pages:
         begun = Begun(
             wanted=wanted,
@@ -144,7 +144,7 @@ def source_of(wanted: Wanted) -> str:
     )
 
 
-def _check_follows(before: Dataset, wanted: Wanted, *, refresh: bool) -> None:
+def _check_follows(past: Past, before: Dataset, wanted: Wanted, *, refresh: bool) -> None:
     meta = before.meta
     same = (meta.source, meta.interval_ns) == (source_of(wanted), wanted.interval_ns)
     if not same:
@@ -163,11 +163,15 @@ def _check_follows(before: Dataset, wanted: Wanted, *, refresh: bool) -> None:
         )
     first_ns = meta.first_time_ns - meta.interval_ns
     if wanted.start_ns < first_ns:
-        raise InputError(
-            f"{meta.name}: it begins at {time_words(first_ns)}, after the start asked for, "
-            f"{time_words(wanted.start_ns)}; rows are added at its end alone, so fetch it anew "
-            "with --refresh"
-        )
+        # The start asked for may lie before the first row there is, today as it did then.
+        rows = Joiner(wanted, None).take(past.page(wanted, None))
+        keys = rows[KEY[wanted.kind]]
+        if len(keys) and int(keys[0]) < ends_of(before, 1)[0][KEY[wanted.kind]]:
+            raise InputError(
+                f"{meta.name}: it begins at {time_words(first_ns)}, after the start asked for, "
+                f"{time_words(wanted.start_ns)}; rows are added at its end alone, so fetch it anew "
+                "with --refresh"
+            )
 
 
 def _resumed(pages: PageLog, begun: Begun, *, is_end_given: bool, refresh: bool) -> Wanted:
