@@ -300,7 +300,7 @@ def test_an_earlier_start_is_refused_where_the_venue_has_earlier_rows(
     server = venue(a_day())
     first = got(tmp_path, server, start_ns=MONDAY + 60 * MINUTE)
 
-    with pytest.raises(InputError, match="begins at 2024-01-01T01, after the start asked for"):
+    with pytest.raises(InputError, match="begins at 2024-01-01T01:00, after the start asked for"):
         got(tmp_path, server, start_ns=MONDAY)
 
     assert Store(tmp_path / "data").dataset("set").meta == first.dataset.meta

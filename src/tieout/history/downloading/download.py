@@ -136,7 +136,7 @@ def download(
         return found
 
 
-def source_of(wanted: Wanted) -> str:
+def _source_of(wanted: Wanted) -> str:
     """Return where a download is from, in the words of its description."""
     length = f" of {interval_name(wanted.interval_ns)}" if wanted.interval_ns else ""
     return (
@@ -146,11 +146,11 @@ def source_of(wanted: Wanted) -> str:
 
 def _check_follows(past: Past, before: Dataset, wanted: Wanted, *, refresh: bool) -> None:
     meta = before.meta
-    same = (meta.source, meta.interval_ns) == (source_of(wanted), wanted.interval_ns)
+    same = (meta.source, meta.interval_ns) == (_source_of(wanted), wanted.interval_ns)
     if not same:
         raise InputError(
             f"{meta.name}: there is a data set of this name, {meta.source}; this would be "
-            f"{source_of(wanted)}; choose another name with --as"
+            f"{_source_of(wanted)}; choose another name with --as"
         )
     if refresh:
         return
@@ -192,7 +192,7 @@ def _resumed(pages: PageLog, begun: Begun, *, is_end_given: bool, refresh: bool)
         pages.begin(begun)
         return begun.wanted
     raise InputError(
-        f"{now.words}: there is an unfinished download of {source_of(then)}, from "
+        f"{now.words}: there is an unfinished download of {_source_of(then)}, from "
         f"{time_words(then.start_ns)} to {time_words(then.end_ns)}"
         f"{', a refresh' if earlier.replaces else ''}; ask for the same to "
         "go on with it, or begin anew with --refresh"
@@ -213,7 +213,7 @@ def _take_page(past: Past, wanted: Wanted, joiner: Joiner, pages: PageLog) -> No
     judge(
         rows,
         rules_of(wanted.kind, wanted.interval_ns),
-        source=source_of(wanted),
+        source=_source_of(wanted),
         done=pages.rows,
         interval_ns=wanted.interval_ns,
     )
@@ -263,7 +263,7 @@ def _written(
             wanted.kind,
             wanted.instrument,
             interval_ns=wanted.interval_ns,
-            source=source_of(wanted),
+            source=_source_of(wanted),
         )
     elif refresh:
         writer = store.replacement(
@@ -271,7 +271,7 @@ def _written(
             wanted.kind,
             wanted.instrument,
             interval_ns=wanted.interval_ns,
-            source=source_of(wanted),
+            source=_source_of(wanted),
         )
     else:
         writer = store.extension(name)

@@ -9,23 +9,20 @@ page before it showed too: if the venue now says otherwise, the download stops a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tieout.errors import VenueError
 from tieout.history.dataset import COLUMNS, TIME_COLUMN
 from tieout.model.instruments import Instrument
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Rows = dict[str, NDArray[np.int64]]
-else:
-    Rows = dict
-
 __all__ = ["KEY", "Contradiction", "Joiner", "Past", "Rows", "Wanted", "holes_in", "time_words"]
+
+Rows = dict[str, NDArray[np.int64]]
+"""Rows by stored column."""
 
 KEY: Final = {
     "trades": "trade_id",
