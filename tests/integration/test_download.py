@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tests.integration.drill import INSTRUMENT, MINUTE, SECOND, a_venue
+from tests.support.commands import as_json, in_this_process
+from tests.support.object_server import ObjectServer
 from tieout import wiring
 from tieout.adapters.venues.exchange import past as past_module
 from tieout.adapters.venues.practice import ThreadedServer
@@ -484,6 +486,81 @@ def test_a_name_that_holds_something_else_is_left_alone(
     ):
         got(tmp_path, server, kind="mark")
     assert Store(tmp_path / "data").dataset("set").meta == first.dataset.meta
+
+
+# -- by the command ---------------------------------------------------------------------------
+
+
+def test_the_command_says_what_came_and_what_is_missing(
+    tmp_path: Path, venue: Callable[..., PracticeServer]
+) -> None:
+    whole = a_day()
+    keep = np.arange(COUNT) != 30
+    market = replace(
+        whole,
+        **{
+            name: getattr(whole, name)[keep]
+            for name in BarColumns.__slots__
+            if isinstance(getattr(whole, name), np.ndarray)
+        },
+    )
+    (tmp_path / "tieout.toml").write_text(f'[venue.here]\nurl = "{venue(market).http_url}"\n')
+    asked = ("download", "here", SYMBOL, "--interval", "1m", "--start", "2024-01-01")
+
+    done = in_this_process(*asked, folder=tmp_path)
+    again = as_json(*asked, folder=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ESUSDT-1m: 499 bars of ES/USDT:USDT, 2024-01-01 00:01:00.000 …")
+    assert "1 missing, asked for twice: 2024-01-01 00:30:00.000 … 2024-01-01 00:31:00.000" in (
+        done.stdout
+    )
+    assert (again["new_rows"], again["rows"], again["name"]) == (0, 499, "ESUSDT-1m")
+
+
+def test_the_command_says_what_failed_and_that_nothing_is_lost(
+    tmp_path: Path, venue: Callable[..., PracticeServer]
+) -> None:
+    fault = '[{"fault":"query","path":"klines","nth":3,"trouble":"error","status":400}]'
+    address = venue(a_day(), fault).http_url
+
+    failed = in_this_process(
+        "download", address, SYMBOL, "--interval", "1m", "--start", "2024-01-01", folder=tmp_path
+    )
+    refused = in_this_process("download", "nowhere", SYMBOL, "--interval", "1m", folder=tmp_path)
+
+    assert failed.returncode == 1
+    assert "what was fetched is kept; the same command goes on from there" in failed.stderr
+    assert "status 400" in failed.stderr
+    assert refused.returncode == 2
+    assert "venue 'nowhere' is not in tieout.toml" in refused.stderr
+
+
+def test_a_download_goes_into_object_storage(
+    tmp_path: Path, venue: Callable[..., PracticeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    monkeypatch.setenv("TIEOUT_CACHE", str(tmp_path / "cache"))
+    fault = '[{"fault":"query","path":"klines","nth":5,"trouble":"error","status":400}]'
+    server = venue(a_day(), fault)
+    how = {"url": server.http_url, "symbol": SYMBOL, "interval": "1m", "start_ns": MONDAY}
+    with ObjectServer() as storage:
+        far = storage.url("markets")
+        with pytest.raises(VenueError):
+            wiring.download(store=far, name="set", **how)
+        assert storage.objects == {}
+
+        made = wiring.download(
+            store=far, name="set", end_ns=MONDAY + 300 * MINUTE, refresh=True, **how
+        )
+        more = wiring.download(store=far, name="set", **how)
+        Store(far).verify("set")
+
+    fed(tmp_path, a_day())
+    assert (made.dataset.meta.rows, more.new_rows) == (300, 200)
+    assert more.dataset.meta.fingerprint == fed_fingerprint(tmp_path)
+    assert list((tmp_path / "cache").rglob("*.download")) == []
 
 
 def test_a_venue_that_is_not_there_is_named(tmp_path: Path) -> None:
