@@ -125,6 +125,21 @@ def test_whatever_was_lost_the_data_set_is_the_same(
     assert sorted(each.name for each in (folder / "store").iterdir()) == ["set"]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
+def test_a_log_with_a_changed_byte_is_believed_up_to_there(tmp_path: Path, share: float) -> None:
+    with pytest.raises(VenueError):
+        got(tmp_path, ScriptedPast(trades(), pages=8))
+    log = tmp_path / "store" / ".set.download"
+    content = bytearray(log.read_bytes())
+    content[int(len(content) * share)] ^= 1
+    log.write_bytes(content)
+
+    made = got(tmp_path, ScriptedPast(trades()))
+
+    assert made.resumed_rows < 73
+    assert made.dataset.meta.fingerprint == written(tmp_path, trades())
+
+
 def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(VenueError):
         got(tmp_path, ScriptedPast(trades(), pages=4))

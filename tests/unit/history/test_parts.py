@@ -164,6 +164,22 @@ def test_rows_are_not_added_to_damaged_ones(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == ["other", "set"]
 
 
+def test_nothing_is_added_to_what_changed_meanwhile(tmp_path: Path) -> None:
+    made = written(tmp_path, trade_columns(range(1, 21)))
+    description = made.path / "meta.json"
+
+    with (
+        store_of(tmp_path).extension("set") as writer,
+        pytest.raises(InputError, match="it changed meanwhile; try again"),
+    ):
+        description.write_text(description.read_text().replace("a test", "another"))
+        writer.append(stored(trade_columns(range(1, 31)).rows(20, 30)))
+        writer.finish(time_rule="ns")
+
+    assert sorted(each.name for each in made.path.iterdir()) == ["meta.json", "part.parquet"]
+    assert store_of(tmp_path).dataset("set").meta.source == "another"
+
+
 def test_two_do_not_add_rows_at_once(tmp_path: Path) -> None:
     written(tmp_path, trade_columns(range(1, 21)))
 
