@@ -136,7 +136,7 @@ RECORDED: Final = frozenset({"quotes", "book", "orders"})
 _TRADED: Final = frozenset({"trades", "bars"})
 _BATCH_ROWS = 131_072
 _GROUPS_AT_A_TIME = 2
-_GROUPS_FROM_FAR = 32
+_GROUPS_FROM_FAR = 8
 
 
 class PartMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
