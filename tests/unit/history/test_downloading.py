@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -148,6 +150,19 @@ def test_only_what_is_missing_is_asked_for(tmp_path: Path) -> None:
     made = got(tmp_path, again)
 
     assert again.asked[0] == 37
+    assert (made.resumed_rows, made.new_rows) == (37, COUNT)
+
+
+def test_the_venues_smallest_order_may_change_meanwhile_and_its_tick_not(tmp_path: Path) -> None:
+    with pytest.raises(VenueError):
+        got(tmp_path, ScriptedPast(trades(), pages=4))
+    other_tick = msgspec.structs.replace(ES, tick_size=Decimal("0.5"))
+    other_least = msgspec.structs.replace(ES, min_lots=7)
+
+    with pytest.raises(InputError, match="unfinished download"):
+        got(tmp_path, ScriptedPast(trades()), wanted(instrument=other_tick))
+    made = got(tmp_path, ScriptedPast(trades()), wanted(instrument=other_least))
+
     assert (made.resumed_rows, made.new_rows) == (37, COUNT)
 
 

@@ -23,6 +23,7 @@ from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
     from pathlib import Path
 
     from tieout.history.dataset import Dataset
@@ -155,7 +156,7 @@ def _check_follows(past: Past, before: Dataset, wanted: Wanted, *, refresh: bool
     if refresh:
         return
     steps = (meta.instrument.tick_size, meta.instrument.lot_size)
-    if steps != (wanted.instrument.tick_size, wanted.instrument.lot_size):
+    if (meta.instrument.symbol, *steps) != _steps(wanted):
         raise InputError(
             f"{meta.name}: its tick and lot are {steps[0]} and {steps[1]}, and now they are "
             f"{wanted.instrument.tick_size} and {wanted.instrument.lot_size}; give --tick and "
@@ -184,6 +185,9 @@ def _resumed(pages: PageLog, begun: Begun, *, is_end_given: bool, refresh: bool)
     now, then = begun.wanted, earlier.wanted
     if not is_end_given:
         now = msgspec.structs.replace(now, end_ns=then.end_ns)
+    if _steps(now) == _steps(then):
+        # Rules such as the smallest order may change; what the rows count in did not.
+        now = msgspec.structs.replace(now, instrument=then.instrument)
     if begun.base and not refresh:
         now = msgspec.structs.replace(now, start_ns=then.start_ns)
     if now == then and begun.replaces == earlier.replaces:
@@ -197,6 +201,11 @@ def _resumed(pages: PageLog, begun: Begun, *, is_end_given: bool, refresh: bool)
         f"{', a refresh' if earlier.replaces else ''}; ask for the same to "
         "go on with it, or begin anew with --refresh"
     )
+
+
+def _steps(wanted: Wanted) -> tuple[str, Decimal, Decimal]:
+    instrument = wanted.instrument
+    return instrument.symbol, instrument.tick_size, instrument.lot_size
 
 
 def _take_page(past: Past, wanted: Wanted, joiner: Joiner, pages: PageLog) -> None:
