@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +15,7 @@ from tieout.cli.terminal import (
     HERE,
     AsJson,
     Project,
+    StoreAt,
     dataset_facts,
     decimal_of,
     pair_of,
@@ -23,12 +23,15 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    store_of,
+    time_of,
+    venue_of,
 )
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
-    from tieout.cli.settings import ProjectSettings, VenueSettings
+    from tieout.cli.settings import ProjectSettings
 
 __all__ = [
     "amount",
@@ -66,6 +69,7 @@ def register(app: typer.Typer) -> None:
     from tieout.cli.compare import compare_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
+    from tieout.cli.downloading import download  # noqa: PLC0415 - as the demo
     from tieout.cli.importing import import_  # noqa: PLC0415 - as the demo
 
     @app.command(name="new")
@@ -80,6 +84,7 @@ def register(app: typer.Typer) -> None:
     for command in (
         demo,
         import_,
+        download,
         backtest,
         practice,
         paper,
@@ -128,6 +133,7 @@ def backtest(
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy over history on the simulated venue."""
@@ -137,15 +143,15 @@ def backtest(
     with progress_of("backtest", quiet=as_json) as progress:
         result = wiring.backtest(
             load(strategy, parameter, project),
-            store=project / settings.data,
+            store=store_of(project, settings, at),
             data=data,
             profile=profile or settings.profile,
             cash=amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
             slice_ns=settings.slice_ms * 1_000_000,
-            start_ns=_time(start),
-            end_ns=_time(end),
+            start_ns=time_of(start),
+            end_ns=time_of(end),
             runs=_runs(project, settings),
             progress=progress,
         )
@@ -164,6 +170,7 @@ def practice(
     cash: Annotated[str | None, typer.Option(help="Starting balance.")] = None,
     log: Annotated[Path | None, typer.Option(help="File for the venue's own record.")] = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a practice exchange on loopback, fed by history, with faults by script."""
@@ -179,15 +186,15 @@ def practice(
         sys.stdout.flush()
 
     wiring.practice(
-        store=project / settings.data,
+        store=store_of(project, settings, at),
         data=data,
         on_ready=ready,
         profile=profile or "practice-1",
         mode=mode,
         speed=speed,
         faults=faults,
-        start_ns=_time(start),
-        end_ns=_time(end),
+        start_ns=time_of(start),
+        end_ns=time_of(end),
         cash=amount(cash, settings.cash),
         port=port,
         log=log,
@@ -220,7 +227,7 @@ def live(
             result = wiring.live(
                 load(strategy, parameter, project),
                 access=access,
-                store=project / settings.data,
+                store=store_of(project, settings),
                 data=data,
                 profile=profile or settings.profile,
                 limits=settings.risk,
@@ -248,8 +255,8 @@ def paper(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), project / settings.data
-    public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
+    runs, store = _runs(project, settings), store_of(project, settings)
+    public = wiring.VenueAccess(venue_of(venue, settings).url, "", "")
     with progress_of("paper", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "paper")
@@ -287,7 +294,7 @@ def shadow(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), project / settings.data
+    runs, store = _runs(project, settings), store_of(project, settings)
     access = _access(venue, settings)
     with progress_of("shadow", quiet=as_json) as progress:
         if resume is not None:
@@ -326,7 +333,7 @@ def replay(
     found = _runs(project, settings).find(run)
     with progress_of("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
-            found, store=project / settings.data, chunk_bytes=chunk, progress=progress
+            found, store=store_of(project, settings), chunk_bytes=chunk, progress=progress
         )
     if as_json:
         print_json(outcome.facts())
@@ -344,7 +351,7 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     runs = _runs(project, settings)
     with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
-            runs.find(run), store=project / settings.data, runs=runs, progress=progress
+            runs.find(run), store=store_of(project, settings), runs=runs, progress=progress
         )
     _show_result(result, as_json=as_json)
 
@@ -357,7 +364,9 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with progress_of("reconcile", quiet=as_json) as progress:
-        facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
+        facts = wiring.reconcile(
+            found, store=store_of(project, settings), progress=progress
+        ).facts()
     if as_json:
         print_json(facts)
     else:
@@ -381,7 +390,7 @@ def report(
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
     with progress_of("report", quiet=as_json) as progress:
-        wiring.report(found, store=project / settings.data, output=file, progress=progress)
+        wiring.report(found, store=store_of(project, settings), output=file, progress=progress)
     if as_json:
         print_json({"run": found.run_id, "path": str(file)})
     else:
@@ -412,7 +421,7 @@ def show(
         else:
             _table_of(facts)
         return
-    store = history.Store(project / settings.data)
+    store = history.Store(store_of(project, settings))
     listing = {
         "runs": [wiring.run_summary(each) for each in runs.all()],
         "data": [dataset_facts(store.dataset(name)) for name in store.names()],
@@ -479,19 +488,8 @@ def load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: A
 def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
     from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
 
-    chosen = _venue(venue, settings)
+    chosen = venue_of(venue, settings)
     return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
-
-
-def _venue(venue: str, settings: ProjectSettings) -> VenueSettings:
-    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
-
-    if venue.startswith(("http://", "https://")):
-        return VenueSettings(url=venue)
-    if venue not in settings.venue:
-        known = ", ".join(settings.venue) or "none"
-        raise InputError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
-    return settings.venue[venue]
 
 
 def _secret(value: str) -> str:
@@ -509,19 +507,6 @@ def amount(text: str | None, default: Decimal) -> Decimal:
     if value <= 0:
         raise InputError(f"cash {value} must be positive")
     return value
-
-
-def _time(text: str | None) -> int | None:
-    """Return UTC nanoseconds of an ISO time; times without a zone are UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"time {text!r}: {error}; write it like 2013-09-01T18:00") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    whole = int(moment.replace(microsecond=0).timestamp())
-    return whole * 1_000_000_000 + moment.microsecond * 1000
 
 
 def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401

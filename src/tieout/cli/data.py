@@ -14,11 +14,13 @@ import typer
 from tieout.cli.terminal import (
     HERE,
     Project,
+    StoreAt,
     dataset_facts,
     print_json,
     progress_of,
     say,
     settings_of,
+    store_of,
     utc,
 )
 from tieout.errors import DataError, InputError
@@ -71,14 +73,16 @@ def judge(files: Files, as_json: AsJson = False, html: Html = None) -> None:
 
 
 @data_commands.command(name="ls")
-def ls(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+def ls(
+    name: Names = None, project: Project = HERE, at: StoreAt = None, as_json: AsJson = False
+) -> None:
     """List the store's data sets: kind, rows, span, size and fingerprint."""
-    store = _store(project)
+    store = _store(project, at)
     listing: list[dict[str, Any]] = []
     for each_name in name or store.names():
         try:
             made = store.dataset(each_name)
-            size = sum(each.stat().st_size for each in made.path.iterdir())
+            size = sum(made.files.sizes().values())
             listing.append({**dataset_facts(made), "bytes": size})
         except DataError as error:
             listing.append({"name": each_name, "damaged": str(error)})
@@ -103,6 +107,7 @@ def show(
     name: Annotated[list[str], typer.Argument(help="Data sets.")],
     rows: Annotated[int, typer.Option(help="Rows of each end.")] = _ROWS_OF_EACH_END,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Show data sets: how they were read, what was set aside, first and last rows exactly."""
@@ -110,7 +115,7 @@ def show(
 
     if rows < 0:
         raise InputError(f"--rows {rows}: 0 or more")
-    store = _store(project)
+    store = _store(project, at)
     shown = []
     for each_name in name:
         made = store.dataset(each_name)
@@ -144,9 +149,11 @@ def show(
 
 
 @data_commands.command(name="verify")
-def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+def verify(
+    name: Names = None, project: Project = HERE, at: StoreAt = None, as_json: AsJson = False
+) -> None:
     """Read data sets whole and compare fingerprints; exit code 1 where one is not as imported."""
-    store = _store(project)
+    store = _store(project, at)
     names = name or store.names()
     found: list[dict[str, Any]] = []
     with progress_of("data verify", quiet=as_json) as progress:
@@ -169,10 +176,10 @@ def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False)
         raise typer.Exit(1)
 
 
-def _store(project: Path) -> Store:
+def _store(project: Path, at: str | None) -> Store:
     from tieout.history import Store  # noqa: PLC0415 - heavy
 
-    return Store(project / settings_of(project).data)
+    return Store(store_of(project, settings_of(project), at))
 
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:

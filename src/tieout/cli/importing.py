@@ -13,6 +13,7 @@ from tieout.cli.terminal import (
     HERE,
     AsJson,
     Project,
+    StoreAt,
     dataset_facts,
     decimal_of,
     pair_of,
@@ -20,6 +21,7 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    store_of,
 )
 from tieout.errors import InputError
 
@@ -77,13 +79,14 @@ def import_(
         bool, typer.Option("--accept-licence", help="Take a sample under its own licence.")
     ] = False,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Import market data into the store, or nothing at all when a row cannot be right."""
     from tieout import history  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    store = history.Store(project / settings.data)
+    store = history.Store(store_of(project, settings, at))
     with progress_of(f"import {source}", quiet=as_json) as progress:
         if source in history.SAMPLES:
             made = history.import_sample(

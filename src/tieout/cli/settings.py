@@ -34,7 +34,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Settings of a project folder.
 
     Attributes:
-        data: Folder of the data store.
+        data: Folder of the data store, or its URL.
         runs: Folder of the runs.
         reports: Folder of the reports.
         profile: Simulation profile of backtests and twins.

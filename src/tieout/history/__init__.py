@@ -1,7 +1,9 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
+from tieout.history._numbers import scaled
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
+from tieout.history.downloading import Downloaded, Wanted, download
 from tieout.history.formats import FORMATS, Ask
 from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.imports import import_any, open_reading
@@ -18,11 +20,14 @@ __all__ = [
     "Ask",
     "Dataset",
     "DatasetMeta",
+    "Downloaded",
     "Progress",
     "Sample",
     "Store",
     "StoredRanges",
+    "Wanted",
     "bars_from_trades",
+    "download",
     "ends_of",
     "import_any",
     "import_file",
@@ -30,4 +35,5 @@ __all__ = [
     "import_sample",
     "made_bars",
     "open_reading",
+    "scaled",
 ]

@@ -53,10 +53,10 @@ from tieout.wiring.results import Result, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
     from tieout.model.columns import MarketColumns, RecordedColumns
@@ -71,7 +71,7 @@ __all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twi
 def backtest(
     strategy: LoadedStrategy | type[Strategy],
     *,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     cash: Decimal = Decimal(100_000),
@@ -123,7 +123,9 @@ def backtest(
     return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
 
 
-def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None = None) -> Result:
+def twin(
+    run: RunFolder, *, store: StoredAt, runs: Runs, progress: Progress | None = None
+) -> Result:
     """Backtest a run's manifest over the same period, from the run's first start.
 
     It reads the provider's history by fingerprint and never the run's own recordings.

@@ -31,9 +31,9 @@ from tieout.wiring.results import Replayed, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
@@ -45,7 +45,7 @@ __all__ = ["replay"]
 
 
 def replay(
-    run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16, progress: Progress | None = None
+    run: RunFolder, *, store: StoredAt, chunk_bytes: int = 1 << 16, progress: Progress | None = None
 ) -> Replayed:
     """Fold a run's recorded inputs again and compare the decisions byte by byte.
 

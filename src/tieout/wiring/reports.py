@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.model.columns import MarketColumns
     from tieout.reconcile import Reconciliation, RunSummary
@@ -33,7 +34,9 @@ _MINUTE_NS = 60_000_000_000
 _WITH_A_TWIN = ("live", "paper", "shadow")
 
 
-def report(run: RunFolder, *, store: Path, output: Path, progress: Progress | None = None) -> Path:
+def report(
+    run: RunFolder, *, store: StoredAt, output: Path, progress: Progress | None = None
+) -> Path:
     """Write a run's report: with its twin where it has one, else on its own.
 
     Args:
@@ -71,7 +74,7 @@ def report_on(found: Reconciliation, run: RunFolder, *, output: Path) -> Path:
     return output
 
 
-def summary_of(run: RunFolder, *, store: Path) -> RunSummary:
+def summary_of(run: RunFolder, *, store: StoredAt) -> RunSummary:
     """Return the figures of one run on stored history, valued once a minute.
 
     Raises:

@@ -49,12 +49,12 @@ from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.adapters.venues.costs import Costs
     from tieout.adapters.venues.simulated import SimulatedVenue
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
@@ -66,7 +66,9 @@ if TYPE_CHECKING:
 __all__ = ["ladder", "reconcile"]
 
 
-def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> list[RungRecord]:
+def ladder(
+    run: RunFolder, *, store: StoredAt, progress: Progress | None = None
+) -> list[RungRecord]:
     """Run the rungs of a finished live run and return what each of them did.
 
     0: the twin. 1: the strategy sees what live saw. 2: its orders get live's answers. 3: at the
@@ -138,7 +140,9 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     return rungs
 
 
-def reconcile(run: RunFolder, *, store: Path, progress: Progress | None = None) -> Reconciliation:
+def reconcile(
+    run: RunFolder, *, store: StoredAt, progress: Progress | None = None
+) -> Reconciliation:
     """Explain a live run minus its twin, in money, order by order.
 
     Args:

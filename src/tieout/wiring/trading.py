@@ -30,11 +30,11 @@ from tieout.wiring.telling import Progress, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
@@ -76,7 +76,7 @@ def live(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits,

@@ -40,11 +40,11 @@ from tieout.wiring.trading import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
@@ -59,7 +59,7 @@ def paper(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     cash: Decimal = Decimal(100_000),
@@ -118,7 +118,7 @@ def shadow(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits | None = None,
@@ -204,7 +204,7 @@ def go_on_watching(
     run: RunFolder,
     loaded: LoadedStrategy,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     *,
     fresh: bool,
     progress: Progress | None,
