@@ -74,7 +74,7 @@ def _handler_of_bars(
     if bars.running:
         # Indicators take closed bars in; one that is still forming would be taken twice.
         return strategy.on_running_bar
-    on_bar = strategy.on_bar
+    on_bar = strategy.on_bar if wanted.gate is None else _gated(strategy.on_bar, wanted.gate)
     updates = tuple(_taking(each, bars) for each in wanted.indicators)
     if not updates:
         return on_bar
@@ -85,6 +85,16 @@ def _handler_of_bars(
         on_bar(context, bar)
 
     return bring_up_to_date
+
+
+def _gated(on_bar: Handler, gate: Callable[[], bool]) -> Handler:
+    """Return what gives a strategy its bars while a gate is open."""
+
+    def given(context: KernelContext, bar: Bar) -> None:
+        if gate():
+            on_bar(context, bar)
+
+    return given
 
 
 def _taking(follower: FollowsBars, bars: BarColumns | Bar) -> Callable[[Bar], None]:

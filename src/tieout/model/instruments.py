@@ -139,6 +139,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             return lots if quantity >= 0 else -lots
         return int(as_decimal(quantity) / self.lot_size)
 
+    def whole_lots(self, lots: int) -> int:
+        """Return lots rounded toward zero to what an order may have: here, as they are."""
+        return lots
+
 
 def as_decimal(number: Decimal | str | float) -> Decimal:
     """Return a finite number as the `Decimal` a person would have typed.

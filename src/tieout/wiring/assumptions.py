@@ -23,6 +23,7 @@ from tieout.model.money import money
 from tieout.model.profiles import PROFILES, SimulationProfile
 from tieout.model.profiles import profile as shipped_profile
 from tieout.strategy.loader import load_module
+from tieout.wiring.reference import in_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -139,9 +140,12 @@ def simulated_venue(
         funding_rates: The venue's own, where the run has them.
     """
     held = list(positions)
+    assumed = profile or manifest.profile
+    if not assumed.matches_on_book:
+        records = in_sessions(records, manifest.venue_profile)
     return SimulatedVenue(
         instruments,
-        profile or manifest.profile,
+        assumed,
         records,
         positions={symbol: lots for symbol, lots, _ in held},
         costs={symbol: cost for symbol, _, cost in held},

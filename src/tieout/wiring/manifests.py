@@ -25,6 +25,7 @@ from tieout.model.events import (
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, load_strategy
 from tieout.wiring.assumptions import models_of
+from tieout.wiring.reference import reference_of, with_calendar
 from tieout.wiring.spreads import with_spreads
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
+    from tieout.wiring.reference import Named
 
 
 __all__ = [
@@ -61,6 +63,7 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
         venue_profile=manifest.venue_profile,
+        reference=reference_of(manifest),
     )
 
 
@@ -77,12 +80,13 @@ def manifest_of(
     end_ns: int | None,
     slice_ns: int = 0,
     venue_profile: VenueProfile = EVERYTHING,
+    named: Named | None = None,
 ) -> Manifest:
     """Write down everything that a run's result depends on.
 
     Raises:
-        InputError: The slice is out of range, or two data sets of one instrument have another tick
-            or lot.
+        InputError: The slice is out of range, two data sets of one instrument have another tick
+            or lot, or rules by date do not fit an instrument.
     """
     check_slice(slice_ns)
     profile = with_spreads(profile, datasets, start_ns)
@@ -117,7 +121,9 @@ def manifest_of(
         start_ns=start_ns,
         end_ns=end_ns,
         seed=seed,
-        venue_profile=venue_profile,
+        venue_profile=with_calendar(venue_profile, named.calendars if named else ()),
+        calendars=named.calendars if named else (),
+        reference=named.uses(instruments.values()) if named else (),
         code=sources_digest(),
         versions={
             "python": platform.python_version(),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.history.judging.findings import Severity, finding
-from tieout.history.judging.spans import shown_time
+from tieout.history.judging.spans import open_ns_between, shown_time
 
 if TYPE_CHECKING:
     from tieout.history.judging.findings import Finding
     from tieout.history.judging.sheets import Sheet
+    from tieout.model.calendars import Calendar
 
 __all__ = ["judge_quotes", "judge_trades"]
 
@@ -21,8 +22,8 @@ _SPIKE: Final = 0.05
 _SILENCES: Final = 20
 
 
-def judge_trades(sheet: Sheet) -> list[Finding]:
-    """Return what is wrong with trades in order of time."""
+def judge_trades(sheet: Sheet, calendar: Calendar | None = None) -> list[Finding]:
+    """Return what is wrong with trades in order of time, of a market with a calendar."""
     price = sheet.fields["price"]
     wrong = price <= 0
     quantity = sheet.fields.get("quantity")
@@ -48,8 +49,13 @@ def judge_trades(sheet: Sheet) -> list[Finding]:
     steps = np.diff(sheet.time_ns)
     limit = max(_SILENCES * float(np.quantile(steps, 0.999)), 5 * _MINUTE)
     holes = np.flatnonzero(steps > limit)
+    if calendar is not None:
+        times = sheet.time_ns.tolist()
+        still = [open_ns_between(times[each], times[each + 1], calendar) for each in holes.tolist()]
+        steps[holes] = still
+        holes = holes[np.array(still, np.int64) > limit]
     if len(holes):
-        longest = int(np.argmax(steps))
+        longest = int(holes[np.argmax(steps[holes])])
         detail = (
             f"{len(holes)} silences beyond all usual ones; the longest is "
             f"{steps[longest] / _MINUTE:.0f} minutes from {shown_time(int(sheet.time_ns[longest]))}"
