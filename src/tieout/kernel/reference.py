@@ -125,12 +125,16 @@ class SessionTimes:
         self._offset_ns = offset_ns
         self._edges = [pair[1 if at_close else 0] for pair in calendar.hours]
 
-    def after(self, time_ns: int) -> int:
-        """Return the first due time later than this; past the calendar's end, a time behind it."""
+    def after(self, time_ns: int) -> int | None:
+        """Return the first due time later than this.
+
+        After the last session it is due once more, behind the calendar's end: `check` says why.
+        """
         place = bisect_right(self._edges, time_ns - self._offset_ns)
         if place < len(self._edges):
             return self._edges[place] + self._offset_ns
-        return max(time_ns, self._calendar.last_ns) + 1
+        end_ns = max(self._calendar.last_ns, self._edges[-1] + self._offset_ns) + 1
+        return end_ns if time_ns < end_ns else None
 
     def check(self, due_ns: int) -> None:
         """Check that a session is what was due.

@@ -17,8 +17,8 @@ __all__ = ["Schedule", "Timer", "Timers"]
 class Schedule(Protocol):
     """Due times that are no multiples of anything, such as the opens of an exchange."""
 
-    def after(self, time_ns: int) -> int:
-        """Return the first due time later than this."""
+    def after(self, time_ns: int) -> int | None:
+        """Return the first due time later than this; None: there is none any more."""
 
     def check(self, due_ns: int) -> None:
         """Check a due time that was reached.
@@ -84,8 +84,15 @@ class Timers:
             name: Replaces a timer of the same name.
             schedule: Says when.
             after_ns: The first due time is later.
+
+        Raises:
+            InputError: The schedule has ended by then.
         """
-        self._push(name, schedule.after(after_ns), 0)
+        first = schedule.after(after_ns)
+        if first is None:
+            schedule.check(after_ns)
+            raise InputError(f"timer {name!r}: its schedule has ended by {after_ns}")
+        self._push(name, first, 0)
         self._schedules[name] = schedule
 
     def schedule_of(self, name: str) -> Schedule | None:
@@ -120,10 +127,13 @@ class Timers:
         due_ns, number, name, interval_ns = heappop(self._due)
         if interval_ns:
             heappush(self._due, (due_ns + interval_ns, number, name, interval_ns))
-        elif name in self._schedules:
-            heappush(self._due, (self._schedules[name].after(due_ns), number, name, 0))
         else:
-            del self._live[name]
+            schedule = self._schedules.get(name)
+            following = None if schedule is None else schedule.after(due_ns)
+            if following is None:
+                del self._live[name]
+            else:
+                heappush(self._due, (following, number, name, 0))
         self._look()
         return Timer(name, due_ns)
 

@@ -42,13 +42,12 @@ def calendar_from_package(exchange: str, *, name: str, span: DateRange) -> Calen
         ) from error
     zone = zone_named(str(made.tz))
     # Sessions are named by their date; those that are shorter are listed by name.
-    shorter = {*_ns(made.early_closes), *_ns(made.late_opens)}
+    shorter = {*made.early_closes.asi8.tolist(), *made.late_opens.asi8.tolist()}
     rows = zip(
-        _ns(made.sessions),
-        _ns(made.opens),
-        _ns(made.closes),
-        _ns(made.break_starts),
-        _ns(made.break_ends),
+        *(
+            getattr(made, f"{edge}_nanos").tolist()
+            for edge in ("sessions", "opens", "closes", "break_starts", "break_ends")
+        ),
         strict=True,
     )
     sessions = [
@@ -86,9 +85,3 @@ def _package() -> Any:  # noqa: ANN401 - it ships no types
             "calendar from a CSV or a market hours data base of LEAN"
         ) from error
     return exchange_calendars
-
-
-def _ns(times: Any) -> list[int]:  # noqa: ANN401 - a series or an index of times
-    # Whatever unit the package's arrays have, these are nanoseconds.
-    values = times.to_numpy() if hasattr(times, "to_numpy") else times
-    return [int(each) for each in values.astype("datetime64[ns]").astype("int64")]
