@@ -417,7 +417,7 @@ class KernelContext:
     def target(self, instrument: str, *, units: Decimal | str | float) -> str | None:
         """Trade the difference between a wanted position and what is held or under way."""
         rules = self._instrument(instrument)
-        lots = rules.round_quantity(units) - self._lots_to_be(instrument)
+        lots = rules.whole_lots(rules.round_quantity(units) - self._lots_to_be(instrument))
         if lots == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL

@@ -11,18 +11,23 @@ import numpy as np
 import pytest
 
 from tests.support.calendars import HOUR, a_calendar, a_session, at
+from tests.support.compiled import Mixed, MixedTrades
 from tests.support.worlds import (
     ES,
     MINUTE,
     SYMBOL,
+    T0,
     MemoryJournal,
     ScriptedSource,
     ScriptedVenue,
+    bars,
     ended,
     started,
+    trades,
 )
 from tieout import Strategy
 from tieout.errors import InputError
+from tieout.kernel.lanes import lane_of
 from tieout.kernel.loop import Kernel
 from tieout.kernel.reference import Reference
 from tieout.model.calendars import Calendar, Session, calendar_of
@@ -134,9 +139,9 @@ def named(records: list[Any], name: str) -> list[Any]:
 
 
 def test_an_order_at_the_close_of_a_half_day_fills_at_one() -> None:
-    bars = minutes("2013-11-29 12:30", 60)
+    rows = minutes("2013-11-29 12:30", 60)
 
-    records = records_of(Once, bars, in_force="at_close")
+    records = records_of(Once, rows, in_force="at_close")
 
     fill = named(records, "Fill")[0]
     assert fill.venue_time_ns == at("2013-11-29 13:00")
@@ -176,9 +181,9 @@ def test_an_order_between_sessions_waits_for_the_open() -> None:
 
 
 def test_a_day_order_of_a_half_day_ends_at_one() -> None:
-    bars = minutes("2013-11-29 12:30", 60)
+    rows = minutes("2013-11-29 12:30", 60)
 
-    records = records_of(Once, bars, in_force="day", limit=10.0)
+    records = records_of(Once, rows, in_force="day", limit=10.0)
 
     gone = named(records, "OrderCancelled")[0]
     assert (gone.reason, gone.venue_time_ns) == ("expired", at("2013-11-29 13:00"))
@@ -416,3 +421,47 @@ def test_a_venue_with_a_calendar_that_is_not_named_is_refused() -> None:
             profile=PLAIN,
             venue_profile=NEW_YORK_EXCHANGE,
         )
+
+
+# -- compiled strategies ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", [Mixed, MixedTrades])
+def test_a_compiled_strategy_does_the_same_in_the_loop_at_a_venue_with_hours(
+    strategy: type[Strategy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = [Session(T0 + each * HOUR, T0 + each * HOUR + HOUR // 2) for each in range(1, 40, 2)]
+    calendar = calendar_of("XNYS", hours, source="", first_ns=T0 - HOUR, last_ns=T0 + 60 * HOUR)
+    rows: Any = bars([4000 + each * 7 % 23 for each in range(1500)])
+    if strategy is MixedTrades:
+        rows = trades([4000 + each * 7 % 23 for each in range(1500)], step_ns=MINUTE)
+
+    def result() -> tuple[str, str, int]:
+        found = backtest_columns(
+            strategy,
+            [rows],
+            instruments=[ES],
+            profile="zero-latency",
+            venue_profile=NEW_YORK_EXCHANGE,
+            calendars=[calendar],
+        )
+        return found.state_hash, found.decisions_hash, found.fills
+
+    compiled = result()
+    monkeypatch.setattr("tieout.kernel.loop.lane_of", lambda *_: None)
+    interpreted = result()
+
+    assert compiled == interpreted
+    assert compiled[2] > 50
+
+
+def test_a_compiled_strategy_leaves_the_compiled_run_where_rules_change() -> None:
+    kernel = Kernel(
+        Mixed,
+        instruments={SYMBOL: ES},
+        journal=MemoryJournal(),
+        reference=Reference(dated=frozenset({SYMBOL})),
+    )
+
+    assert lane_of(kernel, Mixed()) is None
+    assert lane_of(Kernel(Mixed, instruments={SYMBOL: ES}, journal=MemoryJournal()), Mixed())

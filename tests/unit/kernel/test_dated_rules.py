@@ -138,6 +138,21 @@ def test_the_strategy_is_shown_the_rules_in_force() -> None:
     assert steps == [Decimal("0.25")] * 2 + [Decimal(1)] * 4
 
 
+def test_what_is_less_than_a_step_of_the_rule_in_force_is_left_as_it_is() -> None:
+    class Holds(Strategy):
+        def on_start(self, context: Context) -> None:
+            context.bars(SYMBOL, "1m")
+
+        def on_bar(self, context: Context, bar: Bar) -> None:
+            context.target(SYMBOL, units=1.7 if context.now_ns < T0 + 3 * MINUTE else 0)
+
+    records = records_of(Holds)
+
+    # Of 1.7 the lot of 0.5 lets 1.5 go; the rest is dust until another rule holds.
+    assert [each.lots for each in of(records, "Fill")] == [17, 15]
+    assert of(records, "OrderDenied") == []
+
+
 def test_rules_of_another_instrument_and_finer_than_the_data_are_refused() -> None:
     with pytest.raises(InputError, match="rules es are of OTHER, which is not part of this run"):
         records_of(Wishes, rules=changed(RULES, symbol="OTHER"))
