@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,15 @@ import numpy as np
 import pytest
 
 from tests.support.commands import as_json, in_this_process
-from tests.support.live_world import PROFILE, START_NS, a_live_run, a_market
+from tests.support.live_world import (
+    LIMITS,
+    PROFILE,
+    START_NS,
+    Killed,
+    a_live_run,
+    a_market,
+    dies_after,
+)
 from tests.support.worlds import SYMBOL, T0
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
@@ -24,7 +33,7 @@ from tieout.model.universes import Change, Universe, UniverseRow
 from tieout.model.venues import EVERYTHING
 from tieout.reconcile.matching import compare_runs
 from tieout.strategy import load_strategy
-from tieout.wiring import backtest, ladder, replay, twin
+from tieout.wiring import backtest, ladder, replay, run_facts, twin
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder
@@ -174,6 +183,59 @@ def test_live_is_told_the_same_and_ties_out(world: Path) -> None:
     assert len(rungs[4].fills) > 5
     assert not compare_runs(rungs[0], rungs[4]).discrepancies
     assert replay(run, store=world / "data").identical
+
+
+def test_paper_that_was_killed_is_told_everything_once(world: Path) -> None:
+    pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
+    from tests.integration.test_downtime import time_passes
+    from tests.integration.test_paper_and_shadow import a_venue
+    from tieout.wiring import paper, resume
+
+    runs = Runs(world / "runs")
+    with a_venue(world) as access:
+        # Between the announcement and the change, some of which comes while it is away.
+        with dies_after(700), pytest.raises(Killed):
+            paper(
+                load_strategy(str(world / "by_the_list.py"), {}),
+                access=access,
+                store=world / "data",
+                data=["made", "top", "es-rules"],
+                calendars=["HOURS"],
+                venue_calendar="HOURS",
+                profile=PROFILE,
+                limits=LIMITS,
+                runs=runs,
+            )
+        killed = names_of(runs.find("last"))
+        asyncio.run(time_passes(access.url, 12 * MINUTE))
+        resume(runs.find("last"), access=access, store=world / "data")
+    run = runs.find("last")
+
+    told = names_of(run)
+    assert killed.count("UniverseChanged") < told.count("UniverseChanged") == 3
+    assert (told.count("UniverseAnnounced"), told.count("RulesChanged")) == (1, 2)
+    assert replay(run, store=world / "data").identical
+    fills = [
+        each.venue_time_ns
+        for each in JournalReader(RealDisk(), str(run.journal)).inputs()
+        if type(each).__name__ == "Fill"
+    ]
+    assert len(fills) > 3
+    assert all(HOURS.is_open(each) for each in fills)
+
+
+def test_a_shown_run_has_its_selections_and_its_calendars(world: Path) -> None:
+    facts = run_facts(on_history(world, venue_profile=EVERYTHING.by_calendar("HOURS")))
+
+    assert [(each["entered"], each["left"]) for each in facts["selections"]] == [
+        ((SYMBOL,), ()),
+        ((), (SYMBOL,)),
+        ((SYMBOL,), ()),
+    ]
+    assert [each["tick_size"] for each in facts["rules"]] == ["0.25", "0.5"]
+    assert facts["calendars"].startswith("HOURS ")
+    assert facts["venue hours"] == "HOURS"
+    assert "universe top" in facts["reference"]
 
 
 def test_what_is_not_in_the_store_any_more_is_named(world: Path, tmp_path: Path) -> None:

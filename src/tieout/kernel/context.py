@@ -417,8 +417,8 @@ class KernelContext:
     def target(self, instrument: str, *, units: Decimal | str | float) -> str | None:
         """Trade the difference between a wanted position and what is held or under way."""
         rules = self._instrument(instrument)
-        lots = rules.whole_lots(rules.round_quantity(units) - self._lots_to_be(instrument))
-        if lots == 0:
+        lots = rules.round_quantity(units) - self._lots_to_be(instrument)
+        if lots == 0 or (lots := rules.whole_lots(lots)) == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL
         return self._wish(instrument, side, abs(lots))

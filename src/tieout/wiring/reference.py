@@ -37,6 +37,7 @@ __all__ = [
     "in_sessions",
     "keep_sets",
     "kept_sets",
+    "named_facts",
     "named_of",
     "reference_of",
     "same_sets",
@@ -169,6 +170,21 @@ def _reference(calendars: Sequence[Calendar], uses: Sequence[ReferenceUse]) -> R
         universes={each.name: each.symbols for each in uses if each.kind == "universe"},
         dated=frozenset(symbol for each in uses if each.kind == "rules" for symbol in each.symbols),
     )
+
+
+def named_facts(manifest: Manifest) -> dict[str, str]:
+    """Return what a run names besides its market, for people; nothing where it names nothing."""
+    facts = {
+        "calendars": ", ".join(
+            f"{each.name} {each.fingerprint[:12]} ({each.source} {each.version})".replace(" )", ")")
+            for each in manifest.calendars
+        ),
+        "venue hours": manifest.venue_profile.calendar,
+        "reference": ", ".join(
+            f"{each.kind} {each.name} {each.fingerprint[:12]}" for each in manifest.reference
+        ),
+    }
+    return {word: told for word, told in facts.items() if told}
 
 
 def with_announcements(
