@@ -34,6 +34,7 @@ from tieout.model.venues import EVERYTHING
 from tieout.reconcile.matching import compare_runs
 from tieout.strategy import load_strategy
 from tieout.wiring import backtest, ladder, replay, run_facts, twin
+from tieout.wiring.reference import venue_of
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder
@@ -165,7 +166,8 @@ def test_a_venue_with_hours_fills_in_them_alone(world: Path) -> None:
     inputs = JournalReader(RealDisk(), str(run.journal)).inputs()
     fills = [each.venue_time_ns for each in inputs if type(each).__name__ == "Fill"]
     assert all(HOURS.is_open(each) for each in fills)
-    assert run.manifest().venue_profile.sessions == HOURS.hours
+    assert venue_of(run.manifest()).sessions == HOURS.hours
+    assert run.manifest().calendars[0].unpacked() == HOURS
 
 
 def test_live_is_told_the_same_and_ties_out(world: Path) -> None:

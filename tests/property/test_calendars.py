@@ -38,6 +38,7 @@ def test_questions_agree_with_a_walk_over_the_sessions(
     calendar: Calendar, times: list[int]
 ) -> None:
     hours = [pair for each in calendar.sessions for pair in each.trading]
+    assert calendar.packed().unpacked() == calendar
 
     assert all(one.close_ns <= other.open_ns for one, other in pairwise(calendar.sessions))
     assert all(one[0] < one[1] <= other[0] for one, other in pairwise(hours))

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import msgspec
 
-from tieout.model.calendars import Calendar
+from tieout.model.calendars import PackedCalendar
 from tieout.model.instruments import Instrument
 from tieout.model.profiles import SimulationProfile
 from tieout.model.venues import EVERYTHING, VenueProfile
@@ -115,7 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     models: tuple[ModelUse, ...] = ()
     slice_ns: int = 0
     venue_profile: VenueProfile = EVERYTHING
-    calendars: tuple[Calendar, ...] = ()
+    calendars: tuple[PackedCalendar, ...] = ()
     reference: tuple[ReferenceUse, ...] = ()
 
 

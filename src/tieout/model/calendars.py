@@ -7,9 +7,10 @@ and says so, rather than take silence for a holiday.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from enum import StrEnum, unique
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -22,9 +23,10 @@ from tieout.model.sessions import Sessions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ALWAYS", "Calendar", "Session", "SessionKind", "calendar_of"]
+__all__ = ["ALWAYS", "Calendar", "PackedCalendar", "Session", "SessionKind", "calendar_of"]
 
 _NS_MAX: Final = 1 << 62
+_SECOND: Final = 1_000_000_000
 
 
 @unique
@@ -240,6 +242,27 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 "longer range, or choose a period inside"
             )
 
+    def packed(self) -> PackedCalendar:
+        """Return the same in little room, for the manifest of a run."""
+        before_ns, words = self.first_ns, []
+        for each in self.sessions:
+            word = f"{_span(each.open_ns - before_ns)}+{_span(each.close_ns - each.open_ns)}"
+            if each.break_start_ns is not None and each.break_end_ns is not None:
+                pause = each.break_end_ns - each.break_start_ns
+                word += f"/{_span(each.break_start_ns - each.open_ns)}+{_span(pause)}"
+            words.append(word + "h" * (each.kind is SessionKind.HALF_DAY))
+            before_ns = each.close_ns
+        return PackedCalendar(
+            name=self.name,
+            source=self.source,
+            version=self.version,
+            zone=self.zone,
+            fingerprint=self.fingerprint,
+            first_ns=self.first_ns,
+            last_ns=self.last_ns,
+            sessions=" ".join(words),
+        )
+
     @cached_property
     def _session_opens(self) -> list[int]:
         return [each.open_ns for each in self.sessions]
@@ -260,6 +283,87 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             f"calendar {self.name}: {asked} is not known, it ends at {self.last_ns}; import it for "
             "a longer range"
         )
+
+
+class PackedCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A calendar in little room; a session takes a dozen characters.
+
+    Attributes:
+        name, source, version, zone, first_ns, last_ns: As in `Calendar`.
+        fingerprint: Of the calendar.
+        sessions: `WAIT+LENGTH` for each, in seconds, where it waits since the close before (the
+            first one since `first_ns`); with a break `/WAIT+LENGTH` since its open; `h` behind a
+            half day. A number with `n` behind it counts nanoseconds.
+    """
+
+    name: str
+    source: str
+    version: str
+    zone: str
+    fingerprint: str
+    first_ns: int
+    last_ns: int
+    sessions: str
+
+    def unpacked(self) -> Calendar:
+        """Return the calendar.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        return _unpacked(self)
+
+
+@lru_cache(maxsize=16)
+def _unpacked(packed: PackedCalendar) -> Calendar:
+    before_ns, sessions = packed.first_ns, []
+    for word in packed.sessions.split():
+        found = _WORD.fullmatch(word)
+        if found is None:
+            raise _damaged(packed, f"{word!r} is no session")
+        wait, length, pause_wait, pause_length, half = found.groups()
+        opened = before_ns + _ns(wait)
+        start = None if pause_wait is None else opened + _ns(pause_wait)
+        sessions.append(
+            Session(
+                opened,
+                opened + _ns(length),
+                SessionKind.HALF_DAY if half else SessionKind.REGULAR,
+                start,
+                None if start is None else start + _ns(pause_length),
+            )
+        )
+        before_ns = sessions[-1].close_ns
+    made = Calendar(
+        name=packed.name,
+        source=packed.source,
+        version=packed.version,
+        zone=packed.zone,
+        first_ns=packed.first_ns,
+        last_ns=packed.last_ns,
+        sessions=tuple(sessions),
+    )
+    if made.fingerprint != packed.fingerprint:
+        raise _damaged(packed, f"its content is {made.fingerprint[:16]}")
+    return made
+
+
+_WORD: Final = re.compile(r"(\d+n?)\+(\d+n?)(?:/(\d+n?)\+(\d+n?))?(h?)")
+
+
+def _span(span_ns: int) -> str:
+    return f"{span_ns}n" if span_ns % _SECOND else str(span_ns // _SECOND)
+
+
+def _ns(text: str) -> int:
+    return int(text[:-1]) if text.endswith("n") else int(text) * _SECOND
+
+
+def _damaged(packed: PackedCalendar, problem: str) -> InputError:
+    return InputError(
+        f"calendar {packed.name} of the manifest: {problem}, it should be "
+        f"{packed.fingerprint[:16]}; the file is damaged, run again"
+    )
 
 
 ALWAYS: Final = Calendar(name="24/7", source="never closes", first_ns=0, last_ns=_NS_MAX)

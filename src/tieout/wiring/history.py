@@ -51,6 +51,7 @@ from tieout.wiring.markets import (
 )
 from tieout.wiring.reference import (
     Named,
+    calendars_of,
     in_sessions,
     keep_sets,
     named_of,
@@ -348,7 +349,7 @@ def run_on_history(
             funding_rates=rates,
         )
         told = with_announcements(
-            source, instruments, sets, calendars=manifest.calendars, end_ns=end_ns
+            source, instruments, sets, calendars=calendars_of(manifest), end_ns=end_ns
         )
         kernel.run(told, venue)
         venue.finish(end_ns)

@@ -25,7 +25,7 @@ from tieout.model.events import (
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, load_strategy
 from tieout.wiring.assumptions import models_of
-from tieout.wiring.reference import reference_of, with_calendar
+from tieout.wiring.reference import reference_of, venue_of, with_calendar
 from tieout.wiring.spreads import with_spreads
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         journal=journal,
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
-        venue_profile=manifest.venue_profile,
+        venue_profile=venue_of(manifest),
         reference=reference_of(manifest),
     )
 
@@ -89,6 +89,8 @@ def manifest_of(
             or lot, or rules by date do not fit an instrument.
     """
     check_slice(slice_ns)
+    # Only to see that it is there: the manifest names it, and has its sessions once.
+    with_calendar(venue_profile, named.calendars if named else ())
     profile = with_spreads(profile, datasets, start_ns)
     instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
     for each in datasets:
@@ -121,8 +123,8 @@ def manifest_of(
         start_ns=start_ns,
         end_ns=end_ns,
         seed=seed,
-        venue_profile=with_calendar(venue_profile, named.calendars if named else ()),
-        calendars=named.calendars if named else (),
+        venue_profile=venue_profile,
+        calendars=tuple(each.packed() for each in named.calendars) if named else (),
         reference=named.uses(instruments.values()) if named else (),
         code=sources_digest(),
         versions={

@@ -34,6 +34,7 @@ __all__ = [
     "Named",
     "announced_again",
     "announced_to",
+    "calendars_of",
     "in_sessions",
     "keep_sets",
     "kept_sets",
@@ -41,6 +42,7 @@ __all__ = [
     "named_of",
     "reference_of",
     "same_sets",
+    "venue_of",
     "with_announcements",
     "with_calendar",
 ]
@@ -161,7 +163,17 @@ def in_sessions(
 
 def reference_of(manifest: Manifest) -> Reference:
     """Return what the kernel of a manifest is given."""
-    return _reference(manifest.calendars, manifest.reference)
+    return _reference(calendars_of(manifest), manifest.reference)
+
+
+def calendars_of(manifest: Manifest) -> tuple[Calendar, ...]:
+    """Return the calendars of a run."""
+    return tuple(each.unpacked() for each in manifest.calendars)
+
+
+def venue_of(manifest: Manifest) -> VenueProfile:
+    """Return the venue profile of a run, with the sessions of the calendar that it names."""
+    return with_calendar(manifest.venue_profile, calendars_of(manifest))
 
 
 def _reference(calendars: Sequence[Calendar], uses: Sequence[ReferenceUse]) -> Reference:
@@ -235,7 +247,7 @@ def announced_to(
         source,
         {each.symbol for each in manifest.instruments},
         kept_sets(run),
-        calendars=manifest.calendars,
+        calendars=calendars_of(manifest),
         recorded=recorded,
     )
 

@@ -45,7 +45,7 @@ from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
-from tieout.wiring.reference import same_sets, with_announcements
+from tieout.wiring.reference import calendars_of, same_sets, with_announcements
 from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class _Rungs:
             source,
             self.instruments,
             self._sets,
-            calendars=self._manifest.calendars,
+            calendars=calendars_of(self._manifest),
             end_ns=self._ended.arrival_time_ns,
         )
 

@@ -412,6 +412,20 @@ def test_a_run_outside_of_a_calendar_is_refused() -> None:
         )
 
 
+def test_a_profile_that_drills_down_takes_no_venue_hours() -> None:
+    prices = prints(*(f"2013-11-29 09:{minute}" for minute in range(30, 45)))
+
+    with pytest.raises(InputError, match=r"drills down .* choose another level"):
+        backtest_columns(
+            Once,
+            [minutes("2013-11-29 09:30", 10), prices],
+            instruments=[ES],
+            profile="drilldown-1",
+            venue_profile=NEW_YORK_EXCHANGE,
+            calendars=[a_calendar()],
+        )
+
+
 def test_a_venue_with_a_calendar_that_is_not_named_is_refused() -> None:
     with pytest.raises(InputError, match="calendar 'XNYS' is not part of this run; name it"):
         backtest_columns(

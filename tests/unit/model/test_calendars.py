@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from tests.support.calendars import HOUR, a_calendar, a_session, at
 from tieout.errors import InputError, SettingsError
-from tieout.model.calendars import ALWAYS, Calendar, Session
+from tieout.model.calendars import ALWAYS, Calendar, Session, SessionKind
 
 
 def test_a_half_day_closes_at_one() -> None:
@@ -121,6 +122,32 @@ def test_the_fingerprint_is_of_the_sessions_and_not_of_the_name() -> None:
 
     assert one.fingerprint == other.fingerprint
     assert one.fingerprint != a_calendar(a_session("2013-11-26")).fingerprint
+
+
+def test_a_packed_calendar_is_the_same_calendar() -> None:
+    calendar = a_calendar(
+        a_session("2013-11-25", pause=("11:00", "12:00")),
+        a_session("2013-11-26", open="16:00", close="16:01"),
+        a_session("2013-11-26", open="16:01", close="18:00"),
+        a_session("2013-11-29", close="13:00", kind=SessionKind.HALF_DAY),
+        Session(at("2013-12-02 09:30") + 1, at("2013-12-02 16:00") + 7),
+    )
+
+    packed = calendar.packed()
+
+    assert packed.unpacked() == calendar
+    assert packed.sessions.split()[:3] == ["34200+23400/5400+3600", "86400+60", "0+7140"]
+    assert ALWAYS.packed().unpacked() == ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("sessions", "words"), [("34200+23400", "its content is"), ("early", "'early' is no session")]
+)
+def test_a_packed_calendar_that_was_changed_is_found(sessions: str, words: str) -> None:
+    packed = msgspec.structs.replace(a_calendar().packed(), sessions=sessions)
+
+    with pytest.raises(InputError, match=words):
+        packed.unpacked()
 
 
 def test_answers_agree_with_a_walk_over_all_hours() -> None:

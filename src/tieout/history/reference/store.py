@@ -117,7 +117,8 @@ class ReferenceStore:
                 f"{self.path}: {name!r} exists; choose another name or delete it first"
             )
         kept = {**msgspec.to_builtins(what), "fingerprint": what.fingerprint}
-        data = msgspec.json.format(msgspec.json.encode(kept), indent=1)
+        # A row a line: readable, and no larger than it must be.
+        data = msgspec.json.encode(kept).replace(b"],[", b"],\n[")
         half: Path | None = None
         try:
             self.path.mkdir(parents=True, exist_ok=True)
