@@ -47,15 +47,15 @@ def judge_trades(sheet: Sheet, calendar: Calendar | None = None) -> list[Finding
         remedy = "Compare with another provider; a print that nobody could trade at fills stops."
         found.append(finding(sheet.file, "outlier", sheet.rows[1:-1][spikes], detail, remedy))
     steps = np.diff(sheet.time_ns)
+    if calendar is not None:
+        # Only what passes while the market trades is silence.
+        times = sheet.time_ns.tolist()
+        for place in np.flatnonzero(steps > 5 * _MINUTE).tolist():
+            steps[place] = open_ns_between(times[place], times[place + 1], calendar)
     limit = max(_SILENCES * float(np.quantile(steps, 0.999)), 5 * _MINUTE)
     holes = np.flatnonzero(steps > limit)
-    if calendar is not None:
-        times = sheet.time_ns.tolist()
-        still = [open_ns_between(times[each], times[each + 1], calendar) for each in holes.tolist()]
-        steps[holes] = still
-        holes = holes[np.array(still, np.int64) > limit]
     if len(holes):
-        longest = int(holes[np.argmax(steps[holes])])
+        longest = int(np.argmax(steps))
         detail = (
             f"{len(holes)} silences beyond all usual ones; the longest is "
             f"{steps[longest] / _MINUTE:.0f} minutes from {shown_time(int(sheet.time_ns[longest]))}"
