@@ -87,8 +87,9 @@ class BarSubscription:
         rows: How many rows are kept.
         made: The rule by which we make the bars; None when they come as they are.
         running_ns: How often the bar under way is given, as `BarMaker` has it.
-        gate: Says whether the strategy is given them now; None: always. Indicators follow them
-            either way.
+        always: Whether the strategy asked for them by themselves.
+        listed: Else each says whether their instrument is on a list, or held: then the strategy is
+            given them. Indicators follow them either way.
     """
 
     instrument: str
@@ -99,7 +100,13 @@ class BarSubscription:
     indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
-    gate: Callable[[], bool] | None = None
+    always: bool = False
+    listed: list[Callable[[], bool]] = field(default_factory=list)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the strategy is given them now."""
+        return self.always or any(each() for each in self.listed)
 
     def remember(self, seen: BarColumns | Bar) -> None:
         """Keep what was seen, and no more of the oldest than `history` can ask for."""
@@ -253,6 +260,29 @@ class KernelContext:
         sessions: str | Sequence[tuple[int, int]] = (),
     ) -> BarSubscription:
         """Subscribe to closed bars, after `warm_up` flagged ones; in `on_start` only."""
+        asked = self._bars(
+            instrument,
+            interval,
+            warm_up=warm_up,
+            made_of=made_of,
+            gaps=gaps,
+            running=running,
+            sessions=sessions,
+        )
+        asked.always = True
+        return asked
+
+    def _bars(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        warm_up: int,
+        made_of: str | None,
+        gaps: str = "skip",
+        running: str | None = None,
+        sessions: str | Sequence[tuple[int, int]] = (),
+    ) -> BarSubscription:
         self._only_declaring("bars")
         rules = self._instrument(instrument)
         calendar = ""
@@ -302,8 +332,8 @@ class KernelContext:
         members = self.universe(name)
         asked: dict[str, BarSubscription] = {}
         for symbol in self._kernel.reference.universes[name]:
-            stream = self.bars(symbol, interval, warm_up=warm_up, made_of=made_of)
-            stream.gate = members.gate(symbol, self._kernel.position_lots)
+            stream = self._bars(symbol, interval, warm_up=warm_up, made_of=made_of)
+            stream.listed.append(members.lists(symbol, self._kernel.position_lots))
             asked[symbol] = stream
         return asked
 

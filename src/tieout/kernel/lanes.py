@@ -21,8 +21,8 @@ def lane_of(kernel: Kernel, strategy: Strategy) -> Lane | None:
     if not isinstance(strategy, CompiledStrategy):
         return None
     asked = kernel.subscriptions
-    gated = any(each.gate for each in (*asked.bars.values(), *asked.made.values()))
-    if gated or kernel.reference.dated:
+    listed = any(not each.always for each in (*asked.bars.values(), *asked.made.values()))
+    if listed or kernel.reference.dated:
         # Compiled code knows one tick and one lot of an instrument, and is given every bar.
         return None
     made = type(strategy)

@@ -229,8 +229,8 @@ class Members:
         """Take an announcement."""
         self._coming.append(Coming(event.venue_time_ns, event.entering, event.leaving))
 
-    def gate(self, symbol: str, lots: Callable[[str], int]) -> Callable[[], bool]:
-        """Return what tells whether a member's bars are given now: it is one, or is held."""
+    def lists(self, symbol: str, lots: Callable[[str], int]) -> Callable[[], bool]:
+        """Return what tells whether somebody's bars are given now: he is on the list, or held."""
         return lambda: symbol in self._weights or lots(symbol) != 0
 
     def snapshot(self) -> tuple[object, ...]:

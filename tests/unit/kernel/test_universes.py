@@ -183,6 +183,22 @@ def test_bars_are_given_while_on_the_list_or_held() -> None:
     assert of_rising[0] == minute(10)
 
 
+@pytest.mark.parametrize("first", ["universe", "bars"])
+def test_bars_that_are_asked_for_by_themselves_are_given_always(first: str) -> None:
+    class Both(HoldTheList):
+        def on_start(self, context: Context) -> None:
+            if first == "bars":
+                context.bars(RISING, "1m")
+            super().on_start(context)
+            if first == "universe":
+                context.bars(RISING, "1m")
+
+    strategy, _, _ = ran(AS_KNOWN, Both)
+
+    of_rising = [at for symbol, at in strategy.seen if symbol == RISING]
+    assert of_rising[0] == minute(1)
+
+
 def test_a_member_without_data_is_named_at_the_start() -> None:
     universe = Universe(
         name="top", rows=(*TODAY.rows, UniverseRow(minute(3), minute(3), "GONE", IN))
