@@ -95,7 +95,7 @@ def ls(
     """List the store's data sets: kind, rows, span, size and fingerprint."""
     store = _store(project, at)
     listing: list[dict[str, Any]] = []
-    reference = reference_names(project)
+    reference = reference_names(project, at)
     for each_name in name or store.names():
         if each_name in reference:
             continue
@@ -105,7 +105,7 @@ def ls(
             listing.append({**dataset_facts(made), "bytes": size})
         except DataError as error:
             listing.append({"name": each_name, "damaged": str(error)})
-    listing += reference_listing(project, name)
+    listing += reference_listing(project, name, at)
     if as_json:
         print_json({"data": listing})
         return
@@ -139,11 +139,11 @@ def show(
     if rows < 0:
         raise InputError(f"--rows {rows}: 0 or more")
     store = _store(project, at)
-    reference = reference_names(project)
+    reference = reference_names(project, at)
     shown = []
     for each_name in name:
         if each_name in reference:
-            shown.append(reference_facts(project, each_name, rows))
+            shown.append(reference_facts(project, each_name, rows, at))
             continue
         made = store.dataset(each_name)
         meta = made.meta
@@ -181,7 +181,7 @@ def verify(
 ) -> None:
     """Read data sets whole and compare fingerprints; exit code 1 where one is not as imported."""
     store = _store(project, at)
-    reference = reference_names(project)
+    reference = reference_names(project, at)
     names = name or sorted({*store.names(), *reference})
     found: list[dict[str, Any]] = []
     with progress_of("data verify", quiet=as_json) as progress:
@@ -189,7 +189,7 @@ def verify(
             progress(done, len(names))
             try:
                 if each_name in reference:
-                    verify_reference(project, each_name)
+                    verify_reference(project, each_name, at)
                 else:
                     store.verify(each_name)
             except DataError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tieout.cli.terminal import settings_of, utc
+from tieout.cli.terminal import settings_of, store_of, utc
 from tieout.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -102,14 +102,16 @@ def calendar_of_store(project: Path, name: str) -> Calendar:
     return ALWAYS if name == ALWAYS.name else _store(project).calendar(name)
 
 
-def reference_names(project: Path) -> list[str]:
+def reference_names(project: Path, at: str | None = None) -> list[str]:
     """Return the names of all calendars, lists and rules of the store."""
-    return _store(project).names()
+    return _store(project, at).names()
 
 
-def reference_listing(project: Path, wanted: Sequence[str] | None) -> list[dict[str, Any]]:
+def reference_listing(
+    project: Path, wanted: Sequence[str] | None, at: str | None = None
+) -> list[dict[str, Any]]:
     """Return what is listed of them, each with a line for people."""
-    store = _store(project)
+    store = _store(project, at)
     listing: list[dict[str, Any]] = []
     for name in store.names():
         if wanted and name not in wanted:
@@ -127,27 +129,27 @@ def reference_listing(project: Path, wanted: Sequence[str] | None) -> list[dict[
     return listing
 
 
-def reference_facts(project: Path, name: str, rows: int) -> dict[str, Any]:
+def reference_facts(project: Path, name: str, rows: int, at: str | None = None) -> dict[str, Any]:
     """Return everything that is shown of one, with its first and last rows."""
-    what = _store(project).anything(name)
+    what = _store(project, at).anything(name)
     every = _rows(what)
     ends = every if len(every) <= 2 * rows else [*every[:rows], *every[len(every) - rows :]]
     return {**_facts(what), "source": what.source, "ends": ends}
 
 
-def verify_reference(project: Path, name: str) -> None:
+def verify_reference(project: Path, name: str, at: str | None = None) -> None:
     """Read one and compare its fingerprint.
 
     Raises:
         DataError: It is not what was imported.
     """
-    _store(project).anything(name)
+    _store(project, at).anything(name)
 
 
-def _store(project: Path) -> ReferenceStore:
+def _store(project: Path, at: str | None = None) -> ReferenceStore:
     from tieout.history.reference import ReferenceStore as Store  # noqa: PLC0415 - heavy
 
-    return Store(project / settings_of(project).data)
+    return Store(store_of(project, settings_of(project), at))
 
 
 def _facts(what: What) -> dict[str, Any]:

@@ -19,10 +19,10 @@ from tieout.model.universes import Universe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tieout.adapters.feeds.announced import Announcement
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord, Source
     from tieout.model.calendars import Calendar
@@ -100,7 +100,7 @@ def _use(each: Universe | DatedRules, kind: str, symbols: tuple[str, ...]) -> Re
 
 
 def named_of(
-    store: Path, data: Sequence[str], calendars: Sequence[str], venue_profile: VenueProfile
+    store: StoredAt, data: Sequence[str], calendars: Sequence[str], venue_profile: VenueProfile
 ) -> Named:
     """Return what names stand for: data sets of the market, lists, rules and calendars.
 
@@ -284,7 +284,7 @@ def kept_sets(run: RunFolder) -> Sets:
     return (*kept.universes, *kept.rules)
 
 
-def same_sets(store: Path, manifest: Manifest) -> Sets:
+def same_sets(store: StoredAt, manifest: Manifest) -> Sets:
     """Return the lists and rules that a run used, found by fingerprint.
 
     Raises:

@@ -4,7 +4,8 @@ data/NAME/calendar.json   an exchange's sessions
 data/NAME/universe.json   who is on a list, by date
 data/NAME/rules.json      an instrument's tick, lot and least order, by date
 
-Names are shared with the data sets of the market, so that one name means one thing.
+Names are shared with the data sets of the market, so that one name means one thing. A store behind
+a URL holds market data alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ from tieout.errors import DataError, InputError
 from tieout.model.calendars import Calendar
 from tieout.model.rules import DatedRules
 from tieout.model.universes import Universe
+
+if TYPE_CHECKING:
+    from tieout.history.places import StoredAt
 
 __all__ = ["ReferenceStore"]
 
@@ -37,19 +41,20 @@ class ReferenceStore:
     """Calendars, lists and rules of a store.
 
     Args:
-        path: Folder of the store; made when the first is written.
+        stored_at: Folder of the store, made when the first is written; or the URL of one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, stored_at: StoredAt) -> None:
+        self._stored_at = stored_at
+        self._folder = None if isinstance(stored_at, str) else stored_at
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
-        if not self.path.is_dir():
+        if self._folder is None or not self._folder.is_dir():
             return []
         return sorted(
             each.name
-            for each in self.path.iterdir()
+            for each in self._folder.iterdir()
             if _NAME.fullmatch(each.name) and self._file(each.name) is not None
         )
 
@@ -112,29 +117,36 @@ class ReferenceStore:
                 f"name {name!r}: use up to 100 of a-z, A-Z, 0-9, '_', '-' and '.', and begin with "
                 "a letter, a digit or '_'"
             )
-        if (self.path / name).exists():
+        folder = self._folder
+        if folder is None:
             raise InputError(
-                f"{self.path}: {name!r} exists; choose another name or delete it first"
+                f"{self._stored_at}: a store behind a URL holds market data alone; keep {kind} "
+                f"{name!r} in a project whose data lies in a folder"
             )
+        if (folder / name).exists():
+            raise InputError(f"{folder}: {name!r} exists; choose another name or delete it first")
         kept = {**msgspec.to_builtins(what), "fingerprint": what.fingerprint}
         # A row a line: readable, and no larger than it must be.
         data = msgspec.json.encode(kept).replace(b"],[", b"],\n[")
         half: Path | None = None
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=self.path))
+            folder.mkdir(parents=True, exist_ok=True)
+            half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=folder))
             half.chmod(0o755)
             (half / f"{kind}.json").write_bytes(data)
-            half.rename(self.path / name)
+            half.rename(folder / name)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written to ({error})") from error
+            raise InputError(f"{folder}: cannot be written to ({error})") from error
         finally:
             if half is not None:
                 shutil.rmtree(half, ignore_errors=True)
 
     def _file(self, name: str) -> Path | None:
+        folder = self._folder
+        if folder is None:
+            return None
         for word in _KINDS:
-            file = self.path / name / f"{word}.json"
+            file = folder / name / f"{word}.json"
             if _NAME.fullmatch(name) and file.is_file():
                 return file
         return None
@@ -171,5 +183,5 @@ class ReferenceStore:
     def _unknown(self, name: str, wanted: str) -> InputError:
         known = ", ".join(self.names()) or "none"
         return InputError(
-            f"{self.path}: no {wanted} {name!r}; there are: {known}; import one with --kind"
+            f"{self._stored_at}: no {wanted} {name!r}; there are: {known}; import one with --kind"
         )

@@ -77,3 +77,13 @@ def test_a_damaged_file_is_found(tmp_path: Path, change: str) -> None:
 
     with pytest.raises(DataError, match=r"calendar.json: .*Import it again"):
         store.calendar("XNYS")
+
+
+def test_a_store_behind_a_url_has_none_and_takes_none() -> None:
+    store = ReferenceStore("s3://markets/crypto")
+
+    assert store.names() == []
+    with pytest.raises(InputError, match="no calendar 'nyse'; there are: none"):
+        store.calendar("nyse")
+    with pytest.raises(InputError, match="a store behind a URL holds market data alone"):
+        store.write(a_calendar())
