@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tieout.cli.reference import reference_listing
 from tieout.cli.terminal import (
     HERE,
     AsJson,
@@ -57,6 +58,14 @@ Set = Annotated[list[str], typer.Option("--set", help="Strategy parameter, name=
 Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T18:00.")]
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
+
+Calendars = Annotated[
+    list[str], typer.Option("--calendar", help="Calendar the strategy may ask for; repeatable.")
+]
+Hours = Annotated[
+    str | None,
+    typer.Option("--venue-calendar", help="Match orders in this calendar's sessions alone."),
+]
 
 Asked = Annotated[str | None, typer.Argument(help="file.py or file.py:Class")]
 Resume = Annotated[str | None, typer.Option(help="Go on with a run that stopped.")]
@@ -132,12 +141,15 @@ def backtest(
     end: End = None,
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     project: Project = HERE,
     at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy over history on the simulated venue."""
     from tieout import wiring  # noqa: PLC0415 - heavy
+    from tieout.model.venues import EVERYTHING  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
     with progress_of("backtest", quiet=as_json) as progress:
@@ -152,6 +164,8 @@ def backtest(
             slice_ns=settings.slice_ms * 1_000_000,
             start_ns=time_of(start),
             end_ns=time_of(end),
+            venue_profile=EVERYTHING.by_calendar(_hours(venue_calendar, settings)),
+            calendars=(*settings.calendars, *calendar),
             runs=_runs(project, settings),
             progress=progress,
         )
@@ -207,6 +221,8 @@ def live(
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -233,6 +249,8 @@ def live(
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -246,6 +264,8 @@ def paper(
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -273,6 +293,8 @@ def paper(
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -285,6 +307,8 @@ def shadow(
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -311,6 +335,8 @@ def shadow(
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -425,6 +451,7 @@ def show(
     listing = {
         "runs": [wiring.run_summary(each) for each in runs.all()],
         "data": [dataset_facts(store.dataset(name)) for name in store.names()],
+        "reference": reference_listing(project, None),
     }
     if as_json:
         print_json(listing)
@@ -433,6 +460,8 @@ def show(
         say("  ".join(str(value) for value in each.values()))
     for each in listing["data"]:
         say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
+    for each in listing["reference"]:
+        say(each.get("words") or f"{each['name']}  {each['damaged']}")
     if not listing["runs"] and not listing["data"]:
         say("nothing here yet; start with: tieout import es-trades")
 
@@ -457,6 +486,11 @@ def _asked_for(command: str, strategy: str | None, data: list[str]) -> str:
     if strategy is None or not data:
         raise InputError(f"{command}: give a strategy and --data, or --resume RUN")
     return strategy
+
+
+def _hours(asked: str | None, settings: ProjectSettings) -> str:
+    """Return the calendar by which the venue trades: the option's, else that of the settings."""
+    return settings.venue_calendar if asked is None else asked
 
 
 def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:

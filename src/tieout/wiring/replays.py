@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.adapters.feeds.announced import ANNOUNCED
 from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -27,6 +28,7 @@ from tieout.model.events import (
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
+from tieout.wiring.reference import announced_again
 from tieout.wiring.results import Replayed, in_words
 
 if TYPE_CHECKING:
@@ -104,10 +106,12 @@ def _history_again(
         ended.arrival_time_ns,
         slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen)
+    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, *ANNOUNCED)
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    source = HistorySource(started, ended, streams, slice_ns=manifest.slice_ns, progress=progress)
-    return source, RecordedVenue(answers)
+    source: Source = HistorySource(
+        started, ended, streams, slice_ns=manifest.slice_ns, progress=progress
+    )
+    return announced_again(source, recorded), RecordedVenue(answers)
 
 
 def _input_before(reader: JournalReader, decision_index: int) -> str:

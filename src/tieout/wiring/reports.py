@@ -15,6 +15,7 @@ from tieout.reconcile import RungRecord, summarise
 from tieout.report import reconciliation_page, run_page, write_page
 from tieout.wiring.manifests import by_symbol, same_data
 from tieout.wiring.markets import prices_of
+from tieout.wiring.reference import named_facts
 from tieout.wiring.tie_out import reconcile
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def _facts(manifest: Manifest) -> dict[str, object]:
         # Without its scheme, so that nothing in the file is a link.
         "venue": manifest.venue.partition("://")[2] or "stored history",
         "data": ", ".join(f"{each.name} ({each.fingerprint[:12]})" for each in manifest.data),
+        **named_facts(manifest),
         "limits": manifest.limits,
         "cash": str(manifest.cash),
         "seed": str(manifest.seed),

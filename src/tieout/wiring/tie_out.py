@@ -45,6 +45,7 @@ from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
+from tieout.wiring.reference import calendars_of, same_sets, with_announcements
 from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from tieout.model.events import Input, Report
     from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
+    from tieout.wiring.reference import Sets
 
 
 __all__ = ["ladder", "reconcile"]
@@ -88,7 +90,9 @@ def ladder(
     rates, datasets = funding_rates_of(stored), market_data(stored)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    kept = _Rungs(manifest, loaded, datasets, started, ended, rates)
+    kept = _Rungs(
+        manifest, loaded, datasets, started, ended, rates, sets=same_sets(store, manifest)
+    )
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -207,12 +211,15 @@ class _Rungs:
         started: RunStarted,
         ended: RunEnded,
         funding_rates: FundingSeries | None,
+        *,
+        sets: Sets,
     ) -> None:
         self.instruments = by_symbol(manifest.instruments)
         self._manifest = manifest
         self._loaded = loaded
         self._datasets = datasets
         self._funding_rates = funding_rates
+        self._sets = sets
         self._started = started
         self._ended = ended
         self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
@@ -227,12 +234,19 @@ class _Rungs:
             self._ended.arrival_time_ns,
             slice_ns=self._manifest.slice_ns,
         )
-        return HistorySource(
+        source = HistorySource(
             self._started,
             self._ended,
             streams,
             slice_ns=self._manifest.slice_ns,
             progress=progress,
+        )
+        return with_announcements(
+            source,
+            self.instruments,
+            self._sets,
+            calendars=calendars_of(self._manifest),
+            end_ns=self._ended.arrival_time_ns,
         )
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
