@@ -15,6 +15,7 @@ from tieout.kernel.loop import Kernel
 from tieout.model.events import Fill, RunEnded, RunStarted
 from tieout.model.money import money
 from tieout.model.profiles import SimulationProfile, profile
+from tieout.model.venues import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tieout.kernel.risk import RiskLimits
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import TradeColumns
+    from tieout.model.venues import VenueProfile
 
     Act = Callable[[Context], object]
 
@@ -67,6 +69,7 @@ def perform(
     models: Mapping[str, object] | None = None,
     seed: int = 0,
     borrow_rates: BorrowRates | None = None,
+    venue_profile: VenueProfile = EVERYTHING,
     **assumptions: object,
 ) -> Performance:
     """Run a plan over prints on the simulated venue."""
@@ -74,7 +77,13 @@ def perform(
     chosen = profile(base) if isinstance(base, str) else base
     chosen = msgspec.structs.replace(chosen, **assumptions)
     journal = MemoryJournal()
-    kernel = Kernel(acting(plan), instruments={SYMBOL: ES}, journal=journal, limits=limits)
+    kernel = Kernel(
+        acting(plan),
+        instruments={SYMBOL: ES},
+        journal=journal,
+        limits=limits,
+        venue_profile=venue_profile,
+    )
     first, last = int(columns.arrival_time_ns[0]), int(columns.arrival_time_ns[-1])
     source = HistorySource(
         RunStarted(arrival_time_ns=first, cash=money(cash), positions=positions),

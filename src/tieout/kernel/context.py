@@ -377,7 +377,9 @@ class KernelContext:
     def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
         """Trade towards shares of the equity, rounded as the venue's rules say."""
         self._not_declaring("an order")
-        equity = self._kernel.equity()
+        # What the venue's profile leaves in cash for fees, and for prices that move meanwhile.
+        share = 1 - Fraction(self._kernel.venue_profile.target_buffer)
+        equity = int(self._kernel.equity() * share)
         plans = [self._plan(symbol, as_decimal(weights[symbol]), equity) for symbol in weights]
         orders: dict[str, str] = {}
         # First what makes room: in a cash account a purchase needs the money of a sale.

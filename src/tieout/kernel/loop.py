@@ -53,6 +53,7 @@ from tieout.model.events import (
     OperatorCommand,
     OrderAmended,
     OrderImposed,
+    PriceAged,
     Quote,
     RunEnded,
     RunResumed,
@@ -473,7 +474,7 @@ class Kernel:
         if kind is FundingCharged:
             self.ledger.book_funding(report)  # type: ignore[arg-type]
             return
-        if kind is ForeignOrderSeen:
+        if kind is ForeignOrderSeen or kind is PriceAged:
             return
         if type(report) is OrderImposed:
             self.orders.impose(report.order)

@@ -18,26 +18,32 @@ from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
-from tieout.market.reports import core_report
+from tieout.market.reports import CoreReport, core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
-from tieout.model.profiles import FillLevel, FundingRule, LimitRule
+from tieout.model.profiles import (
+    FillLevel,
+    FundingRule,
+    InsideRule,
+    LimitRule,
+    MarketRule,
+    StopLimitRule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.market.reports import CoreReport
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
 
     Array = NDArray[np.int64]
 
-__all__ = ["CoreArrays", "MatchingCore"]
+__all__ = ["LAST_KNOWN", "CoreArrays", "KnownPrice", "MatchingCore"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -56,6 +62,9 @@ _COMMAND_ROW = Struct(f"={at.COMMAND_WIDTH}q")
 _PLAIN_CELLS = np.zeros(at.ORDER_WIDTH - at.POST_ONLY, np.int64)
 _PLAIN_CELLS[at.EXPIRES - at.POST_ONLY] = at.NEVER
 _PLAIN_TAIL = _PLAIN_CELLS.data
+
+LAST_KNOWN = "last"
+"""What decides a fill at the last price that was known when the order came."""
 
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
@@ -79,6 +88,18 @@ class CoreArrays(NamedTuple):
     ring: Array
     impact_y: float
     columns: tuple[Array, ...]
+
+
+class KnownPrice(NamedTuple):
+    """The last price that had arrived by a time.
+
+    Attributes:
+        ticks: Of the print, or the close of the bar.
+        venue_time_ns: When it traded; of a bar its close.
+    """
+
+    ticks: int
+    venue_time_ns: int
 
 
 class MatchingCore:
@@ -222,6 +243,40 @@ class MatchingCore:
         self._send(at.AMEND_COMMAND, number, arrival_ns, response_ns, sent, terms)
         self._unsettled()
 
+    def trade_now(
+        self, number: int, order: PlaceOrder, *, ticks: int, arrival_ns: int, response_ns: int
+    ) -> CoreReport:
+        """Fill an order whole as it arrives, by a price that is known: it meets no event.
+
+        Args:
+            number: Names it in reports; given once.
+            order: Its terms.
+            ticks: The price, before the profile's slippage.
+            arrival_ns: Venue time at the matching engine.
+            response_ns: How long its report takes to us.
+        """
+        view, side = self._view, order.side
+        shift = -(-ticks * view[at.SLIPPAGE] // 10**8) if view[at.LEVEL] != at.NAIVE_LEVEL else 0
+        view[at.POSITION] += side * order.lots
+        view[at.SEQUENCE] += 1
+        self._unsettled()
+        return CoreReport(
+            kind=at.FILL_REPORT,
+            order=number,
+            arrival_ns=arrival_ns + response_ns,
+            moment_ns=arrival_ns,
+            rank=at.ARRIVAL_RANK,
+            sequence=view[at.SEQUENCE],
+            venue_time_ns=arrival_ns,
+            lots=order.lots,
+            price_ticks=max(1, ticks + side * shift),
+            reference_ticks=ticks,
+            half_spread_microticks=0,
+            liquidity=at.TAKER,
+            reason=at.NO_REASON,
+            resolved_by=LAST_KNOWN,
+        )
+
     @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
@@ -364,6 +419,23 @@ class MatchingCore:
             if row >= 0:
                 inside = venue_time_ns < chunk.close_time_ns[row]
                 return int(chunk.open_ticks[row] if inside else chunk.close_ticks[row])
+        return None
+
+    def last_known(self, arrival_ns: int) -> KnownPrice | None:
+        """Return the last price that had arrived here by a time of ours, or None.
+
+        A bar without volume tells no new price. Only the last few chunks are remembered.
+        """
+        for chunk in reversed(self._past):
+            row = int(np.searchsorted(chunk.arrival_time_ns, arrival_ns, "right")) - 1
+            if isinstance(chunk, TradeColumns):
+                if row >= 0:
+                    return KnownPrice(int(chunk.price_ticks[row]), int(chunk.venue_time_ns[row]))
+                continue
+            while row >= 0 and not chunk.volume_lots[row]:
+                row -= 1
+            if row >= 0:
+                return KnownPrice(int(chunk.close_ticks[row]), int(chunk.close_time_ns[row]))
         return None
 
     # -- lent to a compiled run ---------------------------------------------------------------
@@ -680,8 +752,11 @@ class MatchingCore:
                 )
             state[at.SHARE_NUMERATOR] = numerator
             state[at.SHARE_DENOMINATOR] = denominator
-        stale = profile.stale_after_ns
+        # Where the last price counts, it is that price whose age matters, and not a bar's to come.
+        stale = profile.stale_after_ns if profile.market_rule is MarketRule.NEXT else None
         state[at.STALE_AFTER] = at.NEVER if stale is None else stale
+        state[at.INSIDE_BY_CLOSE] = profile.inside_rule is InsideRule.CLOSE
+        state[at.STOP_LIMIT_BY_CLOSE] = profile.stop_limit_rule is StopLimitRule.CLOSE
         state[at.TOUCH] = profile.limit_rule is LimitRule.TOUCH
         state[at.RESPONSE] = profile.response_latency_ns - profile.clock_offset_ns
         if profile.funding_rule is not FundingRule.NONE:

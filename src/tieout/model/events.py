@@ -37,6 +37,7 @@ __all__ = [
     "OrderOutcomeUnknown",
     "OrderRejected",
     "OrderTriggered",
+    "PriceAged",
     "Quote",
     "Report",
     "RunEnded",
@@ -240,8 +241,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
             ticks, never negative; the rest is impact.
         resolved_by: What decided a simulated fill: `trade`, the length of the bar (`1m`, `1s`,
             `100ms`) where its path did not matter, or `assumed` where a rule about the unknown path
-            did; on a recorded book `book` (its levels) or `orders` (its single orders); empty for a
-            real one.
+            did; `last` where the last known price did; on a recorded book `book` (its levels) or
+            `orders` (its single orders); empty for a real one.
         fee_charged: What the venue took where that is another currency than the account's, in
             10⁻¹² of it; `fee` is what it was worth. Else 0.
         fee_charged_currency: That currency; empty: the account's.
@@ -371,6 +372,25 @@ class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_li
 
     order: PlaceOrder
     reason: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class PriceAged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=70):
+    """How old the last known price was when a market order came, where the profile asks for it.
+
+    Attributes:
+        price_ticks: That price, or of a quote the side that the order takes.
+        price_time_ns: When it was true at the venue.
+        policy: What became of the order: `fresh`, `next` (it waits) or `refuse`.
+        venue_time_ns: When the order came; minus `price_time_ns` it is the age.
+        arrival_time_ns: When we knew.
+    """
+
+    decision_id: str
+    price_ticks: int
+    price_time_ns: int
+    policy: str
     venue_time_ns: int
     arrival_time_ns: int
 
@@ -536,6 +556,7 @@ Report = (
     | FundingCharged
     | ForeignOrderSeen
     | OrderImposed
+    | PriceAged
 )
 """What a venue tells us."""
 

@@ -7,6 +7,7 @@ history too, with the same words.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum, unique
 from functools import cached_property
 from itertools import pairwise
@@ -97,10 +98,11 @@ class VenueProfile(
         expiry_ahead_ns_min: A native good-till-date order must live at least so long.
         sessions: [open, close) venue times of trading, ascending; empty: always open.
         day_ends_at_ns: When a day ends where always open, after 00:00 UTC.
+        target_buffer: Share of the equity that `context.targets` leaves in cash.
 
     Raises:
         SettingsError: Something is emulated that cannot be, a primitive that all else is made of is
-            missing, or sessions overlap.
+            missing, sessions overlap, or the buffer is no share.
     """
 
     name: str
@@ -118,6 +120,7 @@ class VenueProfile(
     expiry_ahead_ns_min: int = 0
     sessions: tuple[tuple[int, int], ...] = ()
     day_ends_at_ns: int = 0
+    target_buffer: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         missing = [each for each in _NEEDED if each not in self.native]
@@ -143,6 +146,11 @@ class VenueProfile(
         if not 0 <= self.day_ends_at_ns < DAY_NS:
             raise SettingsError(
                 f"venue {self.name}: day_ends_at_ns {self.day_ends_at_ns}; allowed: a time of day"
+            )
+        if not 0 <= self.target_buffer < 1:
+            raise SettingsError(
+                f"venue {self.name}: target_buffer {self.target_buffer}; allowed: a share, 0 or "
+                "more and less than 1"
             )
         edges = [edge for session in self.sessions for edge in session]
         if any(one >= other for one, other in pairwise(edges)):
@@ -300,7 +308,12 @@ GATEWAY: Final = VenueProfile(
 )
 """What our gateway, and so the practice venue behind it, takes as yet."""
 
-VENUES: Final = {each.name: each for each in (EVERYTHING, BINANCE_USDM, GATEWAY)}
+LEAN_VENUE: Final = msgspec.structs.replace(
+    EVERYTHING, name="lean", target_buffer=Decimal("0.0025")
+)
+"""What runs of LEAN are compared on: whole targets leave a quarter of a percent in cash."""
+
+VENUES: Final = {each.name: each for each in (EVERYTHING, BINANCE_USDM, GATEWAY, LEAN_VENUE)}
 """The venue profiles that ship, by name."""
 
 

@@ -17,7 +17,7 @@ from tieout.model.orders import OrderType
 from tieout.reconcile.matching import match_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.valuation import Valuation
@@ -191,8 +191,18 @@ def equity_curve(
     series: Mapping[str, Sequence[tuple[int, int]]],
     *,
     end_ns: int,
+    closing_cost: Callable[[str, int, int], int] | None = None,
 ) -> list[EquityPoint]:
-    """Return equity at the start, at every price and booking, and at the end."""
+    """Return equity at the start, at every price and booking, and at the end.
+
+    Args:
+        record: What the run booked.
+        valuation: Marks at the start and at the end.
+        series: (time, ticks) in order of time, by symbol.
+        end_ns: The last point's time.
+        closing_cost: What closing a position would cost now, by symbol, signed lots and ticks, in
+            internal money units; it is taken off. None: nothing is.
+    """
     lots = {symbol: held for symbol, (held, _) in record.start_positions.items() if held}
     cash = record.cash - sum(cost for _, cost in record.start_positions.values())
     marks = {**valuation.start}
@@ -213,7 +223,12 @@ def equity_curve(
     values = {symbol: valuation.tick_value(symbol) for symbol in valuation.instruments}
 
     def equity() -> int:
-        return cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+        worth = cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+        if closing_cost is None:
+            return worth
+        return worth - sum(
+            closing_cost(symbol, held, marks[symbol]) for symbol, held in lots.items() if held
+        )
 
     curve = [(record.started_ns, equity())]
     for time_ns, kind, place, symbol, ticks, amount in sorted(events):

@@ -27,6 +27,7 @@ from tieout.strategy.loader import load_module
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tieout.adapters.venues.simulated.last_price import QuotesKnown
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord
     from tieout.model.funding import FundingRates
@@ -125,6 +126,7 @@ def simulated_venue(
     start_ns: int = 0,
     cash: int | None = None,
     funding_rates: FundingRates | None = None,
+    quotes: Mapping[str, QuotesKnown] | None = None,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
 
@@ -137,6 +139,7 @@ def simulated_venue(
         start_ns: When the run starts, by our clock.
         cash: Balance at the start, in money units; None: the manifest's.
         funding_rates: The venue's own, where the run has them.
+        quotes: Best bids and asks that market orders fill at, by symbol.
     """
     held = list(positions)
     return SimulatedVenue(
@@ -151,6 +154,7 @@ def simulated_venue(
         seed=manifest.seed,
         sessions=dict.fromkeys(instruments, manifest.venue_profile.sessions),
         funding_rates=funding_rates,
+        quotes=quotes,
     )
 
 

@@ -27,6 +27,7 @@ from tieout.model.money import money
 from tieout.model.venues import EVERYTHING, on_book
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.assumptions import profile_of, simulated_venue
+from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
@@ -303,6 +304,7 @@ def run_on_history(
             start_ns=begun.arrival_time_ns,
             cash=begun.cash,
             funding_rates=rates,
+            quotes=quotes_known(datasets, manifest.profile),
         )
         kernel.run(source, venue)
         venue.finish(end_ns)

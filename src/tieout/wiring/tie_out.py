@@ -41,6 +41,7 @@ from tieout.model.statement import Statement
 from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
 from tieout.wiring.assumptions import simulated_venue
+from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
@@ -264,6 +265,7 @@ class _Rungs:
             start_ns=self._started.arrival_time_ns,
             cash=self._started.cash,
             funding_rates=self._funding_rates,
+            quotes=quotes_known(self._datasets, profile),
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

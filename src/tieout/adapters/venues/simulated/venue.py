@@ -11,6 +11,7 @@ from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
+from tieout.adapters.venues.simulated.last_price import FRESH, LastPrices
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
@@ -29,15 +30,17 @@ from tieout.model.events import (
     OrderImposed,
     OrderRejected,
     OrderTriggered,
+    PriceAged,
 )
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
-from tieout.model.profiles import FundingRule
+from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
+    from tieout.adapters.venues.simulated.last_price import QuotesKnown, Seen
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
     from tieout.market.book_matching import BookCore
@@ -200,6 +203,8 @@ class SimulatedVenue:
             and no limit where they say nothing.
         cash: Balance at the start in money units, of an account on margin.
         costs: What the positions at the start cost, by symbol, of an account on margin.
+        quotes: Best bids and asks by symbol, which market orders fill at where the profile's
+            `market_rule` is the last price.
     """
 
     def __init__(
@@ -217,6 +222,7 @@ class SimulatedVenue:
         borrow_rates: BorrowRates | None = None,
         cash: int = 0,
         costs: Mapping[str, int] | None = None,
+        quotes: Mapping[str, QuotesKnown] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -262,6 +268,9 @@ class SimulatedVenue:
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
         self._assumed = Assumed(profile, models or {}, seed=seed)
+        self._last = (
+            LastPrices(profile, trading, quotes or {}) if LastPrices.asked_by(profile) else None
+        )
         self._margins = self._account(instruments, cash, held, costs or {})
         # Numbers of the venue's own orders, and whether they were told of.
         self._guards: dict[int, bool] = {}
@@ -296,6 +305,8 @@ class SimulatedVenue:
                 self._reject(order, "margin", detail, way)
                 return
             self._margins.under_way.place(order)
+        if self._last is not None and self._meets_last(order, core, sent_ns, way):
+            return
         reason = core.place(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         if reason is not None:
             self._reject(order, reason, REJECTED[reason], way)
@@ -307,6 +318,53 @@ class SimulatedVenue:
             # Whether it is accepted depends on the market at its arrival: the core says.
             return
         self._wait(self._accepted(order, arrival_ns, arrival_ns + response_ns), arrival_ns)
+
+    def _meets_last(self, order: PlaceOrder, core: Core, sent_ns: int, way: Way) -> bool:
+        """Let a market order meet the last price known; say whether that settled it."""
+        assert self._last is not None
+        seen = self._last.seen(order, core, sent_ns=sent_ns, arrival_ns=way.arrival_ns)
+        if seen is None:
+            return False
+        self._tell_age(order, seen, way)
+        if seen.policy == StalePolicy.REFUSE:
+            self._reject(order, "stale_price", REJECTED["stale_price"], way)
+            return True
+        if seen.fills:
+            self._trade_now(order, seen, way)
+        return seen.fills
+
+    def _tell_age(self, order: PlaceOrder, seen: Seen, way: Way) -> None:
+        """Say how old the price was that a market order found, where its age matters."""
+        if self._profile.stale_after_ns is None:
+            return
+        aged = PriceAged(
+            decision_id=order.decision_id,
+            price_ticks=seen.price.ticks,
+            price_time_ns=seen.price.venue_time_ns,
+            policy=seen.policy,
+            venue_time_ns=way.arrival_ns,
+            arrival_time_ns=way.arrival_ns + way.response_ns,
+        )
+        self._wait(aged, way.arrival_ns)
+
+    def _trade_now(self, order: PlaceOrder, seen: Seen, way: Way) -> None:
+        """Accept an order and fill it as it arrives, at the last price known."""
+        number, market = self._next_number, self._markets[order.instrument]
+        arrival_ns, response_ns, _ = way
+        assert isinstance(market.core, MatchingCore), order
+        assert seen.policy == FRESH, seen
+        self._placed[number] = _Placed(order)
+        self._next_number += 1
+        self._numbers[order.decision_id] = number
+        self._wait(self._accepted(order, arrival_ns, arrival_ns + response_ns), arrival_ns)
+        filled = market.core.trade_now(
+            number,
+            order,
+            ticks=seen.price.ticks,
+            arrival_ns=arrival_ns,
+            response_ns=response_ns,
+        )
+        self._take(market, filled)
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; it arrives after its latency."""
@@ -424,6 +482,8 @@ class SimulatedVenue:
         if len(self._each) != 1 or self._waiting or self._back_ns:
             return None
         if not self._funding.is_constant or self._margins is not None:
+            return None
+        if self._last is not None or self._profile.inside_rule is not InsideRule.WORSE:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
