@@ -70,6 +70,7 @@ def perform(
     seed: int = 0,
     borrow_rates: BorrowRates | None = None,
     venue_profile: VenueProfile = EVERYTHING,
+    kernel_terms: Mapping[str, Any] | None = None,
     **assumptions: object,
 ) -> Performance:
     """Run a plan over prints on the simulated venue."""
@@ -83,6 +84,7 @@ def perform(
         journal=journal,
         limits=limits,
         venue_profile=venue_profile,
+        **(kernel_terms or {}),
     )
     first, last = int(columns.arrival_time_ns[0]), int(columns.arrival_time_ns[-1])
     source = HistorySource(

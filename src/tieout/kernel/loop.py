@@ -35,6 +35,7 @@ from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
+from tieout.ledger.affordable import Affordable
 from tieout.market.chain import DataChain
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
@@ -75,9 +76,11 @@ if TYPE_CHECKING:
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.timers import Timer
+    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
     from tieout.model.instruments import Instrument
+    from tieout.model.margin import MarginTerms
     from tieout.model.merged import MergedColumns
     from tieout.model.venues import VenueProfile
     from tieout.strategy import BarStream
@@ -111,6 +114,9 @@ class Kernel:
         limits: Hard limits of the risk gate.
         seed: Keys every random draw.
         venue_profile: What the venue can do itself; the rest is composed here, or refused.
+        margin: What the account may hold for its money; what it cannot afford is refused here, as
+            the venue would. None: nothing is.
+        borrow_rates: How much there is to borrow, by date; None: no limit.
     """
 
     def __init__(
@@ -122,6 +128,8 @@ class Kernel:
         limits: RiskLimits | None = None,
         seed: int = 0,
         venue_profile: VenueProfile = EVERYTHING,
+        margin: MarginTerms | None = None,
+        borrow_rates: BorrowRates | None = None,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
@@ -130,6 +138,8 @@ class Kernel:
         self.timers = Timers()
         self.risk = RiskGate(limits or RiskLimits())
         self.venue_profile = venue_profile
+        self.affordable = None if margin is None else Affordable(margin, instruments)
+        self.borrow_rates = borrow_rates
         # Part of every decision's identity.
         self.strategy_name = ""
         self.desk = Desk(self, venue_profile)

@@ -137,6 +137,19 @@ class Orders:
             if order.place.instrument == instrument and not order.place.reduce_only
         )
 
+    def open_lots_of(self, instrument: str, side: int) -> int:
+        """Return the lots that orders of one side may still trade; not negative.
+
+        Orders that only reduce are left out.
+        """
+        return sum(
+            abs(order.open_lots)
+            for order in self.open.values()
+            if order.place.instrument == instrument
+            and order.place.side == side
+            and not order.place.reduce_only
+        )
+
     def coming_lots(self, instrument: str) -> int:
         """Return the signed sum of lots under way: no limits, no sleeping stops."""
         return sum(

@@ -241,6 +241,7 @@ def run_columns(
         limits=limits,
         seed=seed,
         venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
+        margin=profile.margin,
     )
     records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tieout.adapters.venues.simulated.under_way import UnderWay
+from tieout.ledger.affordable import unborrowable
 from tieout.model.events import Fill, OrderCancelled, OrderRejected
 
 if TYPE_CHECKING:
@@ -88,16 +89,9 @@ class Shorting:
 
     def refusal(self, order: PlaceOrder, at_ns: int) -> str | None:
         """Return why a sale cannot be covered, or None."""
-        if order.side > 0 or order.reduce_only:
-            return None
-        known = self._rates.at(order.instrument, at_ns)
-        if known is None or known.available_lots is None:
-            return None
-        sales = self.under_way.lots(order.instrument, -1) + order.lots
-        after = self._held.get(order.instrument, 0) - sales
-        if -after <= known.available_lots:
-            return None
-        return (
-            f"{order.instrument}: short {-after} lots with what is under way; there are "
-            f"{known.available_lots} to borrow"
+        return unborrowable(
+            order,
+            self._rates.at(order.instrument, at_ns),
+            held_lots=self._held.get(order.instrument, 0),
+            sales_lots=self.under_way.lots(order.instrument, -1),
         )
