@@ -22,6 +22,7 @@ from tieout.errors import InputError, TieoutError
 from tieout.journal import JournalReader
 from tieout.model.events import RunStarted, Trade
 from tieout.model.fees import Evaluated
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.profiles import profile
 from tieout.reconcile import compare_runs
 from tieout.strategy import Strategy, load_strategy
@@ -135,6 +136,51 @@ def test_paper_by_a_fee_schedule_and_its_twin_are_the_same_to_the_cent(world: Pa
     assert all(fill.fee == fill.fee_charged * 25 // 2 for fill in fills)
     assert not compare_runs(rungs[0], rungs[4]).discrepancies
     assert set(facts["steps"].values()) == {"0.00"}
+    assert replay(run, store=world / "data").identical
+
+
+ON_MARGIN = """
+from tieout import Strategy
+
+SYMBOL = "ES/USDT:USDT"
+
+
+class BuysOnMargin(Strategy):
+    def on_start(self, context):
+        context.trades(SYMBOL)
+        context.timer_every("hour", 3600 * 10**9)
+
+    def on_timer(self, context, timer):
+        if not context.position(SYMBOL).lots:
+            context.buy(SYMBOL, units=300)
+            # Three times as much again is more than the account can carry: this never leaves.
+            context.buy(SYMBOL, units=900)
+"""
+
+
+def test_paper_that_was_liquidated_and_its_twin_are_the_same_to_the_cent(world: Path) -> None:
+    bracket = MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.018"))
+    on_margin = msgspec.structs.replace(
+        PROFILE,
+        name="on-margin-1",
+        margin=MarginTerms(
+            mode=MarginMode.ISOLATED, brackets=(bracket,), liquidation_fee_rate=Decimal("0.001")
+        ),
+    )
+    file = world / "on_margin.py"
+    file.write_text(ON_MARGIN)
+    run = on_paper(world, load_strategy(str(file)), profile=on_margin, cash=Decimal(15_000))
+
+    rungs = ladder(run, store=world / "data")
+    facts = reconcile(run, store=world / "data").facts()
+
+    closed = [each for each in rungs[4].orders if each.startswith("liquidation:")]
+    assert closed[0] == f"liquidation:{ES.symbol}#1"
+    assert all(set(closed) <= set(rung.orders) for rung in rungs)
+    assert len(rungs[4].denied) >= len(closed)
+    assert facts["difference"] == "0.00"
+    assert set(facts["steps"].values()) == {"0.00"}
+    assert facts["breaks"] == []
     assert replay(run, store=world / "data").identical
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from tieout.model.money import MONEY_UNIT
+from tieout.model.margin import LIQUIDATION
+from tieout.model.money import MONEY_UNIT, round_half_up
 
 if TYPE_CHECKING:
+    from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
 
-__all__ = ["initial_margin", "liquidation_ticks", "maintenance_margin"]
+__all__ = ["initial_margin", "liquidation_fee", "liquidation_ticks", "maintenance_margin"]
 
 _TICKS_MAX: Final = 2**40
 
@@ -84,6 +86,16 @@ def liquidation_ticks(
         middle = (low + high) // 2
         low, high = (low, middle) if is_over(middle) else (middle, high)
     return high
+
+
+def liquidation_fee(terms: MarginTerms, instrument: Instrument, fill: Fill) -> int:
+    """Return what the venue takes on top of its fee for closing a position itself; else 0."""
+    if not fill.decision_id.startswith(LIQUIDATION):
+        return 0
+    numerator, denominator = terms.liquidation_fee_rate.as_integer_ratio()
+    notional = instrument.notional(fill.lots, fill.price_ticks)
+    extra: int = round_half_up(notional * numerator, denominator)
+    return extra
 
 
 def _bracket(terms: MarginTerms, size: int) -> int:

@@ -6,13 +6,17 @@ from decimal import Decimal
 from enum import StrEnum, unique
 from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
 import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.money import money
 
-__all__ = ["MarginBracket", "MarginMode", "MarginTerms"]
+__all__ = ["LIQUIDATION", "MarginBracket", "MarginMode", "MarginTerms"]
+
+LIQUIDATION: Final = "liquidation"
+"""What the ids of orders begin with by which a venue closes a position."""
 
 
 @unique

@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
+
 from tieout.errors import InputError
 from tieout.model.events import (
     Bar,
@@ -71,7 +73,8 @@ class RungRecord:
 
     Attributes:
         name: What to call it in messages and reports.
-        orders, denied, accepted, rejected, cancelled, unknown: By decision id.
+        orders, denied, accepted, rejected, cancelled, unknown: By decision id; orders of the
+            venue's own by reason, instrument and number.
         fills: Each once, whatever the venue repeated.
         funding: Each once.
         foreign: Orders on the account that are not this run's.
@@ -174,6 +177,7 @@ class _Tables:
 
     def __init__(self, records: Iterable[tuple[object, object]]) -> None:
         self._by_type: dict[type, list[object]] = defaultdict(list)
+        self._imposed: dict[str, str] = {}
         self.prices: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for _, record in records:
             if isinstance(record, Trade):
@@ -182,7 +186,26 @@ class _Tables:
                 if not record.warm_up:
                     self._sample(record.instrument, record.arrival_time_ns, record.close_ticks)
             else:
-                self._by_type[type(record)].append(record)
+                self._by_type[type(record)].append(self._named(record))
+
+    def _named(self, record: object) -> object:
+        """Return a record with the venue's own orders named by reason, symbol and how manieth.
+
+        Such an order's id holds the time from which its trigger was watched, which is another in
+        each run; the n-th liquidation of an instrument is that of the other run.
+        """
+        if isinstance(record, OrderImposed):
+            order = record.order
+            stem = f"{record.reason}:{order.instrument}"
+            known = {each for each in self._imposed.values() if each.startswith(f"{stem}#")}
+            name = self._imposed.setdefault(order.decision_id, f"{stem}#{len(known) + 1}")
+            return msgspec.structs.replace(
+                record, order=msgspec.structs.replace(order, decision_id=name)
+            )
+        name = self._imposed.get(getattr(record, "decision_id", ""), "")
+        if not name or not isinstance(record, msgspec.Struct):
+            return record
+        return msgspec.structs.replace(record, decision_id=name)
 
     def of(self, kind: type[T]) -> list[T]:
         return [each for each in self._by_type[kind] if isinstance(each, kind)]

@@ -27,6 +27,7 @@ from tieout.model.events import (
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderTriggered,
@@ -168,6 +169,7 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     reports: dict[str, list[Report]] = {}
     funding: list[FundingCharged] = []
     amends: list[AmendOrder] = []
+    imposed: list[OrderImposed] = []
     for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
@@ -175,9 +177,17 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
             amends.append(record)
         elif isinstance(record, FundingCharged):
             funding.append(record)
+        elif isinstance(record, OrderImposed):
+            imposed.append(record)
         elif isinstance(record, _ANSWERS):
             reports.setdefault(record.decision_id, []).append(record)
-    return LiveAnswers(orders=orders, reports=reports, funding=funding, amends=tuple(amends))
+    return LiveAnswers(
+        orders=orders,
+        reports=reports,
+        funding=funding,
+        amends=tuple(amends),
+        imposed=tuple(imposed),
+    )
 
 
 _ANSWERS = (

@@ -8,6 +8,7 @@ import msgspec
 
 from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.assumed import fee_meter_of
+from tieout.ledger.margin import liquidation_fee
 from tieout.model.funding import funding_due_ns
 from tieout.model.money import MONEY_DIGITS, round_half_up
 
@@ -65,9 +66,11 @@ class ModelledCosts:
 
     def fee(self, fill: Fill) -> int:
         """Return the profile's commission of a fill; by a schedule, each fill is asked once."""
+        instrument, terms = self._instruments[fill.instrument], self._profile.margin
+        extra = 0 if terms is None else liquidation_fee(terms, instrument, fill)
         if self._meter is not None:
-            return self._meter.charge(fill).fee
-        return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
+            return self._meter.charge(fill).fee + extra
+        return modelled_fee(self._profile, instrument, fill) + extra
 
     def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
         """Return the profile's charges that become known in (after, until]."""

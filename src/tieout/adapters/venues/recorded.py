@@ -21,6 +21,7 @@ from tieout.model.events import (
     FundingCharged,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderRejected,
     Report,
 )
@@ -90,6 +91,8 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         funding: Funding charges, in journal order.
         amends: Amends that live sent, in journal order.
         down: (since, until) of each time that the process was down.
+        imposed: Orders that the venue placed by itself, in journal order; what became of them
+            stands in `reports`.
     """
 
     orders: dict[str, PlaceOrder]
@@ -97,6 +100,7 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
     funding: list[FundingCharged]
     amends: tuple[AmendOrder, ...] = ()
     down: tuple[tuple[int, int], ...] = ()
+    imposed: tuple[OrderImposed, ...] = ()
 
     def order(self, wanted: PlaceOrder) -> PlaceOrder | None:
         """Return the order that live made of the same decision, at the same time; None: none.
@@ -126,6 +130,9 @@ class AnsweredVenue:
     quantity that both orders share; what only this run wanted is simulated. Cancels and amends
     that live made at its own wish are answered only when this run wishes them too. An amend that
     live did not make ends what the record can say: what is left of the order then is simulated.
+
+    What live's venue closed by itself, a liquidation or a recall, is closed here too, as far as
+    this run holds the position; what only this run holds is not closed.
     """
 
     def __init__(
@@ -151,6 +158,7 @@ class AnsweredVenue:
         self._placed: dict[str, PlaceOrder] = {}
         self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
+        self._imposed = list(answers.imposed)
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order: answered from the record where live made it, else simulated."""
@@ -200,7 +208,7 @@ class AnsweredVenue:
         kept = [
             each
             for each in self._waiting
-            if each[2].decision_id != target  # type: ignore[union-attr]
+            if getattr(each[2], "decision_id", "") != target
             or type(each[2]) is not Fill
             or each[2].venue_time_ns <= reached_ns
         ]
@@ -239,6 +247,10 @@ class AnsweredVenue:
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest time by the limit at which there may be a report."""
         wake = self._simulated.next_wake_ns(limit_ns)
+        if self._imposed:
+            imposed_ns = self._imposed[0].arrival_time_ns
+            if imposed_ns <= limit_ns:
+                wake = imposed_ns if wake is None else min(wake, imposed_ns)
         if self._waiting and self._waiting[0][0] <= limit_ns:
             first = self._waiting[0][0]
             wake = first if wake is None else min(wake, first)
@@ -258,6 +270,8 @@ class AnsweredVenue:
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
         simulated = self._own(self._simulated.advance(until_ns))
+        while self._imposed and self._imposed[0].arrival_time_ns <= until_ns:
+            self._impose(self._imposed.pop(0))
         answered: list[Report] = []
         while self._waiting and self._waiting[0][0] <= until_ns:
             answered.append(self._priced(heappop(self._waiting)[2]))
@@ -270,6 +284,25 @@ class AnsweredVenue:
                 served = self._served.get(report.decision_id, 0)
                 self._served[report.decision_id] = served + report.lots
         return reports
+
+    def _impose(self, live: OrderImposed) -> None:
+        """Let the venue close what this run holds of the position that it closed for live."""
+        order = live.order
+        held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
+        left = min(order.lots, held)
+        if left <= 0:
+            return
+        told_ns = live.arrival_time_ns
+        closing = msgspec.structs.replace(order, lots=left)
+        self._wait(msgspec.structs.replace(live, order=closing), told_ns)
+        for report in self._answers.reports.get(order.decision_id, []):
+            if type(report) is not Fill:
+                self._wait(report, told_ns)
+                continue
+            lots = min(left, report.lots)
+            left -= lots
+            if lots:
+                self._wait(_part(report, lots), told_ns)
 
     def _grow(self, target: str, lots: int, decided_at_ns: int) -> None:
         """Give the recorded fills that only the amended order is large enough for."""
@@ -292,8 +325,7 @@ class AnsweredVenue:
         self._waiting = sorted(
             each
             for each in self._waiting
-            if each[2].decision_id != target  # type: ignore[union-attr]
-            or each[2].venue_time_ns <= reached_ns  # type: ignore[union-attr]
+            if getattr(each[2], "decision_id", "") != target or each[2].venue_time_ns <= reached_ns  # type: ignore[union-attr]
         )
         coming = sum(
             each[2].lots

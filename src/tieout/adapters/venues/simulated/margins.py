@@ -5,17 +5,16 @@ The account is counted as the venue has told it: fills with their fees, funding,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tieout.adapters.venues.simulated.under_way import UnderWay
 from tieout.ledger import Ledger
 from tieout.ledger.affordable import Affordable
-from tieout.ledger.margin import liquidation_ticks
+from tieout.ledger.margin import liquidation_fee, liquidation_ticks
 from tieout.model.events import Fill, FundingCharged
-from tieout.model.margin import MarginMode
-from tieout.model.money import round_half_up
+from tieout.model.margin import LIQUIDATION, MarginMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from tieout.model.orders import PlaceOrder
 
 __all__ = ["LIQUIDATION", "Margins"]
-
-LIQUIDATION: Final = "liquidation"
-"""What the ids of the venue's own orders begin with."""
 
 
 class Margins:
@@ -79,9 +75,7 @@ class Margins:
         """Return a report with what the venue takes for closing a position itself."""
         if type(report) is not Fill or not report.decision_id.startswith(LIQUIDATION):
             return report
-        numerator, denominator = self._terms.liquidation_fee_rate.as_integer_ratio()
-        notional = self._instruments[report.instrument].notional(report.lots, report.price_ticks)
-        extra = round_half_up(notional * numerator, denominator)
+        extra = liquidation_fee(self._terms, self._instruments[report.instrument], report)
         return msgspec.structs.replace(report, fee=report.fee + extra)
 
     def refusal(self, order: PlaceOrder, last_ticks: int | None) -> str | None:
