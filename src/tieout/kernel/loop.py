@@ -51,6 +51,7 @@ from tieout.model.events import (
     ForeignOrderSeen,
     FundingCharged,
     GapSeen,
+    MarginWarned,
     OperatorCommand,
     OrderAmended,
     OrderImposed,
@@ -212,7 +213,7 @@ class Kernel:
             the horizon are looked for. Without any, a time that never comes.
         """
         venue, timers = self._venue, self.timers
-        alone = self._on_fill is None and self._on_order is None and not self.desk.engaged
+        alone = self._hears_nothing and not self.desk.engaged
         while True:
             due = timers.next_due_ns
             if due is None:
@@ -489,6 +490,11 @@ class Kernel:
         if type(report) is OrderImposed:
             self.orders.impose(report.order)
             return
+        if type(report) is MarginWarned:
+            origin = f"margin:{report.instrument}:{report.venue_time_ns}"
+            self.moment.named = lambda: origin
+            self._call(self._strategy.on_margin_warning, report)
+            return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:
             return
@@ -742,6 +748,11 @@ class Kernel:
         # None where it does not listen.
         self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
         self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
+        self._hears_nothing = (
+            self._on_fill is None
+            and self._on_order is None
+            and made.on_margin_warning is Strategy.on_margin_warning
+        )
         self._context = KernelContext(self)
         self._declared_timers: list[tuple[str, int, int]] = []
         self._unchained: list[Trade | Bar | Quote] = []

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["initial_margin", "liquidation_fee", "liquidation_ticks", "maintenance_margin"]
 
 _TICKS_MAX: Final = 2**40
+_WHOLE: Final = Fraction(1)
 
 
 def initial_margin(terms: MarginTerms, notional: int) -> int:
@@ -41,11 +42,18 @@ def maintenance_margin(terms: MarginTerms, notional: int) -> int:
 
 
 def liquidation_ticks(
-    terms: MarginTerms, instrument: Instrument, *, lots: int, cost: int, wallet: int
+    terms: MarginTerms,
+    instrument: Instrument,
+    *,
+    lots: int,
+    cost: int,
+    wallet: int,
+    ratio: Fraction = _WHOLE,
 ) -> int | None:
     """Return the first price, going against a position, at which the venue closes it.
 
-    There the wallet and the open profit are no more than the maintenance margin.
+    There the maintenance margin is no less than the wallet and the open profit; or, for a warning,
+    than a share of them.
 
     Args:
         terms: The account's.
@@ -53,6 +61,7 @@ def liquidation_ticks(
         lots: Signed, not 0.
         cost: Of the position, with the sign of `lots`.
         wallet: Money that stands for it, without its open profit.
+        ratio: That share, above 0.
 
     Returns:
         A price of at least one tick; None where no such price is ever reached.
@@ -60,7 +69,8 @@ def liquidation_ticks(
 
     def is_over(ticks: int) -> bool:
         notional = instrument.notional(lots, ticks)
-        return wallet + notional - cost <= maintenance_margin(terms, notional)
+        there = (wallet + notional - cost) * ratio.numerator
+        return there <= maintenance_margin(terms, notional) * ratio.denominator
 
     # A long is over from some price downward, a short from some price upward.
     if lots > 0:

@@ -28,6 +28,7 @@ __all__ = [
     "GapSeen",
     "Input",
     "Liquidity",
+    "MarginWarned",
     "OperatorCommand",
     "OrderAccepted",
     "OrderAmended",
@@ -376,6 +377,25 @@ class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_li
     arrival_time_ns: int
 
 
+class MarginWarned(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=71):
+    """The venue warns that it will close a position; nothing has been done yet.
+
+    Attributes:
+        position_lots: Signed, what is held as the venue has told it.
+        price_ticks: At which it warns.
+        liquidation_ticks: At which it will close the position.
+        venue_time_ns: When that price was reached.
+        arrival_time_ns: When we knew.
+    """
+
+    instrument: str
+    position_lots: int
+    price_ticks: int
+    liquidation_ticks: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
 class PriceAged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=70):
     """How old the last known price was when a market order came, where the profile asks for it.
 
@@ -557,6 +577,7 @@ Report = (
     | ForeignOrderSeen
     | OrderImposed
     | PriceAged
+    | MarginWarned
 )
 """What a venue tells us."""
 

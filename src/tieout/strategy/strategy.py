@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Bar,
         CancelRejected,
         Fill,
+        MarginWarned,
         OrderAccepted,
         OrderAmended,
         OrderCancelled,
@@ -115,6 +116,9 @@ class Strategy:
 
     def on_order(self, context: Context, update: OrderUpdate) -> None:
         """Take any other change of one of your orders."""
+
+    def on_margin_warning(self, context: Context, warning: MarginWarned) -> None:
+        """Take the venue's warning that it will close a position; make it smaller, or add cash."""
 
     def on_stop(self, context: Context) -> None:
         """Take the end of the run; orders are not possible any more."""

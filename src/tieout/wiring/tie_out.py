@@ -24,6 +24,7 @@ from tieout.model.events import (
     CancelRejected,
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -169,7 +170,7 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     reports: dict[str, list[Report]] = {}
     funding: list[FundingCharged] = []
     amends: list[AmendOrder] = []
-    imposed: list[OrderImposed] = []
+    imposed: list[OrderImposed | MarginWarned] = []
     for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
@@ -177,7 +178,7 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
             amends.append(record)
         elif isinstance(record, FundingCharged):
             funding.append(record)
-        elif isinstance(record, OrderImposed):
+        elif isinstance(record, OrderImposed | MarginWarned):
             imposed.append(record)
         elif isinstance(record, _ANSWERS):
             reports.setdefault(record.decision_id, []).append(record)

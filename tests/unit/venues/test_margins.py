@@ -18,6 +18,7 @@ from tieout.kernel.loop import Kernel
 from tieout.model.events import (
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderImposed,
     OrderRejected,
     RunEnded,
@@ -279,3 +280,41 @@ def test_what_cannot_be_watched_is_refused() -> None:
     assert venue.lend() is None
     with pytest.raises(InputError, match="does not go on after a stop"):
         venue.go_on([], [], down_ns=0, back_ns=0)
+
+
+def warned_at(columns: Any, plan: dict[int, int], **given: Any) -> list[tuple[int, int]]:
+    """Return (lots held, ticks) of each warning at four fifths, in order."""
+    terms = msgspec.structs.replace(CROSS.margin, warning_ratio=Decimal("0.8"))
+    run = Run(columns, plan, msgspec.structs.replace(CROSS, margin=terms), **given)
+    assert run.of(OrderRejected) == []
+    return [(each.position_lots, each.price_ticks) for each in run.of(MarginWarned)]
+
+
+def test_a_warning_is_told_once_and_again_when_the_position_changes() -> None:
+    falling = trades([4000, 4000, 3840, 3830, 3820, 3815, 3810])
+
+    assert warned_at(falling, {1: 10}) == [(10, 3840)]
+    # With seven lots left it is warned of a lower price, which is not reached.
+    assert warned_at(falling, {1: 10, 3: -3}) == [(10, 3840)]
+
+
+def test_a_short_is_warned_on_its_way_up() -> None:
+    ((lots, ticks),) = warned_at(trades([4000, 4000, 4160, 4170]), {1: -10})
+
+    assert lots == -10
+    assert 4000 < ticks <= 4170
+
+
+def test_bars_warn_where_they_reach_the_price_and_the_position_stands() -> None:
+    assert warned_at(bars([4000, 4000, 4000, 3835, 3900]), {1: 10}) == [(10, 3840)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_warnings_are_the_same_however_rows_are_cut(rows: int) -> None:
+    falling = trades([4000, 4000, 3840, 3830, 3785, 3780, 3780])
+
+    assert warned_at(falling, {1: 10}, rows=rows) == warned_at(falling, {1: 10})
+
+
+def test_what_is_flat_is_not_warned() -> None:
+    assert warned_at(trades([4000, 4000, 3900, 3900, 3700, 3600]), {1: 10, 2: -10}) == []

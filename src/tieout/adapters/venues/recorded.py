@@ -19,6 +19,7 @@ from tieout.model.events import (
     CancelRejected,
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderAmended,
     OrderCancelled,
     OrderImposed,
@@ -91,8 +92,8 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         funding: Funding charges, in journal order.
         amends: Amends that live sent, in journal order.
         down: (since, until) of each time that the process was down.
-        imposed: Orders that the venue placed by itself, in journal order; what became of them
-            stands in `reports`.
+        imposed: Orders that the venue placed by itself, what became of them stands in `reports`,
+            and its warnings of them, in journal order.
     """
 
     orders: dict[str, PlaceOrder]
@@ -100,7 +101,7 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
     funding: list[FundingCharged]
     amends: tuple[AmendOrder, ...] = ()
     down: tuple[tuple[int, int], ...] = ()
-    imposed: tuple[OrderImposed, ...] = ()
+    imposed: tuple[OrderImposed | MarginWarned, ...] = ()
 
     def order(self, wanted: PlaceOrder) -> PlaceOrder | None:
         """Return the order that live made of the same decision, at the same time; None: none.
@@ -285,8 +286,13 @@ class AnsweredVenue:
                 self._served[report.decision_id] = served + report.lots
         return reports
 
-    def _impose(self, live: OrderImposed) -> None:
+    def _impose(self, live: OrderImposed | MarginWarned) -> None:
         """Let the venue close what this run holds of the position that it closed for live."""
+        if isinstance(live, MarginWarned):
+            held = self._held.lots_before(live.instrument, live.venue_time_ns + 1)
+            if held * live.position_lots > 0:
+                self._wait(live, live.arrival_time_ns)
+            return
         order = live.order
         held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
         left = min(order.lots, held)

@@ -5,7 +5,8 @@ The account is counted as the venue has told it: fills with their fees, funding,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tieout.model.orders import PlaceOrder
 
 __all__ = ["LIQUIDATION", "Margins"]
+
+_WHOLE: Final = Fraction(1)
 
 
 class Margins:
@@ -92,8 +95,18 @@ class Margins:
             last_ticks=last_ticks,
         )
 
-    def liquidation_ticks(self, symbol: str) -> int | None:
-        """Return the price at which the venue closes a position; None: never."""
+    def warning_ticks(self, symbol: str) -> int | None:
+        """Return the price at which the venue warns of closing a position; None: never."""
+        share = self._terms.warning_ratio
+        return None if share is None else self.liquidation_ticks(symbol, Fraction(share))
+
+    def liquidation_ticks(self, symbol: str, ratio: Fraction = _WHOLE) -> int | None:
+        """Return the price at which the venue closes a position; None: never.
+
+        Args:
+            symbol: What is held.
+            ratio: At which maintenance margin, as a share of what stands for it.
+        """
         position = self._ledger.position(symbol)
         if not position.lots or self._terms.mode == MarginMode.CASH:
             return None
@@ -103,6 +116,7 @@ class Margins:
             lots=position.lots,
             cost=position.cost,
             wallet=self._wallet(symbol),
+            ratio=ratio,
         )
 
     def _wallet(self, symbol: str) -> int:

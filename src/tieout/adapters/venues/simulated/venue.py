@@ -24,6 +24,7 @@ from tieout.model.events import (
     AmendRejected,
     CancelRejected,
     Fill,
+    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -71,6 +72,9 @@ _ONCE_TRIGGERED = {
     int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
     int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
 }
+
+_OUT_OF_REACH = 10**10
+"""A limit in ticks at which nobody ever buys."""
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -275,6 +279,9 @@ class SimulatedVenue:
         # Numbers of the venue's own orders, and whether they were told of.
         self._guards: dict[int, bool] = {}
         self._guarding: dict[str, int] = {}
+        # Numbers of orders that never trade: their trigger is where the venue warns.
+        self._warnings: dict[int, MarginWarned] = {}
+        self._warning: dict[str, int] = {}
         if self._margins is not None:
             for symbol in instruments:
                 self._guard(symbol, start_ns)
@@ -722,6 +729,8 @@ class SimulatedVenue:
             )
         if row.order in self._guards:
             return self._of_guard(market, row)
+        if row.order in self._warnings:
+            return self._of_warning(row)
         if row.kind == _FILL:
             return (self._fill(market.instrument, self._placed[row.order], row),)
         return (self._report(row),)
@@ -731,12 +740,14 @@ class SimulatedVenue:
         assert self._margins is not None
         market = self._markets[symbol]
         lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
-        number = self._guarding.pop(symbol, None)
-        if number is not None:
-            for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
-                self._take(market, row)
+        for known in (self._guarding, self._warning):
+            number = known.pop(symbol, None)
+            if number is not None:
+                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+                    self._take(market, row)
         if not lots or ticks is None:
             return
+        self._watch_margin(symbol, lots, ticks, at_ns)
         number = self._next_number
         name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
         order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
@@ -745,6 +756,45 @@ class SimulatedVenue:
         response_ns = self._profile.response_latency_ns
         self._attend(market)
         market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _watch_margin(self, symbol: str, lots: int, liquidation_ticks: int, at_ns: int) -> None:
+        """Have the venue warn at a price, by a stop-limit order whose limit is out of reach."""
+        assert self._margins is not None
+        ticks = self._margins.warning_ticks(symbol)
+        if ticks is None:
+            return
+        number = self._next_number
+        order = self._own_order(f"warning:{symbol}:{at_ns}", symbol, -lots, at_ns, stop_ticks=ticks)
+        order = msgspec.structs.replace(
+            order,
+            order_type=int(OrderType.STOP_LIMIT),
+            limit_ticks=1 if lots < 0 else _OUT_OF_REACH,
+            reduce_only=False,
+        )
+        self._warnings[number] = MarginWarned(
+            instrument=symbol,
+            position_lots=lots,
+            price_ticks=ticks,
+            liquidation_ticks=liquidation_ticks,
+            venue_time_ns=at_ns,
+            arrival_time_ns=at_ns,
+        )
+        self._warning[symbol] = number
+        market = self._markets[symbol]
+        self._attend(market)
+        response_ns = self._profile.response_latency_ns
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _of_warning(self, row: CoreReport) -> Iterable[Report]:
+        """Return the warning whose price was reached; of its order nothing else is told."""
+        if row.kind != ReportKind.TRIGGER:
+            return ()
+        warned = msgspec.structs.replace(
+            self._warnings[row.order],
+            venue_time_ns=row.venue_time_ns,
+            arrival_time_ns=row.arrival_ns,
+        )
+        return (warned,)
 
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
         """Buy back what the lender wants: a market order of the venue's own."""
