@@ -148,7 +148,7 @@ SYMBOL = "ES/USDT:USDT"
 class BuysOnMargin(Strategy):
     def on_start(self, context):
         context.trades(SYMBOL)
-        context.timer_every("hour", 3600 * 10**9)
+        context.timer_every("ten minutes", 600 * 10**9)
 
     def on_timer(self, context, timer):
         if not context.position(SYMBOL).lots:
@@ -158,18 +158,22 @@ class BuysOnMargin(Strategy):
 """
 
 
-def test_paper_that_was_liquidated_and_its_twin_are_the_same_to_the_cent(world: Path) -> None:
-    bracket = MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.018"))
-    on_margin = msgspec.structs.replace(
-        PROFILE,
-        name="on-margin-1",
-        margin=MarginTerms(
-            mode=MarginMode.ISOLATED, brackets=(bracket,), liquidation_fee_rate=Decimal("0.001")
-        ),
+def with_margin(**given: Any) -> Any:
+    """Return the profile with little money for much: a fall of six in a thousand closes it."""
+    bracket = MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.014"))
+    terms = MarginTerms(
+        mode=MarginMode.ISOLATED,
+        brackets=(bracket,),
+        liquidation_fee_rate=Decimal("0.001"),
+        **given,
     )
+    return msgspec.structs.replace(PROFILE, name="on-margin-1", margin=terms)
+
+
+def test_paper_that_was_liquidated_and_its_twin_are_the_same_to_the_cent(world: Path) -> None:
     file = world / "on_margin.py"
     file.write_text(ON_MARGIN)
-    run = on_paper(world, load_strategy(str(file)), profile=on_margin, cash=Decimal(15_000))
+    run = on_paper(world, load_strategy(str(file)), profile=with_margin(), cash=Decimal(15_000))
 
     rungs = ladder(run, store=world / "data")
     facts = reconcile(run, store=world / "data").facts()

@@ -277,6 +277,11 @@ class MatchingCore:
             resolved_by=LAST_KNOWN,
         )
 
+    def hold(self, lots: int) -> None:
+        """Know of signed lots that traded elsewhere: orders that only reduce count them."""
+        self._view[at.POSITION] += lots
+        self._unsettled()
+
     @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""

@@ -105,7 +105,7 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     # What positions pay is charged by the rung's own costs.
     quiet = msgspec.structs.replace(
-        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0), margin=None
+        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0)
     )
 
     def far(rung: int) -> Progress | None:

@@ -208,9 +208,19 @@ def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> Excha
         base_url=access.url,
         ws_url=f"{'wss' if scheme == 'https' else 'ws'}://{address}/ws",
         currency=manifest.instruments[0].currency,
+        fee_prices=manifest.profile.fee_prices,
+        fee_tokens=_fee_tokens(manifest.profile),
     )
     credentials = exchange.Credentials(access.key, access.secret) if access.key else None
     return exchange.ExchangeGateway(run.run_id, settings, credentials)
+
+
+def _fee_tokens(profile: SimulationProfile) -> tuple[str, ...]:
+    """Return the tokens that the account pays fees in, as the profile has it."""
+    schedule = profile.fee_schedule if profile.fees_in_token else None
+    if schedule is None:
+        return ()
+    return tuple(dict.fromkeys(each.token for each in schedule.versions if each.token))
 
 
 def streams_asked(kernel: Kernel) -> set[StreamKey]:

@@ -15,7 +15,7 @@ from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue, Standin
 from tieout.history import Store
 from tieout.journal import JournalWriter
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import Bar, Fill, RunStarted, Trade
+from tieout.model.events import Bar, Fill, FundingCharged, MarginWarned, RunStarted, Trade
 from tieout.model.money import money
 from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
@@ -39,7 +39,7 @@ from tieout.wiring.trading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
+    from tieout.model.events import Input
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
     from tieout.wiring.results import Result
@@ -302,8 +303,12 @@ def _beside_again(
         manifest,
         kernel.instruments,
         {symbol: markets[key] for symbol, key in matched.items()},
-        positions=((symbol, kernel.position_lots(symbol), 0) for symbol in kernel.instruments),
+        positions=(
+            (symbol, kernel.position_lots(symbol), kernel.ledger.position(symbol).cost)
+            for symbol in kernel.instruments
+        ),
         start_ns=point.down_since_ns,
+        cash=kernel.ledger.balance,
     )
     under_way = kernel.orders.open.values()
     unsent = (OrderState.INTENDED, OrderState.SENT)
@@ -321,6 +326,7 @@ def _beside_again(
         (each for each in recorded if isinstance(each, Fill)),
         down_ns=point.down_since_ns,
         back_ns=back_ns,
+        warned=_warned(recorded),
     )
     for each in under_way:
         if each.state in unsent:
@@ -330,6 +336,17 @@ def _beside_again(
         FirstSource(first, gateway), kernel, manifest, started_ns=started_ns, recorded=recorded
     )
     return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+
+
+def _warned(recorded: Iterable[Input]) -> set[str]:
+    """Return the symbols whose position was warned of, and has not been moved since."""
+    warned: set[str] = set()
+    for each in recorded:
+        if isinstance(each, MarginWarned):
+            warned.add(each.instrument)
+        elif isinstance(each, Fill | FundingCharged):
+            warned.discard(each.instrument)
+    return warned
 
 
 def _matched(kernel: Kernel, datasets: Sequence[Dataset]) -> dict[str, StreamKey]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -20,6 +22,9 @@ from tieout.model.events import (
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import profile
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
 PRACTICE = profile("practice-1")
 LIVE_TICKS = 440
 SIMULATED_TICKS = 400
@@ -30,6 +35,11 @@ class Simulated(ScriptedVenue):
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int:
         return SIMULATED_TICKS
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        raise AssertionError("without margin nothing is told")
+
+    unwatch = know  # type: ignore[assignment]
 
 
 def an_order(lots: int = 3, **fields: object) -> PlaceOrder:

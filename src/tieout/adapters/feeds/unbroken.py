@@ -27,8 +27,10 @@ from tieout.model.events import (
     Fill,
     FundingCharged,
     GapSeen,
+    MarginWarned,
     OrderAccepted,
     OrderCancelled,
+    OrderImposed,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderTriggered,
@@ -116,7 +118,10 @@ _MARKET = (
 _Timed = OrderAccepted | OrderRejected | OrderTriggered | Fill | OrderCancelled | CancelRejected
 _Report = _Timed | OrderOutcomeUnknown
 _REPORTS = get_args(_Report)
-_Told = TypeVar("_Told", bound=_Timed | FundingCharged)
+_OWN = (FundingCharged, OrderImposed, MarginWarned)
+"""What the venue does and tells by itself."""
+
+_Told = TypeVar("_Told", bound=_Timed | FundingCharged | OrderImposed | MarginWarned)
 
 
 @dataclass(slots=True)
@@ -157,7 +162,7 @@ class _Healer:
             return self._report(record)
         if isinstance(record, Trade | Bar) and self._gone is not None:
             return self._row(record, self._gone.window)
-        if isinstance(record, FundingCharged) and self._gone is not None:
+        if isinstance(record, _OWN) and self._gone is not None:
             return self._known_in_time(record, self._gone.window)
         return record
 

@@ -30,7 +30,7 @@ from tieout.model.money import round_half_up
 from tieout.model.orders import AmendOrder, PlaceOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.costs import Costs
     from tieout.model.orders import CancelOrder
@@ -80,7 +80,13 @@ class RecordedVenue:
 
 
 class SimulatedMarket(Venue, Market, Protocol):
-    """A simulated venue that can be asked for the market price."""
+    """A simulated venue that can be asked for the market price, and told of an account."""
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        """Know of an account on margin what another venue told of it."""
+
+    def unwatch(self, symbol: str, at_ns: int) -> None:
+        """Watch a position no longer."""
 
 
 class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +139,7 @@ class AnsweredVenue:
     live did not make ends what the record can say: what is left of the order then is simulated.
 
     What live's venue closed by itself, a liquidation or a recall, is closed here too, as far as
-    this run holds the position; what only this run holds is not closed.
+    this run holds the position. A position that live did not hold so is watched by the model.
     """
 
     def __init__(
@@ -160,6 +166,10 @@ class AnsweredVenue:
         self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
         self._imposed = list(answers.imposed)
+        self._live = Holdings(positions, answers.fills()) if profile.margin is not None else None
+        if self._live is not None:
+            for symbol in positions:
+                simulated.unwatch(symbol, start_ns)
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order: answered from the record where live made it, else simulated."""
@@ -279,12 +289,31 @@ class AnsweredVenue:
         reports = sorted(
             [*charges, *answered, *simulated], key=lambda report: report.arrival_time_ns
         )
+        if self._live is not None:
+            self._tell_model([*charges, *answered], until_ns)
         for report in reports:
             if type(report) is Fill:
                 self._held.take(report)
                 served = self._served.get(report.decision_id, 0)
                 self._served[report.decision_id] = served + report.lots
         return reports
+
+    def _tell_model(self, reports: Sequence[Report], until_ns: int) -> None:
+        """Let the model know the account, and watch what live did not hold as this run does."""
+        assert self._live is not None
+        # Of our own fills the model knows already what it filled itself.
+        told = sorted(reports, key=lambda report: report.arrival_time_ns)
+        lots: dict[str, int] = {}
+        for each in told:
+            if isinstance(each, Fill):
+                lots[each.instrument] = lots.get(each.instrument, 0) + each.side * each.lots
+        same = {
+            symbol
+            for symbol, traded in lots.items()
+            if self._held.lots_before(symbol, until_ns + 1) + traded
+            == self._live.lots_before(symbol, until_ns + 1)
+        }
+        self._simulated.know(told, unwatched=same)
 
     def _impose(self, live: OrderImposed | MarginWarned) -> None:
         """Let the venue close what this run holds of the position that it closed for live."""

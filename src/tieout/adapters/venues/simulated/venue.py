@@ -16,7 +16,7 @@ from tieout.adapters.venues.simulated.lent import Lent
 from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
+from tieout.market import ASSUMED, REASONS, DrillingCore, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
 from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
@@ -37,7 +37,7 @@ from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
@@ -72,6 +72,9 @@ _ONCE_TRIGGERED = {
     int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
     int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
 }
+
+_OWN = "venue:"
+"""What the origins of the venue's own orders begin with."""
 
 _OUT_OF_REACH = 10**10
 """A limit in ticks at which nobody ever buys."""
@@ -538,7 +541,13 @@ class SimulatedVenue:
     # -- going on -----------------------------------------------------------------------------
 
     def go_on(
-        self, orders: Iterable[Standing], fills: Iterable[Fill], *, down_ns: int, back_ns: int
+        self,
+        orders: Iterable[Standing],
+        fills: Iterable[Fill],
+        *,
+        down_ns: int,
+        back_ns: int,
+        warned: Iterable[str] = (),
     ) -> None:
         """Take over from a process that stopped: its orders stand as if nothing had happened.
 
@@ -550,12 +559,8 @@ class SimulatedVenue:
             fills: All fills so far; they say how sure the result is.
             down_ns: When the process stopped, by our clock.
             back_ns: When it was back.
+            warned: Symbols whose position was warned of as it stands: that is not said again.
         """
-        if self._margins is not None:
-            raise InputError(
-                f"profile {self._profile.name}: a run with margin does not go on after a stop yet; "
-                "start a new one"
-            )
         self._back_ns = back_ns
         self._all_busy()
         fills = tuple(fills)
@@ -563,8 +568,15 @@ class SimulatedVenue:
             self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
+        for symbol in warned:
+            number = self._warning.pop(symbol, None)
+            if number is not None:
+                self._markets[symbol].core.cancel(number, arrival_ns=down_ns, response_ns=0)
         for each in orders:
-            kind = _ONCE_TRIGGERED.get(each.place.order_type) if each.triggered else None
+            # What the venue placed by itself was told of when it was triggered.
+            own = each.place.origin.startswith(_OWN)
+            triggered = each.triggered or own
+            kind = _ONCE_TRIGGERED.get(each.place.order_type) if triggered else None
             order = msgspec.structs.replace(
                 each.place,
                 lots=each.place.lots - each.filled_lots,
@@ -577,8 +589,12 @@ class SimulatedVenue:
             self._next_number += 1
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
+            if own:
+                self._guards[number] = True
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
+            if self._margins is not None:
+                self._margins.under_way.place(each.place, filled_lots=each.filled_lots)
             refused = self._markets[order.instrument].core.place(
                 number,
                 order,
@@ -589,6 +605,34 @@ class SimulatedVenue:
                 self._reject(order, refused, REJECTED[refused], self._way("place", order))
 
     # -- what the ladder asks -----------------------------------------------------------------
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        """Know of an account on margin what another venue told of it.
+
+        Args:
+            reports: Fills and payments, in order of arrival.
+            unwatched: Symbols whose positions that venue watches itself: they are not closed here.
+        """
+        if self._margins is None:
+            return
+        for each in reports:
+            core = self._markets[each.instrument].core if isinstance(each, Fill) else None
+            if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
+                core.hold(each.side * each.lots)
+        for symbol, at_ns in self._margins.take(reports).items():
+            if symbol in unwatched:
+                self.unwatch(symbol, at_ns)
+            else:
+                self._guard(symbol, at_ns)
+
+    def unwatch(self, symbol: str, at_ns: int) -> None:
+        """Watch a position no longer: neither close it nor warn of that."""
+        market = self._markets[symbol]
+        for known in (self._guarding, self._warning):
+            number = known.pop(symbol, None)
+            if number is not None:
+                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+                    self._take(market, row)
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
@@ -740,11 +784,7 @@ class SimulatedVenue:
         assert self._margins is not None
         market = self._markets[symbol]
         lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
-        for known in (self._guarding, self._warning):
-            number = known.pop(symbol, None)
-            if number is not None:
-                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
-                    self._take(market, row)
+        self.unwatch(symbol, at_ns)
         if not lots or ticks is None:
             return
         self._watch_margin(symbol, lots, ticks, at_ns)
@@ -828,7 +868,7 @@ class SimulatedVenue:
             time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
             decided_at_ns=at_ns,
             decision_price_ticks=stop_ticks,
-            origin=f"venue:{name.split(':', 1)[0]}",
+            origin=f"{_OWN}{name.split(':', 1)[0]}",
             reduce_only=True,
         )
         self._placed[self._next_number] = _Placed(order)
