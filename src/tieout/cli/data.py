@@ -177,6 +177,8 @@ def _store(project: Path) -> Store:
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
     """Return a stored row with times as people write them, exact prices and quantities."""
+    if "known_time_ns" in row:
+        return _action_in_words(row, instrument)
     words: dict[str, str] = {}
     for name, value in row.items():
         if name.endswith("_time_ns"):
@@ -190,6 +192,26 @@ def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
         else:
             words[name] = str(value)
     return words
+
+
+def _action_in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
+    """Return a corporate action as a person reads it."""
+    from tieout.history import action_of_row  # noqa: PLC0415 - heavy
+    from tieout.model.actions import ActionKind  # noqa: PLC0415 - heavy
+    from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
+
+    action = action_of_row(instrument.symbol, row)
+    value = {
+        ActionKind.SPLIT: f"{action.value}:{action.per}",
+        ActionKind.DIVIDEND: decimal_text(action.value),
+    }.get(action.kind, action.text)
+    return {
+        "venue_time": utc(action.venue_time_ns),
+        "known_time": utc(action.known_time_ns),
+        "action": action.kind.name.lower().replace("_", " "),
+        "value": value or "-",
+        "reference": decimal_text(action.reference) if action.reference else "-",
+    }
 
 
 def _told(found: Sequence[Finding]) -> str:

@@ -7,7 +7,7 @@ from enum import IntEnum, unique
 import msgspec
 
 from tieout.model.blocks import Block
-from tieout.model.events import Input, OrderDenied, StoreWritten, StrategyFailed
+from tieout.model.events import ActionBooked, Input, OrderDenied, StoreWritten, StrategyFailed
 from tieout.model.orders import (
     AmendOrder,
     CancelOrder,
@@ -52,6 +52,7 @@ Decision = (
     | OrderDenied
     | StoreWritten
     | StrategyFailed
+    | ActionBooked
 )
 """What the kernel decided."""
 

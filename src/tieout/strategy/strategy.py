@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         AmendRejected,
         Bar,
         CancelRejected,
+        CorporateAction,
         Fill,
         OrderAccepted,
         OrderAmended,
@@ -115,6 +116,9 @@ class Strategy:
 
     def on_order(self, context: Context, update: OrderUpdate) -> None:
         """Take any other change of one of your orders."""
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:
+        """Take a split, dividend, symbol change or delisting; the position is after it already."""
 
     def on_stop(self, context: Context) -> None:
         """Take the end of the run; orders are not possible any more."""

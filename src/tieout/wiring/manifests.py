@@ -61,6 +61,7 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
         venue_profile=manifest.venue_profile,
+        acted={each.instrument for each in manifest.data if each.kind == "actions"},
     )
 
 
