@@ -15,6 +15,7 @@ from tieout.cli.terminal import (
     HERE,
     Project,
     dataset_facts,
+    decimal_of,
     print_json,
     progress_of,
     say,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tieout.history.judging import Finding
     from tieout.model.instruments import Instrument
 
-__all__ = ["data_commands", "judge", "ls", "show", "verify"]
+__all__ = ["adjust", "data_commands", "judge", "ls", "show", "verify"]
 
 data_commands = typer.Typer(
     name="data",
@@ -167,6 +168,42 @@ def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False)
             say("nothing here yet; start with: tieout import es-trades")
     if not all(each["sound"] for each in found):
         raise typer.Exit(1)
+
+
+@data_commands.command(name="adjust")
+def adjust(
+    name: Annotated[str, typer.Argument(help="Raw bars or trades.")],
+    actions: Annotated[str, typer.Option(help="A data set of corporate actions.")],
+    to: Annotated[str, typer.Option("--as", help="Name of the adjusted data set.")],
+    view: Annotated[
+        str, typer.Option(help="split_adjusted, adjusted or total_return.")
+    ] = "adjusted",
+    tick: Annotated[
+        str | None, typer.Option(help="Adjusted tick; else a ten-thousandth of the raw one.")
+    ] = None,
+    project: Project = HERE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Write prices adjusted for splits and dividends as a data set of their own, for research."""
+    from tieout.history import write_adjusted  # noqa: PLC0415 - heavy
+
+    store = _store(project)
+    made = write_adjusted(
+        store,
+        to,
+        store.dataset(name),
+        store.dataset(actions).actions(),
+        view=view,
+        tick_size=None if tick is None else decimal_of(tick, "--tick"),
+    )
+    facts = dataset_facts(made)
+    if as_json:
+        print_json(facts)
+        return
+    say(f"{facts['name']}: {facts['rows']:,} {facts['kind']} of {facts['instrument']}, {view}")
+    say(f"  {facts['time_rule']}")
 
 
 def _store(project: Path) -> Store:

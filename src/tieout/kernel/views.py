@@ -10,107 +10,23 @@ Viewed prices are counted in ten-thousandths of a tick, so that little is lost t
 from __future__ import annotations
 
 from collections import deque
-from fractions import Fraction
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.errors import DataError
 from tieout.market.indicators import Indicator, OtherStream, PairIndicator
-from tieout.model.actions import PriceView, kind_of_event
+from tieout.model.actions import kind_of_event
 from tieout.model.events import DividendPaid, Split
-from tieout.model.money import MONEY_UNIT, round_half_up
+from tieout.model.views import FINER, Scale, Scales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tieout.model.actions import PriceView
     from tieout.model.events import Bar, CorporateAction
     from tieout.model.instruments import Instrument
 
-__all__ = ["FINER", "Scale", "ViewedBars", "scales_of"]
-
-FINER: Final = 10_000
-"""Parts of a tick that viewed prices are counted in."""
-
-
-class Scale(NamedTuple):
-    """What makes a viewed price of a raw one, price·by + plus in ticks, and of a volume."""
-
-    by: Fraction
-    plus: Fraction
-    volume: Fraction
-
-
-_RAW: Final = Scale(Fraction(1), Fraction(0), Fraction(1))
-
-
-def scales_of(
-    actions: Sequence[CorporateAction],
-    closes: Sequence[tuple[int, int]],
-    *,
-    view: PriceView,
-    instrument: Instrument,
-) -> list[Scale]:
-    """Return the scale of each bar by the actions that are known.
-
-    An action concerns the bars that closed by the time it took effect. A dividend without a
-    reference is one of the last close before it.
-
-    Args:
-        actions: In the order in which they take effect.
-        closes: (close time, close in ticks) of the bars, in the order in which they were taken.
-        view: How prices are to be seen.
-        instrument: Whose ticks these are.
-
-    Raises:
-        DataError: A dividend is not below the price before it.
-    """
-    if view is PriceView.RAW:
-        return [_RAW] * len(closes)
-    tick = Fraction(instrument.tick_size) * MONEY_UNIT
-    total = view is PriceView.TOTAL_RETURN
-    # From the newest action to the oldest: what came later concerns all that was before.
-    steps: list[tuple[int, Scale]] = []
-    by, volume, paid = Fraction(1), Fraction(1), Fraction(0)
-    dividends_after: list[tuple[int, Fraction]] = []
-    for action in reversed(actions):
-        if isinstance(action, Split):
-            ratio = Fraction(action.old, action.new)
-            by, volume = by * ratio, volume / ratio
-        elif isinstance(action, DividendPaid):
-            if total:
-                dividends_after.append((action.venue_time_ns, action.amount / tick * by))
-            elif view is PriceView.ADJUSTED:
-                by *= 1 - _share_paid(action, closes, tick)
-        steps.append((action.venue_time_ns, Scale(by, paid, volume)))
-    steps.reverse()
-    found = []
-    for close_ns, _ in closes:
-        scale = next((each for at_ns, each in steps if close_ns <= at_ns), _RAW)
-        plus = sum((each for at_ns, each in dividends_after if at_ns < close_ns), Fraction(0))
-        found.append(Scale(scale.by, plus, scale.volume))
-    return found
-
-
-def _share_paid(
-    action: DividendPaid, closes: Sequence[tuple[int, int]], tick: Fraction
-) -> Fraction:
-    """Return a dividend as a share of the close before it; 0 where no bar is from before it."""
-    price = Fraction(action.reference)
-    if not price:
-        before = [ticks for close_ns, ticks in closes if close_ns <= action.venue_time_ns]
-        if not before:
-            return Fraction(0)
-        price = before[-1] * tick
-    if action.amount >= price:
-        raise DataError(
-            "a dividend is not below the price before it",
-            file=action.instrument,
-            value=f"{float(action.amount / MONEY_UNIT)} at {action.venue_time_ns} ns",
-            limit=f"below {float(price / MONEY_UNIT)}",
-            remedy="Correct the dividend or its reference close, and import the actions again.",
-        )
-    return action.amount / price
+__all__ = ["ViewedBars"]
 
 
 class ViewedBars:
@@ -126,15 +42,15 @@ class ViewedBars:
     """
 
     def __init__(self, instrument: Instrument, view: PriceView, *, kept: int) -> None:
-        self._instrument = instrument
         self.view = view
+        self._instrument = instrument
         self._kept: deque[Bar] = deque(maxlen=kept)
         self._actions: list[CorporateAction] = []
         # How many of them the indicators know: one from before the start waits for the bars.
         self._taken = 0
         self._followers: list[Indicator | PairIndicator | OtherStream] = []
         self._pairs: list[tuple[PairIndicator, ViewedBars, ViewedBars]] = []
-        self._newest = _RAW
+        self._scales = self._scales_now()
 
     @property
     def tick(self) -> float:
@@ -148,26 +64,27 @@ class ViewedBars:
     def follow_both(self, pair: PairIndicator, other: ViewedBars) -> None:
         """Let an indicator of two streams take these bars, and those of the other."""
         self._followers.append(pair)
-        other._followers.append(pair.other)
-        for each in (self, other):
-            each._pairs.append((pair, self, other))  # noqa: SLF001 - of its own kind
+        self._pairs.append((pair, self, other))
+        if other is not self:
+            other.join(pair, self)
+        else:
+            self._followers.append(pair.other)
+
+    def join(self, pair: PairIndicator, first: ViewedBars) -> None:
+        """Be the second stream of an indicator of two."""
+        self._followers.append(pair.other)
+        self._pairs.append((pair, first, self))
 
     def update(self, bar: Bar) -> None:
         """Take the next closed bar."""
-        waiting = self._actions[self._taken :]
-        if waiting and waiting[0].venue_time_ns < bar.close_time_ns:
-            while waiting and waiting[0].venue_time_ns < bar.close_time_ns:
-                self._taken += 1
-                waiting = self._actions[self._taken :]
-            if self._kept:
-                self._begin_anew()
-            self._newest = self._scales((*self._closes(), _close_of(bar)))[-1]
+        known = self._taken
+        while known < len(self._actions) and self._actions[known].venue_time_ns < bar.close_time_ns:
+            known += 1
+        if known > self._taken:
+            self._taken = known
+            self._begin_anew()
         self._kept.append(bar)
-        scale = self._newest
-        if bar.close_time_ns <= self._last_action_ns:
-            # It comes late, from before an action that is known.
-            scale = self._scales(self._closes())[-1]
-        seen = self._seen(bar, scale)
+        seen = self._seen(bar, self._scales.at(bar.close_time_ns))
         for each in self._followers:
             each.update(seen)
 
@@ -175,77 +92,60 @@ class ViewedBars:
         """Take it that an action of the instrument has taken effect."""
         if not isinstance(action, Split | DividendPaid):
             return
-        self._insert(action)
+        self._actions.append(action)
+        self._actions.sort(key=lambda each: (each.venue_time_ns, kind_of_event(each)))
         if self._kept:
             self._taken = len(self._actions)
             self._begin_anew()
 
     def history(self, count: int) -> list[Bar]:
         """Return the last bars, oldest first, as the view has them now."""
-        bars = list(self._kept)
-        scales = self._scales(self._closes())
-        return [
-            self._seen(bar, scale)
-            for bar, scale in zip(bars[-count:], scales[-count:], strict=True)
-        ]
+        bars = list(self._kept)[-count:]
+        return [self._seen(bar, self._scales.at(bar.close_time_ns)) for bar in bars]
 
-    @property
-    def _last_action_ns(self) -> int:
-        return self._actions[self._taken - 1].venue_time_ns if self._taken else -1
-
-    def _insert(self, action: CorporateAction) -> None:
-        self._actions.append(action)
-        self._actions.sort(key=lambda each: (each.venue_time_ns, kind_of_event(each)))
+    def whole(self) -> list[Bar]:
+        """Return all bars that are kept, oldest first, as the view has them now."""
+        return self.history(len(self._kept))
 
     def _begin_anew(self) -> None:
         """Make every indicator again, of the bars that are kept."""
-        scales = self._scales(self._closes())
-        self._newest = _RAW if self.view is not PriceView.TOTAL_RETURN else self._plus_of_next()
-        seen = [self._seen(bar, scale) for bar, scale in zip(self._kept, scales, strict=True)]
+        self._scales = self._scales_now()
+        if not self._kept:
+            return
+        seen = self.whole()
         for each in self._followers:
             if isinstance(each, Indicator):
                 each.begin_anew()
                 for bar in seen:
                     each.update(bar)
         for pair, first, second in self._pairs:
-            _pair_anew(pair, first.history(len(first._kept)), second.history(len(second._kept)))  # noqa: SLF001
+            _pair_anew(pair, first.whole(), second.whole())
 
-    def _plus_of_next(self) -> Scale:
-        """Return the scale of a bar that closes after every action known."""
-        return self._scales((*self._closes(), (self._last_action_ns + 1, 1)))[-1]
-
-    def _closes(self) -> list[tuple[int, int]]:
-        return [_close_of(each) for each in self._kept]
-
-    def _scales(self, closes: Sequence[tuple[int, int]]) -> list[Scale]:
-        return scales_of(
-            self._actions[: self._taken], closes, view=self.view, instrument=self._instrument
+    def _scales_now(self) -> Scales:
+        return Scales(
+            self._actions[: self._taken],
+            view=self.view,
+            instrument=self._instrument,
+            close_by=self._close_by,
         )
+
+    def _close_by(self, time_ns: int) -> int | None:
+        """Return the last close by a time, of the bars that are kept."""
+        before = (
+            each.close_ticks for each in reversed(self._kept) if each.close_time_ns <= time_ns
+        )
+        return next(before, None)
 
     def _seen(self, bar: Bar, scale: Scale) -> Bar:
-        by, plus = scale.by * FINER, scale.plus * FINER
-        numerator, denominator = by.numerator, by.denominator
-
-        def viewed(ticks: int) -> int:
-            if denominator == 1 and not plus:
-                return ticks * numerator
-            exact = ticks * by + plus
-            return round_half_up(exact.numerator, exact.denominator)
-
-        volume = bar.volume_lots * scale.volume
         return msgspec.structs.replace(
             bar,
-            open_ticks=viewed(bar.open_ticks),
-            high_ticks=viewed(bar.high_ticks),
-            low_ticks=viewed(bar.low_ticks),
-            close_ticks=viewed(bar.close_ticks),
-            volume_lots=round_half_up(volume.numerator, volume.denominator),
+            open_ticks=scale.ticks(bar.open_ticks),
+            high_ticks=scale.ticks(bar.high_ticks),
+            low_ticks=scale.ticks(bar.low_ticks),
+            close_ticks=scale.ticks(bar.close_ticks),
+            volume_lots=scale.lots(bar.volume_lots),
             tick=self.tick,
         )
-
-
-def _close_of(bar: Bar) -> tuple[int, int]:
-    return bar.close_time_ns, bar.close_ticks
 
 
 def _pair_anew(pair: PairIndicator, bars: Sequence[Bar], others: Sequence[Bar]) -> None:

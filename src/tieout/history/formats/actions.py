@@ -10,7 +10,8 @@ A table has a line for each action:
 
 A factor file has the product of all later factors, up to and including a date: what lies between
 two lines takes effect on the next day that is no Saturday or Sunday. A split is the simplest ratio
-that both split factors allow, which are rounded at the seventh decimal. A dividend is the reference
+that both split factors allow, which are rounded at the seventh decimal, or at the last one written
+where that are fewer for a number of six digits. A dividend is the reference
 close × (1 − the ratio of the price factors), in the fewest decimals, two at least, that they allow.
 Where both are told in one line the dividend is one on the units before the split. The map file of
 the same name tells of symbols, and of the end.
@@ -43,6 +44,8 @@ __all__ = ["ActionTable", "LeanFactors", "simplest_between"]
 
 _FACTOR_ERROR: Final = Fraction(51, 10**9)
 """Half of the seventh decimal, and a little for what was added up before it was rounded."""
+_DIGITS_ROUNDED: Final = 6
+"""A factor of fewer digits is exact: 0.25 is a quarter."""
 _TERMS_MAX: Final = 10_000
 _DECIMALS: Final = range(2, 10)
 _SATURDAY: Final = 5
@@ -269,6 +272,8 @@ class _Factors:
     price: Fraction
     split: Fraction
     reference: Decimal
+    price_error: Fraction
+    split_error: Fraction
 
 
 def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
@@ -288,7 +293,14 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
         try:
             day = datetime.strptime(cells[0].strip(), "%Y%m%d").replace(tzinfo=UTC).date()
             price, split, reference = (Decimal(each.strip()) for each in cells[1:])
-            made = _Factors(day, Fraction(price), Fraction(split), reference)
+            made = _Factors(
+                day,
+                Fraction(price),
+                Fraction(split),
+                reference,
+                _error_of(price),
+                _error_of(split),
+            )
         except (ValueError, OverflowError, InvalidOperation) as error:
             raise DataError(
                 "the line is not readable",
@@ -319,13 +331,22 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
         yield row, made
 
 
+def _error_of(factor: Decimal) -> Fraction:
+    """Return by how much a factor may be off."""
+    normal = factor.normalize()
+    if len(normal.as_tuple().digits) < _DIGITS_ROUNDED:
+        return _FACTOR_ERROR
+    last = normal.adjusted() - len(normal.as_tuple().digits) + 1
+    return max(_FACTOR_ERROR, Fraction(51, 100) * Fraction(10) ** last)
+
+
 def _dividend(path: Path, row: int, before: _Factors, after: _Factors) -> Decimal | None:
     """Return the dividend between two lines, exactly as it must have been; None: there was none."""
     if before.price == after.price:
         return None
     reference = Fraction(before.reference)
-    low = reference * (1 - (before.price + _FACTOR_ERROR) / (after.price - _FACTOR_ERROR))
-    high = reference * (1 - (before.price - _FACTOR_ERROR) / (after.price + _FACTOR_ERROR))
+    low = reference * (1 - (before.price + before.price_error) / (after.price - after.price_error))
+    high = reference * (1 - (before.price - before.price_error) / (after.price + after.price_error))
     middle = reference * (1 - before.price / after.price)
     if middle <= 0 or middle >= reference:
         raise DataError(
@@ -352,8 +373,8 @@ def _dividend(path: Path, row: int, before: _Factors, after: _Factors) -> Decima
 
 
 def _simplest_ratio(path: Path, row: int, before: _Factors, after: _Factors) -> Fraction:
-    low = (before.split - _FACTOR_ERROR) / (after.split + _FACTOR_ERROR)
-    high = (before.split + _FACTOR_ERROR) / (after.split - _FACTOR_ERROR)
+    low = (before.split - before.split_error) / (after.split + after.split_error)
+    high = (before.split + before.split_error) / (after.split - after.split_error)
     if low > 0 and high > low:
         ratio = simplest_between(low, high)
         if max(ratio.numerator, ratio.denominator) <= _TERMS_MAX and ratio != 1:
