@@ -18,7 +18,7 @@ from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
-from tieout.market.reports import core_report
+from tieout.market.reports import CoreReport, core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
@@ -28,11 +28,10 @@ from tieout.model.profiles import FillLevel, FundingRule, LimitRule
 from tieout.model.splits import distance_after, limit_after, lots_after, trigger_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.market.reports import CoreReport
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
@@ -150,6 +149,7 @@ class MatchingCore:
         self._unresolved = 0
         self._ambiguous = 0
         self._at_close: set[int] = set()
+        self._splits: list[tuple[int, Ratio]] = []
         # Rows that arrive before this time are quiet; at it one touches, or was not looked at. So
         # what was found is not asked for again until an order, a cancel or a commit changes it.
         self._watch_ns = -at.NEVER
@@ -252,7 +252,9 @@ class MatchingCore:
 
     # -- what happens to the instrument ---------------------------------------------------------
 
-    def split(self, ratio: Ratio, *, at_ns: int) -> list[OrderLeft]:
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
         """Be as a split leaves it: the position, the orders, the last price.
 
         All rows from before it are committed. Rolling statistics begin anew, since prices and
@@ -262,22 +264,29 @@ class MatchingCore:
         Args:
             ratio: Of the split.
             at_ns: Venue time of it; orders meet no event before.
+            known_ns: When what the position paid before it is told.
 
         Returns:
-            Every order that was open, as it is now.
+            Every order that was open, as it is now; and what fell due since the last row.
         """
         view = self._view
+        rest = self._cut()
+        paid = list(self._paid_until(at_ns, known_ns))
+        self._splits.append((at_ns, ratio))
         view[at.POSITION] = lots_after(view[at.POSITION], ratio)
         if view[at.LAST_PRICE]:
             view[at.LAST_PRICE] = _nearest_after(view[at.LAST_PRICE], ratio)
-        self._statistics_anew()
+        for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
+            view[place] = 0
         cells = self._open_cells()
         for row in cells:
             self._split_order(row, ratio, at_ns)
             self._split_amends(row, ratio)
         left = [_order_left(row.tolist()) for row in cells]
         self._keep(cells[:, at.LOTS] > cells[:, at.FILLED])
-        return left
+        if rest is not None and len(rest):
+            self.give(rest)
+        return left, paid
 
     def drop_orders(self) -> list[OrderLeft]:
         """Forget every order, those on their way too; return them as they were."""
@@ -360,10 +369,43 @@ class MatchingCore:
         self._view[at.COMMAND_COUNT] = len(still)
         self._unsettled()
 
-    def _statistics_anew(self) -> None:
-        for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
-            self._view[place] = 0
-        self._view[at.STAT_ROW] = self._view[at.CURSOR]
+    def _cut(self) -> MarketColumns | None:
+        """Leave the rows that are committed as a chunk of their own; return the others."""
+        chunk, row = self._chunk, self._view[at.CURSOR]
+        if chunk is None:
+            return None
+        self._columns = tuple(each[:row] for each in self._columns)
+        self._rows = row
+        self._leave()
+        self._rows = 0
+        self._columns = tuple(each[:0] for each in self._columns)
+        self._view[at.CURSOR] = 0
+        return chunk.rows(row, len(chunk))
+
+    def _paid_until(self, at_ns: int, known_ns: int) -> Iterator[CoreReport]:
+        """Yield what fell due since the last row, on what was held."""
+        view = self._view
+        interval_ns, lots, price = (
+            view[each] for each in (at.FUNDING_INTERVAL, at.POSITION, at.LAST_PRICE)
+        )
+        while interval_ns and lots and price and 0 <= view[at.NEXT_FUNDING] <= at_ns:
+            due_ns = view[at.NEXT_FUNDING]
+            view[at.NEXT_FUNDING] = due_ns + interval_ns
+            yield CoreReport(
+                kind=at.FUNDING_REPORT,
+                order=0,
+                arrival_ns=max(known_ns, due_ns + view[at.RESPONSE]),
+                moment_ns=due_ns,
+                rank=at.FUNDING_RANK,
+                sequence=self._next_sent(),
+                venue_time_ns=due_ns,
+                lots=lots,
+                price_ticks=price,
+                reference_ticks=0,
+                half_spread_microticks=0,
+                liquidity=0,
+                reason=at.NO_REASON,
+            )
 
     # -- market -------------------------------------------------------------------------------
 
@@ -486,13 +528,24 @@ class MatchingCore:
             if isinstance(chunk, TradeColumns):
                 row = int(np.searchsorted(chunk.venue_time_ns, venue_time_ns, "right")) - 1
                 if row >= 0:
-                    return int(chunk.price_ticks[row])
+                    price = int(chunk.price_ticks[row])
+                    # A print at the instant of a split is one after it.
+                    return self._carried(price, int(chunk.venue_time_ns[row]) + 1, venue_time_ns)
                 continue
             row = int(np.searchsorted(chunk.open_time_ns, venue_time_ns, "right")) - 1
             if row >= 0:
-                inside = venue_time_ns < chunk.close_time_ns[row]
-                return int(chunk.open_ticks[row] if inside else chunk.close_ticks[row])
+                if venue_time_ns < chunk.close_time_ns[row]:
+                    return int(chunk.open_ticks[row])
+                price = int(chunk.close_ticks[row])
+                return self._carried(price, int(chunk.close_time_ns[row]), venue_time_ns)
         return None
+
+    def _carried(self, price_ticks: int, from_ns: int, until_ns: int) -> int:
+        """Return a price as it is after the splits from a time to another."""
+        for at_ns, ratio in self._splits:
+            if from_ns <= at_ns <= until_ns:
+                price_ticks = _nearest_after(price_ticks, ratio)
+        return price_ticks
 
     # -- lent to a compiled run ---------------------------------------------------------------
 

@@ -448,10 +448,13 @@ class SimulatedVenue:
         self._attend(market)
         if isinstance(action, DividendPaid):
             return
+        told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
         if isinstance(action, Split):
             ratio = Ratio(action.new, action.old)
             held = core.position_lots
-            left = core.split(ratio, at_ns=action.venue_time_ns)
+            left, paid = core.split(ratio, at_ns=action.venue_time_ns, known_ns=told_ns)
+            for row in paid:
+                self._take(market, row)
             if past:
                 core.hold(held)
             elif self._shorting is not None:
@@ -459,7 +462,6 @@ class SimulatedVenue:
         else:
             ratio = Ratio(1, 1)
             left = core.drop_orders()
-        told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
         for each in left:
             placed = self._placed[each.number]
             report = order_report(placed.place, each, action, told_ns)
