@@ -290,9 +290,12 @@ class MatchingCore:
 
     def drop_orders(self) -> list[OrderLeft]:
         """Forget every order, those on their way too; return them as they were."""
+        rest = self._cut()
         cells = self._open_cells()
         left = [_order_left(row.tolist()) for row in cells]
         self._keep(np.zeros(len(cells), np.bool_))
+        if rest is not None and len(rest):
+            self.give(rest)
         return left
 
     def hold(self, lots: int) -> None:
@@ -302,7 +305,7 @@ class MatchingCore:
 
     @property
     def last_price(self) -> int | None:
-        """Ticks of the last row that was committed, or None before any."""
+        """Ticks of the last row before what happened last to the instrument; None: there is none."""
         return self._view[at.LAST_PRICE] or None
 
     def _open_cells(self) -> Array:
