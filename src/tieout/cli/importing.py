@@ -35,7 +35,9 @@ def import_(
     name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="trades, bars, quotes, book, orders, funding or mark; else found out."),
+        typer.Option(
+            help="trades, bars, quotes, book, orders, funding, mark or actions; else found out."
+        ),
     ] = None,
     form: Annotated[
         str, typer.Option("--format", help="Format of the file; auto finds it out.")

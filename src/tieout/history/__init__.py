@@ -1,5 +1,7 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
+from tieout.history._action_rows import action_of_row
+from tieout.history.adjusting import write_adjusted
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
 from tieout.history.formats import FORMATS, Ask
@@ -22,6 +24,7 @@ __all__ = [
     "Sample",
     "Store",
     "StoredRanges",
+    "action_of_row",
     "bars_from_trades",
     "ends_of",
     "import_any",
@@ -30,4 +33,5 @@ __all__ = [
     "import_sample",
     "made_bars",
     "open_reading",
+    "write_adjusted",
 ]

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import Venue
     from tieout.kernel.timers import Timer
     from tieout.model.events import Bar, Trade
+    from tieout.model.splits import Ratio
     from tieout.model.venues import VenueProfile
 
 __all__ = ["BracketWish", "Desk", "Wish"]
@@ -673,6 +674,26 @@ class Desk:
                         origin=origin,
                     )
                 )
+
+    def acted(self, instrument: str, ratio: Ratio | None, cause: str) -> None:
+        """Treat what is kept here as the venue treats what it has, when an action takes effect.
+
+        Args:
+            instrument: Whose action it is.
+            ratio: Of a split; None: every order is gone.
+            cause: Logical origin of the action.
+        """
+        for composition in list(self.composed.values()):
+            if composition.order.instrument != instrument or composition.is_closed:
+                continue
+            if ratio is None:
+                self.drop(composition.id, cause)
+            else:
+                composition.split(ratio, cause)
+        if ratio is not None:
+            self._kernel.orders.split(instrument, ratio)
+            for link in self._every_link:
+                link.split(instrument, ratio)
 
     # -- what compositions and the context ask ------------------------------------------------
 

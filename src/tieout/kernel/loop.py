@@ -22,6 +22,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import DataError, InvariantViolated
+from tieout.kernel.acting import act, origin_of_action
 from tieout.kernel.books import Books, last_print, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor
@@ -47,6 +48,8 @@ from tieout.model.events import (
     ConnectionLost,
     ConnectionRestored,
     DataOpened,
+    Delisted,
+    DividendPaid,
     Fill,
     ForeignOrderSeen,
     FundingCharged,
@@ -60,15 +63,17 @@ from tieout.model.events import (
     RunEnded,
     RunResumed,
     RunStarted,
+    Split,
     StoreWritten,
     StrategyFailed,
+    SymbolChanged,
     Trade,
 )
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tieout.kernel.books import BookCursor, QuoteCursor
     from tieout.kernel.compiled import Lane
@@ -79,7 +84,7 @@ if TYPE_CHECKING:
     from tieout.kernel.timers import Timer
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
-    from tieout.model.events import Input, Report
+    from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
     from tieout.model.merged import MergedColumns
@@ -118,6 +123,11 @@ class Kernel:
         margin: What the account may hold for its money; what it cannot afford is refused here, as
             the venue would. None: nothing is.
         borrow_rates: How much there is to borrow, by date; None: no limit.
+        acted: Instruments whose corporate actions the run is given: their past prices are seen
+            adjusted where the strategy does not say otherwise.
+
+    Attributes:
+        started_ns: When the run started, by our clock; 0 before.
     """
 
     def __init__(
@@ -131,9 +141,13 @@ class Kernel:
         venue_profile: VenueProfile = EVERYTHING,
         margin: MarginTerms | None = None,
         borrow_rates: BorrowRates | None = None,
+        acted: Collection[str] = (),
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
+        self.acted = frozenset(acted)
+        self.started_ns = 0
+        self._actions: list[CorporateAction] = []
         self.seed = seed
         self.orders = Orders()
         self.timers = Timers()
@@ -471,6 +485,8 @@ class Kernel:
                 self._command(event)
             case RunEnded():
                 self._end(event)
+            case Split() | DividendPaid() | SymbolChanged() | Delisted():
+                self._corporate_action(event)
             case _:
                 self._apply(event)
 
@@ -540,6 +556,7 @@ class Kernel:
         self.moment.named = lambda: f"timer:{timer.name}:{timer.due_ns}"
 
     def _start(self, event: RunStarted) -> None:
+        self.started_ns = event.arrival_time_ns
         self.ledger = Ledger(
             dict(self.instruments),
             cash=event.cash,
@@ -557,6 +574,8 @@ class Kernel:
             # The operator chose to lose what the strategy knew; positions and orders stay.
             self.timers.clear(but=self.desk.alarms)
             self._declare()
+            for action in self._actions:
+                self.subscriptions.acted(action)
             self._set_declared_timers()
         # A cancel may be repeated, and whether the old process sent it nobody knows.
         self.desk.send_cancels_again()
@@ -567,6 +586,16 @@ class Kernel:
         reason = f"no trade of {event.instrument} in bar {event.rule}:{event.open_time_ns}"
         self.risk.halt(reason)
         self._cancel_open(f"gap:{event.rule}:{event.instrument}:{event.open_time_ns}")
+
+    def _corporate_action(self, action: CorporateAction) -> None:
+        self._actions.append(action)
+        origin = origin_of_action(action)
+        self.moment.named = lambda: origin
+        act(self, self._venue, action)
+        self._settle()
+        if action.venue_time_ns > self.started_ns:
+            self._call(self._strategy.on_corporate_action, action)
+        self.moment.named = nothing_named
 
     def _command(self, event: OperatorCommand) -> None:
         if event.command in ("halt", "stop"):
@@ -701,6 +730,8 @@ class Kernel:
         """Return the last `count` bars the strategy has seen, the one being handled included."""
         subscription = self.subscriptions.of(stream)
         assert subscription is not None, stream
+        if subscription.viewed is not None:
+            return subscription.viewed.history(count)
         found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.

@@ -145,7 +145,7 @@ class DrillingCore:
         self._unsettled()
 
     def hold(self, lots: int) -> None:
-        """Know of signed lots that traded elsewhere; see `MatchingCore.hold`."""
+        """Hold so many signed lots, whatever the fills so far."""
         self._core.hold(lots)
         self._unsettled()
 

@@ -14,6 +14,7 @@ import msgspec
 from tieout.model.orders import PlaceOrder
 
 __all__ = [
+    "ActionBooked",
     "AmendRejected",
     "Bar",
     "CancelRejected",
@@ -21,7 +22,10 @@ __all__ = [
     "ClockReached",
     "ConnectionLost",
     "ConnectionRestored",
+    "CorporateAction",
     "DataOpened",
+    "Delisted",
+    "DividendPaid",
     "Fill",
     "ForeignOrderSeen",
     "FundingCharged",
@@ -45,8 +49,10 @@ __all__ = [
     "RunResumed",
     "RunStarted",
     "SourceRank",
+    "Split",
     "StoreWritten",
     "StrategyFailed",
+    "SymbolChanged",
     "Trade",
 ]
 
@@ -62,6 +68,7 @@ class SourceRank(IntEnum):
     BAR = 5
     QUOTE = 6
     BOOK = 7
+    ACTION = 8
     END = 9
 
 
@@ -529,6 +536,60 @@ class DataOpened(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like
     arrival_time_ns: int
 
 
+class Split(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=50):
+    """An instrument's units were exchanged: `new` for each `old`.
+
+    Attributes:
+        new, old: 7 and 1 are seven shares for one, 1 and 10 one for ten; positive.
+        venue_time_ns: When it took effect: the first instant of the ex-date.
+        arrival_time_ns: When we knew that it had, and all from before it had arrived.
+    """
+
+    instrument: str
+    new: int
+    old: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class DividendPaid(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=51):
+    """Whoever holds a unit is paid, whoever is short of one pays; booked on the ex-date.
+
+    Attributes:
+        amount: Internal money units for each unit held; positive.
+        reference: Raw close before it, in internal money units a unit; 0: not told.
+        venue_time_ns, arrival_time_ns: As of `Split`.
+    """
+
+    instrument: str
+    amount: int
+    reference: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class SymbolChanged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=52):
+    """An instrument trades under another symbol; here it keeps its own, and positions stay.
+
+    Attributes:
+        symbol: What the venue calls it now.
+        venue_time_ns, arrival_time_ns: As of `Split`.
+    """
+
+    instrument: str
+    symbol: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class Delisted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=53):
+    """An instrument trades no more: open orders are gone, positions are closed by the venue."""
+
+    instrument: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
 class OrderDenied(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=3):
     """The risk gate or an instrument rule refused a wish; it never left. A decision record.
 
@@ -544,6 +605,31 @@ class OrderDenied(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_lik
     detail: str
     decided_at_ns: int
     origin: str
+
+
+class ActionBooked(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=54):
+    """What a corporate action did to a position that was held. A decision record.
+
+    Attributes:
+        kind: `ActionKind` value.
+        lots_before, lots_after: Signed.
+        new, old: Of a split; else 1.
+        cash: Internal money units; positive is received: a dividend, or what a split left over.
+        price_ticks: Last price before it; None when none was known.
+        effective_ns: When the action took effect at the venue.
+        decided_at_ns: When it was booked.
+    """
+
+    instrument: str
+    kind: int
+    lots_before: int
+    lots_after: int
+    new: int
+    old: int
+    cash: int
+    price_ticks: int | None
+    effective_ns: int
+    decided_at_ns: int
 
 
 class StoreWritten(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=4):
@@ -581,6 +667,9 @@ Report = (
 )
 """What a venue tells us."""
 
+CorporateAction = Split | DividendPaid | SymbolChanged | Delisted
+"""What happens to an instrument itself."""
+
 Input = (
     Trade
     | Bar
@@ -595,5 +684,6 @@ Input = (
     | RunResumed
     | RunEnded
     | DataOpened
+    | CorporateAction
 )
 """Everything that can reach the kernel."""

@@ -412,6 +412,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
 
     @property
+    def action_delay_ns(self) -> int:
+        """How long after a corporate action all that happened before it has arrived."""
+        return max(self.trade_delay_ns, self.bar_delay_ns + self.bar_grace_ns)
+
+    @property
     def pays_half_spread(self) -> bool:
         """Whether a taker pays half of the spread apart from impact."""
         return self.fill_level in (FillLevel.IMPACT, FillLevel.DRILLDOWN)

@@ -281,6 +281,7 @@ class Context(Protocol):
         gaps: str = "skip",
         running: str | None = None,
         sessions: Sequence[tuple[int, int]] = (),
+        view: str | None = None,
     ) -> BarStream:
         """Subscribe to closed bars; in `on_start` only.
 
@@ -297,6 +298,9 @@ class Context(Protocol):
                 (with each one), or an interval such as `1s`. Such bars are made of trades when
                 `made_of` says nothing else.
             sessions: Pairs [open, close) in venue time; bars that we make begin at the opens.
+            view: How indicators and `history` see past prices across corporate actions: `raw`,
+                `split_adjusted`, `adjusted` (the default where the run is given such actions) or
+                `total_return`. What `on_bar` is given is raw.
         """
 
     def trades(self, instrument: str) -> None:

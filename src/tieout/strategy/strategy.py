@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         AmendRejected,
         Bar,
         CancelRejected,
+        CorporateAction,
         Fill,
         MarginWarned,
         OrderAccepted,
@@ -119,6 +120,9 @@ class Strategy:
 
     def on_margin_warning(self, context: Context, warning: MarginWarned) -> None:
         """Take the venue's warning that it will close a position; make it smaller, or add cash."""
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:
+        """Take a split, dividend, symbol change or delisting; the position is after it already."""
 
     def on_stop(self, context: Context) -> None:
         """Take the end of the run; orders are not possible any more."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["funding_rates_of", "market_data"]
 
-_NOT_A_MARKET: Final = frozenset({"funding", "mark"})
+_NOT_A_MARKET: Final = frozenset({"funding", "mark", "actions"})
 
 
 def market_data(datasets: Iterable[Dataset]) -> list[Dataset]:

@@ -26,6 +26,13 @@ from tieout.model.events import (
 from tieout.model.money import money
 from tieout.model.venues import EVERYTHING, on_book
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.actions import (
+    actions_of,
+    actions_within,
+    check_actions,
+    events_of_actions,
+    streams_of_actions,
+)
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
     from tieout.history import Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
+    from tieout.model.actions import Action
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -159,6 +167,7 @@ def backtest_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    actions: Sequence[Action] = (),
 ) -> Result:
     """Run a strategy over columns in memory, without a store and without keeping the run.
 
@@ -176,6 +185,7 @@ def backtest_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time; the result does not depend on it.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        actions: Corporate actions of the instruments.
 
     Raises:
         InputError: Columns and instruments do not fit together.
@@ -196,6 +206,7 @@ def backtest_columns(
         journal=journal,
         chunk_rows=chunk_rows,
         venue_profile=venue_profile,
+        actions=actions,
     )
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
@@ -215,6 +226,7 @@ def run_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    actions: Sequence[Action] = (),
     progress: Progress | None = None,
 ) -> tuple[Kernel, SimulatedVenue]:
     """Run a strategy over columns in memory; return what ran, at its end.
@@ -231,6 +243,7 @@ def run_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        actions: Corporate actions of the instruments.
         progress: Called with seconds of history done and in total.
     """
     known = by_symbol(instruments)
@@ -242,7 +255,10 @@ def run_columns(
         seed=seed,
         venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
         margin=profile.margin,
+        acted={each.instrument for each in actions},
     )
+    given = events_of_actions(actions, profile)
+    check_actions(given, profile, loaded())
     records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
     start = min(int(each.arrival_time_ns[0]) for each in seen)
@@ -257,7 +273,10 @@ def run_columns(
     venue = SimulatedVenue(known, profile, records)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     ended = RunEnded(arrival_time_ns=end, reason="end of data")
-    kernel.run(HistorySource(started, ended, streams, progress=progress), venue)
+    past, later = actions_within(given, start)
+    streams += streams_of_actions(later)
+    source = HistorySource(started, ended, streams, past_actions=past, progress=progress)
+    kernel.run(source, venue)
     venue.finish(end)
     return kernel, venue
 
@@ -274,6 +293,7 @@ def run_on_history(
     """Run over stored data on the simulated venue, and keep the run."""
     instruments = by_symbol(manifest.instruments)
     rates = funding_rates_of(datasets)
+    actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
     datasets = market_data(datasets)
     start_ns, end_ns = bounds_of(manifest, datasets)
     check_resolutions(instruments, datasets, manifest.profile)
@@ -282,6 +302,8 @@ def run_on_history(
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
         kernel = kernel_of(manifest, loaded, journal)
         begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
+        check_actions(actions, manifest.profile, loaded())
+        past, later = actions_within(actions, begun.arrival_time_ns)
         streams = streams_of(
             kernel.subscriptions,
             datasets,
@@ -293,8 +315,9 @@ def run_on_history(
         source = HistorySource(
             begun,
             RunEnded(arrival_time_ns=end_ns, reason="end of period"),
-            streams,
+            [*streams, *streams_of_actions(later)],
             slice_ns=manifest.slice_ns,
+            past_actions=past,
             progress=progress,
         )
         venue = simulated_venue(

@@ -62,6 +62,7 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         seed=manifest.seed,
         venue_profile=manifest.venue_profile,
         margin=manifest.profile.margin,
+        acted={each.instrument for each in manifest.data if each.kind == "actions"},
     )
 
 

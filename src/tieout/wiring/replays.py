@@ -19,11 +19,14 @@ from tieout.journal import (
 )
 from tieout.model.events import (
     ClockReached,
+    CorporateAction,
     DataOpened,
     GapSeen,
     RunEnded,
     RunStarted,
 )
+from tieout.wiring.actions import actions_of, actions_within, streams_of_actions
+from tieout.wiring.funding import market_data
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
@@ -95,7 +98,10 @@ def _history_again(
     ended = next((each for each in recorded if isinstance(each, RunEnded)), None)
     if ended is None:
         raise InputError("the run did not end; a run on history is replayed whole, run it again")
-    datasets = same_data(store, manifest)
+    stored = same_data(store, manifest)
+    datasets = market_data(stored)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    past, later = actions_within(actions, started.arrival_time_ns)
     streams = streams_of(
         kernel.subscriptions,
         datasets,
@@ -104,9 +110,16 @@ def _history_again(
         ended.arrival_time_ns,
         slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen)
+    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, CorporateAction)
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    source = HistorySource(started, ended, streams, slice_ns=manifest.slice_ns, progress=progress)
+    source = HistorySource(
+        started,
+        ended,
+        [*streams, *streams_of_actions(later)],
+        slice_ns=manifest.slice_ns,
+        past_actions=past,
+        progress=progress,
+    )
     return source, RecordedVenue(answers)
 
 

@@ -35,6 +35,7 @@ from tieout.model.events import (
     RunEnded,
     RunResumed,
     RunStarted,
+    Split,
     Trade,
 )
 from tieout.model.orders import AmendOrder, PlaceOrder
@@ -42,6 +43,7 @@ from tieout.model.profiles import FundingRule, SimulationProfile
 from tieout.model.statement import Statement
 from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
+from tieout.wiring.actions import actions_of, actions_within, streams_of_actions
 from tieout.wiring.assumptions import simulated_venue
 from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
@@ -61,7 +63,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
-    from tieout.model.events import Input, Report
+    from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
 
@@ -87,9 +89,10 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     loaded = same_strategy(manifest)
     stored = same_data(Store(store), manifest)
     rates, datasets = funding_rates_of(stored), market_data(stored)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    kept = _Rungs(manifest, loaded, datasets, started, ended, rates)
+    kept = _Rungs(manifest, loaded, datasets, started, ended, rates, actions)
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -99,7 +102,7 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     seen = kept.with_bars(whole.market)
     down = [each.record for each in recorded if isinstance(each.record, RunResumed)]
     answers = msgspec.structs.replace(
-        _live_answers(whole.answers),
+        _live_answers([*whole.answers, *whole.market]),
         down=tuple((each.down_since_ns, each.arrival_time_ns) for each in down),
     )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
@@ -126,7 +129,7 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
         )
         costs: Costs = modelled
         if name == "charged":
-            live = Holdings(positions, answers.fills())
+            live = Holdings(positions, answers.fills(), answers.splits)
             costs = ChargedCosts(answers.funding, live, modelled)
         venue = AnsweredVenue(
             simulated,
@@ -171,6 +174,7 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     funding: list[FundingCharged] = []
     amends: list[AmendOrder] = []
     imposed: list[OrderImposed | MarginWarned] = []
+    splits: list[Split] = []
     for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
@@ -180,6 +184,8 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
             funding.append(record)
         elif isinstance(record, OrderImposed | MarginWarned):
             imposed.append(record)
+        elif isinstance(record, Split):
+            splits.append(record)
         elif isinstance(record, _ANSWERS):
             reports.setdefault(record.decision_id, []).append(record)
     return LiveAnswers(
@@ -188,6 +194,7 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
         funding=funding,
         amends=tuple(amends),
         imposed=tuple(imposed),
+        splits=tuple(splits),
     )
 
 
@@ -215,6 +222,7 @@ class _Rungs:
         started: RunStarted,
         ended: RunEnded,
         funding_rates: FundingSeries | None,
+        actions: Sequence[CorporateAction],
     ) -> None:
         self.instruments = by_symbol(manifest.instruments)
         self._manifest = manifest
@@ -223,6 +231,7 @@ class _Rungs:
         self._funding_rates = funding_rates
         self._started = started
         self._ended = ended
+        self._actions = actions_within(actions, started.arrival_time_ns)
         self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
 
     def history(self, progress: Progress | None) -> Source:
@@ -235,11 +244,13 @@ class _Rungs:
             self._ended.arrival_time_ns,
             slice_ns=self._manifest.slice_ns,
         )
+        past, later = self._actions
         return HistorySource(
             self._started,
             self._ended,
-            streams,
+            [*streams, *streams_of_actions(later)],
             slice_ns=self._manifest.slice_ns,
+            past_actions=past,
             progress=progress,
         )
 

@@ -20,8 +20,10 @@ from tieout.model.money import money
 from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.actions import actions_of, check_actions, not_recorded
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import check_trades_or_bars
+from tieout.wiring.funding import market_data
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
@@ -30,6 +32,7 @@ from tieout.wiring.results import result_of
 from tieout.wiring.telling import Progress, told
 from tieout.wiring.trading import (
     VenueAccess,
+    acted,
     check_rules,
     delivered,
     gateway_of,
@@ -190,6 +193,9 @@ def _watch(
 ) -> Result:
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
+    actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
+    check_actions(actions, manifest.profile, loaded())
+    datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
         check_rules(manifest.instruments, rules)
@@ -198,7 +204,7 @@ def _watch(
         journal = JournalWriter(RealDisk(), str(run.journal))
         kernel = kernel_of(manifest, loaded, journal)
         source, venue = _beside(gateway, kernel, manifest, datasets, started)
-        return _to_the_end(run, kernel, journal, source, venue, progress)
+        return _to_the_end(run, kernel, journal, acted(source, actions), venue, progress)
 
 
 def go_on_watching(
@@ -212,11 +218,14 @@ def go_on_watching(
 ) -> Result:
     """Go on with a paper or shadow run; see `resume`."""
     manifest = run.manifest()
-    datasets = same_data(Store(store), manifest)
+    stored = same_data(Store(store), manifest)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    datasets = market_data(stored)
     folded = refolded(run, loaded)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
-        source, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        watched, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        source = acted(watched, not_recorded(actions, folded.recorded))
         return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
 
 

@@ -24,6 +24,7 @@ from tieout.model.events import (
     ClockReached,
     ConnectionLost,
     ConnectionRestored,
+    CorporateAction,
     Fill,
     FundingCharged,
     GapSeen,
@@ -112,6 +113,7 @@ _MARKET = (
     ConnectionLost,
     ConnectionRestored,
     RunEnded,
+    CorporateAction,
 )
 """Inputs that are the market as the run saw it; the venue's answers are none."""
 
@@ -145,7 +147,7 @@ class _Healer:
         self._placed: set[str] = set()
         self._reported: set[str] = set()
         self._streams: dict[int, set[tuple[str, int]]] = {}
-        self.moved: list[Trade | Bar] = []
+        self.moved: list[Trade | Bar | CorporateAction] = []
         self.died: set[str] = set()
 
     def heal(self, record: object) -> object | None:
@@ -164,6 +166,8 @@ class _Healer:
             return self._row(record, self._gone.window)
         if isinstance(record, _OWN) and self._gone is not None:
             return self._known_in_time(record, self._gone.window)
+        if isinstance(record, CorporateAction) and self._gone is not None:
+            return self._action(record, self._gone.window)
         return record
 
     def missing(self, missed: Missed) -> Iterable[Trade | Bar]:
@@ -184,6 +188,14 @@ class _Healer:
         self._streams.setdefault(window.arrival_time_ns, set()).add(_stream(row))
         arrival_ns = max(due_ns, window.down_since_ns)
         self.moved.append(msgspec.structs.replace(row, arrival_time_ns=arrival_ns))
+        return None
+
+    def _action(self, action: CorporateAction, window: RunResumed) -> CorporateAction | None:
+        due_ns = self._slice_end(action.venue_time_ns + self._profile.action_delay_ns)
+        if due_ns >= window.arrival_time_ns:
+            return action
+        arrival_ns = max(due_ns, window.down_since_ns)
+        self.moved.append(msgspec.structs.replace(action, arrival_time_ns=arrival_ns))
         return None
 
     def _due_ns(self, row: Trade | Bar) -> int:
@@ -224,5 +236,7 @@ def _stream(row: Trade | Bar) -> tuple[str, int]:
     return (row.instrument, row.interval_ns if isinstance(row, Bar) else 0)
 
 
-def _rank(row: Trade | Bar) -> int:
+def _rank(row: Trade | Bar | CorporateAction) -> int:
+    if isinstance(row, CorporateAction):
+        return int(SourceRank.ACTION)
     return int(SourceRank.TRADE if isinstance(row, Trade) else SourceRank.BAR)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from tieout.adapters.venues.costs import Holdings, Market
-from tieout.kernel.ports import Venue
+from tieout.kernel.ports import ActingVenue, Venue
 from tieout.model.events import (
     AmendRejected,
     CancelRejected,
@@ -25,14 +25,17 @@ from tieout.model.events import (
     OrderImposed,
     OrderRejected,
     Report,
+    Split,
 )
 from tieout.model.money import round_half_up
 from tieout.model.orders import AmendOrder, PlaceOrder
+from tieout.model.splits import Ratio, lots_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.costs import Costs
+    from tieout.model.events import CorporateAction
     from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
 
@@ -79,7 +82,7 @@ class RecordedVenue:
         return self._reports[start : self._next]
 
 
-class SimulatedMarket(Venue, Market, Protocol):
+class SimulatedMarket(Venue, ActingVenue, Market, Protocol):
     """A simulated venue that can be asked for the market price, and told of an account."""
 
     def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
@@ -97,6 +100,7 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         reports: Reports by decision id, in journal order.
         funding: Funding charges, in journal order.
         amends: Amends that live sent, in journal order.
+        splits: Splits that the run was given, those before its start included.
         down: (since, until) of each time that the process was down.
         imposed: Orders that the venue placed by itself, what became of them stands in `reports`,
             and its warnings of them, in journal order.
@@ -106,6 +110,7 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
     reports: dict[str, list[Report]]
     funding: list[FundingCharged]
     amends: tuple[AmendOrder, ...] = ()
+    splits: tuple[Split, ...] = ()
     down: tuple[tuple[int, int], ...] = ()
     imposed: tuple[OrderImposed | MarginWarned, ...] = ()
 
@@ -190,6 +195,13 @@ class AnsweredVenue:
                     # Live's order was larger, or it became so by an amend.
                     beyond = self._beyond.setdefault(order.decision_id, [])
                     beyond.append(_part(report, report.lots - lots))
+            elif (ratio := self._split_by(order.instrument, report)) is not None:
+                assert isinstance(report, OrderAmended), report
+                done = self._placed[order.decision_id].lots - left
+                left = lots_after(left, ratio)
+                after = msgspec.structs.replace(report, lots=done + left)
+                self._placed[order.decision_id] = msgspec.structs.replace(order, lots=after.lots)
+                self._wait(after, order.decided_at_ns)
             elif type(report) in _ANSWERS_TO_AMENDS:
                 continue
             elif type(report) is not OrderCancelled or report.reason != "requested":
@@ -242,10 +254,11 @@ class AnsweredVenue:
             return
         made = [each for each in self._answers.amends if each.order_decision_id == target]
         ours = [each.decision_id for each in made]
+        symbol = self._placed[target].instrument
         answers = [
             report
             for report in self._answers.reports.get(target, [])
-            if type(report) in _ANSWERS_TO_AMENDS
+            if type(report) in _ANSWERS_TO_AMENDS and self._split_by(symbol, report) is None
         ]
         if order.decision_id not in ours:
             self._depart(order)
@@ -254,6 +267,12 @@ class AnsweredVenue:
             self._wait(answer, order.decided_at_ns)
             if type(answer) is OrderAmended:
                 self._grow(target, answer.lots, order.decided_at_ns)
+
+    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+        """Let the orders that are simulated be as an action leaves them; others were answered."""
+        if isinstance(action, Split) and not past:
+            self._held.split(action)
+        self._simulated.act(action, held_lots=held_lots, past=past)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest time by the limit at which there may be a report."""
@@ -338,6 +357,19 @@ class AnsweredVenue:
             left -= lots
             if lots:
                 self._wait(_part(report, lots), told_ns)
+
+    def _split_by(self, symbol: str, report: Report) -> Ratio | None:
+        """Return the split that live's venue changed an order by, or None."""
+        if type(report) is not OrderAmended:
+            return None
+        return next(
+            (
+                Ratio(each.new, each.old)
+                for each in self._answers.splits
+                if (each.instrument, each.venue_time_ns) == (symbol, report.venue_time_ns)
+            ),
+            None,
+        )
 
     def _grow(self, target: str, lots: int, decided_at_ns: int) -> None:
         """Give the recorded fills that only the amended order is large enough for."""

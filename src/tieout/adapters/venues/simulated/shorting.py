@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tieout.adapters.venues.simulated.under_way import UnderWay
 from tieout.ledger.affordable import unborrowable
 from tieout.model.events import Fill, OrderCancelled, OrderRejected
+from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tieout.model.borrow import BorrowRates
     from tieout.model.events import Report
     from tieout.model.orders import PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["RECALL", "Shorting"]
 
@@ -54,6 +56,11 @@ class Shorting:
                 report.decision_id.startswith(RECALL)
             ):
                 self._called[report.decision_id.split(":", 1)[1].rsplit(":", 1)[0]] = 0
+
+    def split(self, symbol: str, ratio: Ratio) -> None:
+        """Hold what a split leaves of a position."""
+        self._held[symbol] = lots_after(self._held.get(symbol, 0), ratio)
+        self._called[symbol] = lots_after(self._called.get(symbol, 0), ratio)
 
     def next_recall_ns(self, limit_ns: int) -> int | None:
         """Return when a short is next looked at, if that is by the limit."""

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.acting import (
+    closing_order,
+    closing_reports,
+    order_report,
+)
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
@@ -23,6 +28,8 @@ from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
     CancelRejected,
+    Delisted,
+    DividendPaid,
     Fill,
     MarginWarned,
     OrderAccepted,
@@ -32,9 +39,11 @@ from tieout.model.events import (
     OrderRejected,
     OrderTriggered,
     PriceAged,
+    Split,
 )
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
+from tieout.model.splits import Ratio, order_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,7 +56,7 @@ if TYPE_CHECKING:
     from tieout.market.book_matching import BookCore
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
-    from tieout.model.events import Report
+    from tieout.model.events import CorporateAction, Report
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
@@ -274,6 +283,7 @@ class SimulatedVenue:
         self._reported = 0
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
+        self._delisted: dict[str, int] = {}
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._last = (
             LastPrices(profile, trading, quotes or {}) if LastPrices.asked_by(profile) else None
@@ -481,6 +491,73 @@ class SimulatedVenue:
         if idle:
             self._leave_idle()
 
+    # -- corporate actions ----------------------------------------------------------------------
+
+    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+        """Treat open orders and the position as venues do when an action takes effect.
+
+        Raises:
+            InputError: The profile matches in a way that knows no corporate actions.
+        """
+        market = self._markets.get(action.instrument)
+        if market is None:
+            return
+        core = market.core
+        if not isinstance(core, MatchingCore) or self._margins is not None:
+            raise InputError(
+                f"{action.instrument}: profile {self._profile.name} matches on several "
+                "resolutions, on a book or on margin, which know no corporate actions yet; use "
+                "one of level naive, fixed or impact without margin"
+            )
+        # Rows from before the action are of the prices before it.
+        known_ns = action.venue_time_ns + self._profile.action_delay_ns
+        for row in market.advance(known_ns if past else action.arrival_time_ns):
+            self._take(market, row)
+        self._attend(market)
+        if isinstance(action, DividendPaid):
+            return
+        told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
+        if isinstance(action, Split):
+            ratio = Ratio(action.new, action.old)
+            held = core.position_lots
+            left, paid = core.split(ratio, at_ns=action.venue_time_ns, known_ns=told_ns)
+            for row in paid:
+                self._take(market, row)
+            if past:
+                core.hold(held)
+            elif self._shorting is not None:
+                self._shorting.split(action.instrument, ratio)
+        else:
+            ratio = Ratio(1, 1)
+            left = core.drop_orders()
+        for each in left:
+            placed = self._placed[each.number]
+            report = order_report(placed.place, each, action, told_ns)
+            placed.place = order_after(placed.place, each.filled_lots, ratio)
+            self._wait(report, action.venue_time_ns)
+        if isinstance(action, Delisted):
+            self._delist(market, core, action, held_lots=held_lots, told_ns=told_ns)
+
+    def _delist(
+        self,
+        market: _Market,
+        core: MatchingCore,
+        action: Delisted,
+        *,
+        held_lots: int,
+        told_ns: int,
+    ) -> None:
+        """Close a position at the last price; without any price nobody knows what it is worth."""
+        self._delisted[action.instrument] = action.venue_time_ns
+        price = core.last_price
+        if held_lots and price is not None:
+            order = closing_order(action, held_lots, price)
+            resolved = self._resolved
+            resolved[ASSUMED] = resolved.get(ASSUMED, 0) + 1
+            for report in closing_reports(order, price, market.instrument.currency, told_ns):
+                self._wait(report, action.venue_time_ns)
+        core.hold(0)
+
     # -- what a compiled run asks ---------------------------------------------------------------
 
     def lend(self) -> Lent | None:
@@ -618,7 +695,7 @@ class SimulatedVenue:
         for each in reports:
             core = self._markets[each.instrument].core if isinstance(each, Fill) else None
             if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
-                core.hold(each.side * each.lots)
+                core.hold(core.position_lots + each.side * each.lots)
         for symbol, at_ns in self._margins.take(reports).items():
             if symbol in unwatched:
                 self.unwatch(symbol, at_ns)
@@ -723,6 +800,11 @@ class SimulatedVenue:
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
+        if order.instrument in self._delisted:
+            return (
+                f"{order.instrument} was delisted at {self._delisted[order.instrument]} ns and "
+                "trades no more"
+            )
         refused = terms_refused(order)
         if refused is None and self._on_book:
             refused = book_refusal(order)
