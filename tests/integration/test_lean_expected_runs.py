@@ -6,15 +6,17 @@ profile `lean-1` (by the market whose fees are charged) and the venue profile `l
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tests.support.lean_runs import (
-    adjusted,
+    NEW_YORK,
     as_printed,
     expected,
+    in_cents,
     ns,
     printed,
     rates,
@@ -23,7 +25,7 @@ from tests.support.lean_runs import (
 from tieout import Strategy
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
-from tieout.history import Ask, Store, import_any
+from tieout.history import Ask, Store, import_any, write_adjusted
 from tieout.journal import JournalReader
 from tieout.model.events import Fill
 from tieout.model.instruments import Instrument
@@ -208,17 +210,24 @@ def a_store(folder: Path) -> Store:
     return Store(folder / "data")
 
 
-def spy(folder: Path, root: Path, interval: str) -> None:
-    """Import SPY as LEAN gives it by default: adjusted for dividends."""
+def stock(folder: Path, root: Path, name: str, interval: str) -> list[str]:
+    """Import a stock's bars and its corporate actions, as they were."""
+    store, place = a_store(folder), root / "data/equity/usa"
+    ask = Ask(instrument=shares(name.upper()))
+    import_any(store, place / f"{interval}/{name}.zip", ask, name="raw")
+    there = dataclasses.replace(ask, zone=NEW_YORK)
+    import_any(store, place / f"factor_files/{name}.csv", there, name="actions")
+    return ["raw", "actions"]
+
+
+def adjusted(folder: Path, root: Path, name: str, interval: str) -> list[str]:
+    """Import a stock as LEAN gives it by default: adjusted for splits and dividends."""
+    stock(folder, root, name, interval)
     store = a_store(folder)
-    import_any(
-        store,
-        root / f"data/equity/usa/{interval}/spy.zip",
-        Ask(instrument=shares("SPY")),
-        name="raw",
-    )
-    factors = root / "data/equity/usa/factor_files/spy.csv"
-    adjusted(store, "raw", "spy", factors=factors, tick=Decimal("0.000001"))
+    actions = store.dataset("actions").actions()
+    # Finer than a cent, since an adjusted price is no multiple of one.
+    write_adjusted(store, name, store.dataset("raw"), actions, tick_size=Decimal("0.000001"))
+    return [name]
 
 
 def stocks(root: Path, first: str, last: str) -> tuple[tuple[int, int], ...]:
@@ -232,13 +241,13 @@ def same(run: Figures, root: Path, named: str) -> None:
 
 def test_a_daily_market_order_waits_for_the_open(tmp_path: Path, test_data: Path) -> None:
     root = test_data / "lean"
-    spy(tmp_path, root, "daily")
+    data = adjusted(tmp_path, root, "spy", "daily")
 
     run = Figures(
         tmp_path,
         root / "data",
         HoldsAll,
-        ["spy"],
+        data,
         start_ns=ns("2013-10-08"),
         end_ns=ns("2013-10-18"),
         hours=stocks(root, "2013-10-01", "2013-10-31"),
@@ -251,13 +260,13 @@ def test_an_hourly_market_order_fills_at_the_close_it_was_decided_on(
     tmp_path: Path, test_data: Path
 ) -> None:
     root = test_data / "lean"
-    spy(tmp_path, root, "hour")
+    data = adjusted(tmp_path, root, "spy", "hour")
 
     run = Figures(
         tmp_path,
         root / "data",
         load_strategy(HoldsAll, {"interval": "1h"}),
-        ["spy"],
+        data,
         start_ns=ns("2013-10-07"),
         end_ns=ns("2013-10-12"),
         hours=stocks(root, "2013-10-01", "2013-10-31"),
@@ -268,13 +277,13 @@ def test_an_hourly_market_order_fills_at_the_close_it_was_decided_on(
 
 def test_stop_limit_orders_fill_by_the_close_of_their_bar(tmp_path: Path, test_data: Path) -> None:
     root = test_data / "lean"
-    spy(tmp_path, root, "daily")
+    data = adjusted(tmp_path, root, "spy", "daily")
 
     run = Figures(
         tmp_path,
         root / "data",
         BuysTheTrend,
-        ["spy"],
+        data,
         start_ns=ns("2013-01-01"),
         # LEAN's clock stops with its data, on the last trading day.
         end_ns=ns("2016-12-31"),
@@ -288,13 +297,13 @@ def test_an_order_that_finds_a_stale_price_fills_at_the_close_of_the_bar_under_w
     tmp_path: Path, test_data: Path
 ) -> None:
     root = test_data / "lean"
-    spy(tmp_path, root, "hour")
+    data = adjusted(tmp_path, root, "spy", "hour")
 
     run = Figures(
         tmp_path,
         root / "data",
         load_strategy(BuysAt, {"due_ns": ns("2013-10-08T10:55")}),
-        ["spy"],
+        data,
         start_ns=ns("2013-10-07"),
         end_ns=ns("2013-10-09"),
         hours=stocks(root, "2013-10-01", "2013-10-31"),
@@ -391,20 +400,39 @@ def test_daily_bars_are_charged_funding_three_times_as_hourly_ones(
 
 def test_a_share_bought_on_the_day_of_a_split(tmp_path: Path, test_data: Path) -> None:
     root = test_data / "lean"
-    store = a_store(tmp_path)
-    file = root / "data/equity/usa/hour/aapl.zip"
-    import_any(store, file, Ask(instrument=shares("AAPL")), name="raw")
-    factors = root / "data/equity/usa/factor_files/aapl.csv"
-    adjusted(store, "raw", "aapl", factors=factors, tick=Decimal("0.000001"))
+    data = adjusted(tmp_path, root, "aapl", "hour")
 
     run = Figures(
         tmp_path,
         root / "data",
         load_strategy(BuysUnits, {"from_ns": ns("2014-06-09")}),
-        ["aapl"],
+        data,
         start_ns=ns("2014-06-06"),
         end_ns=ns("2014-06-10"),
         hours=stocks(root, "2014-06-01", "2014-06-30"),
     )
 
     same(run, root, "HourSplitRegressionAlgorithm")
+
+
+def test_dividends_are_paid_on_what_is_held(tmp_path: Path, test_data: Path) -> None:
+    root = test_data / "lean"
+    raw, exact = stock(tmp_path, root, "spy", "daily")
+    store = a_store(tmp_path)
+    factors = root / "data/equity/usa/factor_files/spy.csv"
+    table = in_cents(store.dataset(exact).actions(), factors, tmp_path / "cents.csv")
+    ask = Ask(instrument=shares("SPY"), zone=NEW_YORK)
+    import_any(store, table, ask, name="cents", form="actions")
+
+    run = Figures(
+        tmp_path,
+        root / "data",
+        load_strategy(HoldsAll, {"weight": "0.5"}),
+        [raw, "cents"],
+        start_ns=ns("1998-01-01"),
+        # Its last day with data is a Friday.
+        end_ns=ns("2005-12-31"),
+        hours=stocks(root, "1998-01-01", "2006-01-31"),
+    )
+
+    same(run, root, "DividendRegressionAlgorithm")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-import numpy as np
+from tieout.model.actions import ActionKind
+from tieout.model.money import money_decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tieout.model.actions import Action
     from tieout.report.statistics import RunStatistics
 
 NEW_YORK = "America/New_York"
@@ -48,10 +49,27 @@ def sessions(root: Path, entry: str, first: str, last: str) -> tuple[tuple[int, 
 
 
 def rates(root: Path) -> list[tuple[int, Fraction]]:
-    """Return LEAN's rate free of risk as steps: one percent before its file begins."""
+    """Return LEAN's rate free of risk as steps; before its file begins the first one holds."""
     with (root / "alternative/interest-rate/usa/interest-rate.csv").open() as file:
-        rows = list(csv.reader(file))[1:]
-    return [(0, Fraction(1, 100)), *((ns(day), Fraction(rate) / 100) for day, rate in rows)]
+        steps = [(ns(day), Fraction(rate) / 100) for day, rate in list(csv.reader(file))[1:]]
+    return [(0, steps[0][1]), *steps]
+
+
+def in_cents(actions: Sequence[Action], factors: Path, table: Path) -> Path:
+    """Write dividends to a table of actions in cents, as LEAN books them: close · (1 − ratio)."""
+    rows = [
+        (Decimal(price), Decimal(close))
+        for _, price, _, close in (line.split(",") for line in factors.read_text().split())
+    ]
+    paid = [close * (1 - price / after) for (price, close), (after, _) in pairwise(rows)]
+    lines = ["date,action,value,reference"]
+    for each, amount in zip(actions, [each for each in paid if each], strict=True):
+        assert each.kind is ActionKind.DIVIDEND, each
+        day = datetime.fromtimestamp(each.venue_time_ns // 10**9, ZoneInfo(NEW_YORK)).date()
+        cents = amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+        lines.append(f"{day},dividend,{cents},{money_decimal(each.reference)}")
+    table.write_text("\n".join(lines))
+    return table
 
 
 def expected(root: Path, named: str) -> dict[str, str]:
@@ -113,25 +131,3 @@ def _each_day(first: str, last: str) -> Iterator[date]:
     while day <= date.fromisoformat(last):
         yield day
         day += timedelta(days=1)
-
-
-def adjusted(store: Any, raw: str, name: str, *, factors: Path, tick: Decimal) -> None:
-    """Write a stored history times LEAN's price and split factors as a data set of its own."""
-    told = [line.split(",") for line in factors.read_text().split()]
-    steps = [
-        (ns(f"{day[:4]}-{day[4:6]}-{day[6:8]}") + 86_400 * 10**9, Decimal(price) * Decimal(split))
-        for day, price, split, *_ in told
-    ]
-    source = store.dataset(raw)
-    coarse = source.meta.instrument.tick_size
-    instrument = msgspec.structs.replace(source.meta.instrument, tick_size=tick)
-    chunks = []
-    for each in source.batches(delay_ns=0):
-        place = np.searchsorted([until for until, _ in steps], each.open_time_ns, "right")
-        factor = np.array([float(coarse / tick * by) for _, by in steps])[place]
-        ticks = {
-            side: np.rint(getattr(each, side) * factor).astype(np.int64)
-            for side in ("open_ticks", "high_ticks", "low_ticks", "close_ticks")
-        }
-        chunks.append(dataclasses.replace(each, **ticks))
-    store.write_bars(name, instrument, source.meta.interval_ns, chunks, source="adjusted")

@@ -21,6 +21,7 @@ from tieout.reconcile import RungRecord, summarise
 from tieout.reconcile.figures import drawdown, equity_curve
 from tieout.reconcile.valuation import Valuation
 from tieout.report import reconciliation_page, run_page, write_page
+from tieout.wiring.funding import market_data
 from tieout.wiring.manifests import by_symbol, same_data
 from tieout.wiring.markets import prices_of
 from tieout.wiring.tie_out import reconcile
@@ -88,7 +89,7 @@ def summary_of(run: RunFolder, *, store: Path) -> RunSummary:
         InputError: The run has not ended, or its data are gone.
     """
     manifest = run.manifest()
-    datasets = same_data(Store(store), manifest)
+    datasets = market_data(same_data(Store(store), manifest))
     record = _record_of(run)
     prices = {}
     for instrument in manifest.instruments:
