@@ -20,10 +20,10 @@ from tieout.adapters.storage.runs import Runs
 from tieout.cli import app
 from tieout.errors import InputError, TieoutError
 from tieout.journal import JournalReader
-from tieout.model.events import RunStarted, Trade
+from tieout.model.events import PriceAged, RunStarted, Trade
 from tieout.model.fees import Evaluated
 from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
-from tieout.model.profiles import profile
+from tieout.model.profiles import MarketRule, StalePolicy, profile
 from tieout.reconcile import compare_runs
 from tieout.strategy import Strategy, load_strategy
 from tieout.wiring import VenueAccess, ladder, live, paper, reconcile, replay, shadow
@@ -135,6 +135,51 @@ def test_paper_by_a_fee_schedule_and_its_twin_are_the_same_to_the_cent(world: Pa
     assert {fill.fee_charged_currency for fill in fills} == {"GAS"}
     assert all(fill.fee == fill.fee_charged * 25 // 2 for fill in fills)
     assert not compare_runs(rungs[0], rungs[4]).discrepancies
+    assert set(facts["steps"].values()) == {"0.00"}
+    assert replay(run, store=world / "data").identical
+
+
+FLIPS = """
+from tieout import Strategy
+
+SYMBOL = "ES/USDT:USDT"
+
+
+class Flips(Strategy):
+    def on_start(self, context):
+        context.trades(SYMBOL)
+        # Prints come each 600 ms, so what the timer finds is of three ages in turn.
+        context.timer_every("flip", 301 * 10**9)
+
+    def on_timer(self, context, timer):
+        context.target(SYMBOL, units=-1 if context.position(SYMBOL).lots > 0 else 1)
+"""
+
+
+def test_paper_refuses_stale_prices_where_its_twin_does(world: Path) -> None:
+    at_last = msgspec.structs.replace(
+        PROFILE,
+        name="at-last-1",
+        market_rule=MarketRule.LAST,
+        stale_after_ns=300_000_000,
+        stale_policy=StalePolicy.REFUSE,
+    )
+    file = world / "flips.py"
+    file.write_text(FLIPS)
+    run = on_paper(world, load_strategy(str(file)), profile=at_last)
+
+    rungs = ladder(run, store=world / "data")
+    facts = reconcile(run, store=world / "data").facts()
+
+    told = [each.record for each in JournalReader(RealDisk(), str(run.journal))]
+    aged = [each for each in told if isinstance(each, PriceAged)]
+    refused = [each.decision_id for each in aged if each.policy == StalePolicy.REFUSE]
+    assert len(aged) == len(rungs[4].orders)
+    assert 0 < len(refused) < len(aged)
+    assert refused == list(rungs[4].rejected)
+    assert {each.resolved_by for each in rungs[4].fills} == {"last"}
+    assert not compare_runs(rungs[0], rungs[4]).discrepancies
+    assert facts["difference"] == "0.00"
     assert set(facts["steps"].values()) == {"0.00"}
     assert replay(run, store=world / "data").identical
 

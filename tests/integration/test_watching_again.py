@@ -105,9 +105,8 @@ def test_a_paper_run_that_was_killed_goes_on(world: Path, strategy: str, after: 
     assert facts["steps"]["unexplained"] == "0.00"
 
 
-@pytest.mark.parametrize("down_ns", [0, 10 * MINUTE])
 def test_a_paper_run_on_margin_goes_on_with_its_position_watched(
-    world: Path, tmp_path: Path, down_ns: int
+    world: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "on_margin.py"
     file.write_text(ON_MARGIN)
@@ -116,7 +115,7 @@ def test_a_paper_run_on_margin_goes_on_with_its_position_watched(
         world,
         load_strategy(str(file)),
         after=1_300,
-        down_ns=down_ns,
+        down_ns=10 * MINUTE,
         profile=with_margin(warning_ratio=Decimal("0.97")),
         cash=Decimal(15_000),
     )
