@@ -251,9 +251,7 @@ def test_a_partly_filled_order_keeps_what_it_has_filled() -> None:
         pass
 
     Rests._told = told
-    Rests._wish = staticmethod(
-        lambda context, bar: context.buy(SYMBOL, units=5, limit=690)
-    )
+    Rests._wish = staticmethod(lambda context, bar: context.buy(SYMBOL, units=5, limit=690))
     backtest_columns(Rests, [columns], instruments=[ES], profile=assumed, actions=[a_split(7)])
 
     fills, (amended,) = of(told, "Fill"), of(told, "OrderAmended")

@@ -37,7 +37,8 @@ class ActingSource:
 
     def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next."""
-        if self._waiting:
+        # Before its first input a run has no clock that could be asked for.
+        if self._waiting and self._reached_ns:
             due_ns = self._waiting[0].arrival_time_ns + 1
             if due_ns > self._reached_ns and (deadline_ns is None or due_ns < deadline_ns):
                 deadline_ns = due_ns
