@@ -21,7 +21,7 @@ from tieout.history import Ask, Store, import_any, write_adjusted
 from tieout.journal import JournalReader
 from tieout.model.actions import Action, ActionKind
 from tieout.model.columns import BarColumns
-from tieout.model.events import ActionBooked, Fill, Split
+from tieout.model.events import ActionBooked, Fill, RunResumed, Split
 from tieout.model.instruments import Instrument
 from tieout.model.money import money
 from tieout.model.orders import PlaceOrder
@@ -298,7 +298,7 @@ def on_paper(made: Path, *, dies: int | None = None) -> RunFolder:
         else:
             with dies_after(dies), pytest.raises(Killed):
                 paper(strategy, **begin)
-            asyncio.run(time_passes(access.url, 25 * 60 * SECOND))
+            asyncio.run(time_passes(access.url, 10 * 60 * SECOND))
             resume(runs.find("last"), **where)
     return runs.find("last")
 
@@ -323,11 +323,13 @@ def test_a_run_over_a_dividend_and_a_split_ties_out_with_its_twin(made: Path) ->
 
 
 def test_a_run_that_was_down_over_a_split_goes_on_with_what_it_left(made: Path) -> None:
-    run = on_paper(made, dies=1150)
+    run = on_paper(made, dies=700)
 
     facts = reconcile(run, store=made / "data").facts()
 
     (split,) = (each for each in records(run, ActionBooked) if each.kind == ActionKind.SPLIT)
+    (back,) = records(run, RunResumed)
+    assert back.down_since_ns < SPLIT_NS < back.arrival_time_ns
     fills = records(run, Fill)
     before = [each for each in fills if each.venue_time_ns < SPLIT_NS]
     assert split.lots_before == sum(each.side * each.lots for each in before)
