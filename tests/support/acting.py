@@ -115,6 +115,6 @@ def arriving(
     started = RunStarted(arrival_time_ns=rows[0].arrival_time_ns, cash=cash)
     ended = RunEnded(arrival_time_ns=rows[-1].arrival_time_ns, reason="end")
     feed = ArrivingSource([started, *rows, ended])
-    watched = WatchedSource(feed, venue, {key: market}, asked={key})
-    kernel.run(ActingSource(watched, events_of_actions(actions, profile)), venue)
+    acting = ActingSource(feed, events_of_actions(actions, profile))
+    kernel.run(WatchedSource(acting, venue, {key: market}, asked={key}), venue)
     return kernel, journal.decisions

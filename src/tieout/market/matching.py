@@ -361,7 +361,7 @@ class MatchingCore:
 
     @property
     def last_price(self) -> int | None:
-        """Ticks of the last row before what last happened to the instrument; None: none yet."""
+        """Ticks of the last row before the last split or end; None where there is none."""
         return self._view[at.LAST_PRICE] or None
 
     def _open_cells(self) -> Array:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
-    from tieout.model.events import Input
+    from tieout.model.events import CorporateAction, Input
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
     from tieout.wiring.results import Result
@@ -203,8 +203,8 @@ def _watch(
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
         kernel = kernel_of(manifest, loaded, journal)
-        source, venue = _beside(gateway, kernel, manifest, datasets, started)
-        return _to_the_end(run, kernel, journal, acted(source, actions), venue, progress)
+        source, venue = _beside(gateway, kernel, manifest, datasets, started, actions)
+        return _to_the_end(run, kernel, journal, source, venue, progress)
 
 
 def go_on_watching(
@@ -224,8 +224,8 @@ def go_on_watching(
     folded = refolded(run, loaded)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
-        watched, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
-        source = acted(watched, not_recorded(actions, folded.recorded))
+        missing = not_recorded(actions, folded.recorded)
+        source, venue = _beside_again(gateway, folded, manifest, datasets, missing, fresh=fresh)
         return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
 
 
@@ -252,6 +252,7 @@ def _beside(
     manifest: Manifest,
     datasets: Sequence[Dataset],
     started: RunStarted,
+    actions: Sequence[CorporateAction],
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
     check_trades_or_bars(manifest.profile)
@@ -279,7 +280,8 @@ def _beside(
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns
     )
-    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+    watched = WatchedSource(acted(source, actions), venue, markets, asked=streams_asked(kernel))
+    return watched, venue
 
 
 def _beside_again(
@@ -287,6 +289,7 @@ def _beside_again(
     folded: Refolded,
     manifest: Manifest,
     datasets: Sequence[Dataset],
+    actions: Sequence[CorporateAction],
     *,
     fresh: bool,
 ) -> tuple[WatchedSource, SimulatedVenue]:
@@ -344,7 +347,8 @@ def _beside_again(
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=started_ns, recorded=recorded
     )
-    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+    watched = WatchedSource(acted(source, actions), venue, markets, asked=streams_asked(kernel))
+    return watched, venue
 
 
 def _warned(recorded: Iterable[Input]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +25,9 @@ class ActingSource:
     What took effect before the start is given with it. What took effect while the process was down
     is given before the first row from after it, since rows from before it are still to come then.
 
+    Each is given by itself: a simulated venue that is fed from here must not be shown what comes
+    after an action before it has acted.
+
     Args:
         source: Live inputs, one by one.
         actions: In order of arrival; of a run that goes on, those that its journal has not.
@@ -32,12 +36,16 @@ class ActingSource:
     def __init__(self, source: Source, actions: Sequence[CorporateAction]) -> None:
         self._source = source
         self._waiting = list(actions)
+        self._ready: deque[Inputs] = deque()
         self._reached_ns = 0
         self._down_until_ns = 0
 
     def next(self, deadline_ns: int | None) -> MarketBatch | MergedBatch | Inputs | None:
         """Return what comes next."""
-        if self._waiting:
+        if self._ready:
+            return self._ready.popleft()
+        # Before its first input a run has no clock that could be asked for.
+        if self._waiting and self._reached_ns:
             due_ns = self._waiting[0].arrival_time_ns + 1
             if due_ns > self._reached_ns and (deadline_ns is None or due_ns < deadline_ns):
                 deadline_ns = due_ns
@@ -49,12 +57,17 @@ class ActingSource:
             if isinstance(event, RunResumed):
                 self._down_until_ns = event.arrival_time_ns
             while self._waiting and self._is_due(event, self._waiting[0]):
-                found.append(self._stamped(self._waiting.pop(0)))
+                if found:
+                    self._ready.append(Inputs(found))
+                    found = []
+                self._ready.append(Inputs([self._stamped(self._waiting.pop(0))]))
             found.append(event)
             self._reached_ns = max(self._reached_ns, event.arrival_time_ns)
             if isinstance(event, RunStarted):
                 found += self._past(event.arrival_time_ns)
-        return Inputs(found)
+        if found:
+            self._ready.append(Inputs(found))
+        return self._ready.popleft()
 
     def _is_due(self, event: Input, action: CorporateAction) -> bool:
         if event.arrival_time_ns <= action.arrival_time_ns:
