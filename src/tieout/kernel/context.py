@@ -446,9 +446,11 @@ class KernelContext:
     def targets(self, weights: Mapping[str, Amount]) -> dict[str, Allocated]:
         """Trade towards shares of the equity, rounded as the venue's rules say."""
         self._not_declaring("an order")
-        # What the venue's profile leaves in cash for fees, and for prices that move meanwhile.
-        share = 1 - Fraction(self._kernel.venue_profile.target_buffer)
-        equity = int(self._kernel.equity() * share)
+        equity = self._kernel.equity()
+        buffer = self._kernel.venue_profile.target_buffer
+        if buffer:
+            # Left in cash for fees, and for prices that move meanwhile.
+            equity = int(equity * (1 - Fraction(buffer)))
         plans = [self._plan(symbol, as_decimal(weights[symbol]), equity) for symbol in weights]
         orders: dict[str, str] = {}
         # First what makes room: in a cash account a purchase needs the money of a sale.
