@@ -33,7 +33,9 @@ from tieout.kernel.merged_cursor import MergedCursor
 from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
+from tieout.kernel.reference import Members, Reference, SessionTimes, calendar_named
 from tieout.kernel.risk import RiskGate, RiskLimits
+from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
@@ -66,6 +68,8 @@ from tieout.model.events import (
     SymbolChanged,
     Trade,
 )
+from tieout.model.rules import RulesChanged, in_force
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
+    from tieout.kernel.shortcut import Shortcut
     from tieout.kernel.timers import Timer
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import CorporateAction, Input, Report
@@ -117,9 +122,11 @@ class Kernel:
         venue_profile: What the venue can do itself; the rest is composed here, or refused.
         acted: Instruments whose corporate actions the run is given: their past prices are seen
             adjusted where the strategy does not say otherwise.
+        reference: Calendars, and which lists and rules the run will be told of.
 
     Attributes:
         started_ns: When the run started, by our clock; 0 before.
+        rules: Instruments with the rules in force now, by symbol.
     """
 
     def __init__(
@@ -132,12 +139,18 @@ class Kernel:
         seed: int = 0,
         venue_profile: VenueProfile = EVERYTHING,
         acted: Collection[str] = (),
+        reference: Reference | None = None,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
         self.acted = frozenset(acted)
         self.started_ns = 0
         self._actions: list[CorporateAction] = []
+        self.reference = reference or Reference()
+        self.rules: dict[str, Instrument] = dict(instruments)
+        self.universes = {
+            name: Members(name, ever) for name, ever in self.reference.universes.items()
+        }
         self.seed = seed
         self.orders = Orders()
         self.timers = Timers()
@@ -308,13 +321,17 @@ class Kernel:
         desk = self.desk
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
+        shortcut = self._shortcut_over(cursor)
         row = 0
         while row < rows:
             begun = row
-            self._woke_at_ns = arrivals[row]
-            stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
-            # Reports and timers come before the market event that arrives with them.
-            stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
+            stop = 0 if shortcut is None else shortcut.stop_after(row)
+            if not stop:
+                shortcut = None
+                self._woke_at_ns = arrivals[row]
+                stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
+                # Reports and timers come before the market event that arrives with them.
+                stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
             if self.failure is not None:
                 handler = None
             self.moment.cursor = cursor
@@ -322,24 +339,50 @@ class Kernel:
             if handler is None and not watched:
                 cursor.skip_to(stop)
             else:
-                try:
-                    if watched:
-                        self._watched_rows(cursor, stop - row, handler)
-                    else:
-                        for event in islice(cursor.events, stop - row):
-                            handler(context, event)  # type: ignore[misc]
-                            if wishes:
-                                break
-                except Exception as error:  # noqa: BLE001 - a strategy may raise anything
-                    self._failed(error)
-                    handler = None
+                self._ask(cursor, stop - row, handler, watched=watched)
+                if wishes and shortcut is not None and shortcut.decide(wishes, cursor.row):
+                    wishes.clear()
                 if wishes or desk.outbox or desk.told:
+                    shortcut = None
                     self._settle()
             taken = cursor.row
             row = taken + 1
             self.moment.reached_ns = arrivals[taken]
             cursor.prices_into(self.moment.prices, begun, taken)
             self.moment.cursor = None
+
+    def _ask(
+        self,
+        cursor: Cursor | BookCursor | QuoteCursor,
+        rows: int,
+        handler: Callable[[Any, Any], None] | None,
+        *,
+        watched: bool,
+    ) -> None:
+        """Give rows to the strategy, and to who watches, until somebody acts."""
+        context = self._context
+        wishes, stirred = context.wishes, context.stirred
+        stirred.clear()
+        try:
+            if watched:
+                self._watched_rows(cursor, rows, handler)
+            else:
+                for event in islice(cursor.events, rows):
+                    handler(context, event)  # type: ignore[misc]
+                    if wishes or stirred:
+                        break
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._leave_lane()
+            self._failed(error)
+        if stirred:
+            self._leave_lane()
+
+    def _shortcut_over(self, cursor: Cursor | BookCursor | QuoteCursor) -> Shortcut | None:
+        """Return what plain orders on these rows go through; None: the loop has them itself."""
+        shortcut = self._shortcut
+        if shortcut is None or type(cursor) is not Cursor:
+            return None
+        return shortcut if shortcut.begin(cursor.columns, self._venue) else None
 
     def _watched_rows(
         self,
@@ -358,7 +401,7 @@ class Kernel:
                     desk.seen(each)
             if handler is not None:
                 handler(context, event)
-            if context.wishes or desk.outbox or desk.told:
+            if context.wishes or context.stirred or desk.outbox or desk.told:
                 return
 
     def _market_event(self, event: Trade | Bar) -> None:
@@ -448,8 +491,9 @@ class Kernel:
         self.rows_passed(part, 1)
 
     def _leave_lane(self) -> None:
-        if self._lane is not None:
-            self._lane.leave()
+        for lane in (self._lane, self._shortcut):
+            if lane is not None:
+                lane.leave()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -459,12 +503,21 @@ class Kernel:
                 self._market_event(event)
             case Quote():
                 self._quote(event)
-            case ClockReached() | ClockOffsetMeasured() | DataOpened():
-                pass
-            case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
+            case (
+                ClockReached()
+                | ClockOffsetMeasured()
+                | DataOpened()
+                | ConnectionLost()
+                | ConnectionRestored()
+                | ForeignOrderSeen()
+            ):
                 pass
             case GapSeen():
                 self._gap(event)
+            case UniverseChanged() | UniverseAnnounced():
+                self._universe_told(event)
+            case RulesChanged():
+                self.rules[event.instrument] = in_force(self.instruments[event.instrument], event)
             case RunStarted():
                 self._start(event)
             case RunResumed():
@@ -525,7 +578,13 @@ class Kernel:
             self._settle()
             self.moment.named = nothing_named
         else:
-            self._call(self._strategy.on_timer, timer)
+            self._call(self._timer_due, timer)
+
+    def _timer_due(self, context: KernelContext, timer: Timer) -> None:
+        schedule = self.timers.schedule_of(timer.name)
+        if schedule is not None:
+            schedule.check(timer.due_ns)
+        self._strategy.on_timer(context, timer)
 
     def _time_reached(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
@@ -563,6 +622,15 @@ class Kernel:
         # A cancel may be repeated, and whether the old process sent it nobody knows.
         self.desk.send_cancels_again()
         self._settle()
+
+    def _universe_told(self, event: UniverseChanged | UniverseAnnounced) -> None:
+        members = self.universes[event.universe]
+        if isinstance(event, UniverseAnnounced):
+            members.announce(event)
+            return
+        members.change(event)
+        self.moment.named = lambda: f"universe:{event.universe}:{event.venue_time_ns}"
+        self._call(self._strategy.on_universe, event)
 
     def _gap(self, event: GapSeen) -> None:
         """Stop trading: the strategy's bars are to halt the run where nothing traded."""
@@ -700,13 +768,30 @@ class Kernel:
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
-        if not self._started:
-            self._declared_timers.append((name, interval_ns, offset_ns))
-            return
-        self.timers.set_every(name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns)
+        self._set_timer(
+            lambda: self.timers.set_every(
+                name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns
+            )
+        )
+
+    def set_timer_each(self, name: str, calendar: str, *, at_close: bool, offset_ns: int) -> None:
+        """Set a timer for each session of a calendar; before the start it waits for the start."""
+        times = SessionTimes(
+            calendar_named(self.reference, calendar), at_close=at_close, offset_ns=offset_ns
+        )
+        self._set_timer(lambda: self.timers.set_each(name, times, after_ns=self.moment.now_ns))
+
+    def _set_timer(self, set_timer: Callable[[], None]) -> None:
+        if self._started:
+            set_timer()
+        else:
+            self._declared_timers.append(set_timer)
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
+        if self._shortcut is not None:
+            # What was decided before it stands before it.
+            self._shortcut.write()
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
@@ -746,6 +831,13 @@ class Kernel:
         if self.desk.engaged:
             digest.update(repr(self.desk.snapshot()).encode())
         digest.update(repr(sorted(self._context.store.items())).encode())
+        if self.universes:
+            members = [self.universes[name].snapshot() for name in sorted(self.universes)]
+            digest.update(repr(members).encode())
+        if self.reference.dated:
+            digest.update(
+                repr([self.rules[name] for name in sorted(self.reference.dated)]).encode()
+            )
         digest.update(self.seen.hexdigest().encode())
         return digest.hexdigest()
 
@@ -763,20 +855,19 @@ class Kernel:
         self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
         self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
         self._context = KernelContext(self)
-        self._declared_timers: list[tuple[str, int, int]] = []
+        self._declared_timers: list[Callable[[], None]] = []
         self._unchained: list[Trade | Bar | Quote] = []
         self.moment.single = None
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
         self._lane = lane_of(self, self._strategy)
+        self._shortcut = None if self._lane else shortcut_of(self, self._strategy)
         self._started = started
         self._context.declaring = False
 
     def _set_declared_timers(self) -> None:
-        for name, interval_ns, offset_ns in self._declared_timers:
-            self.timers.set_every(
-                name, interval_ns, after_ns=self.moment.reached_ns, offset_ns=offset_ns
-            )
+        for set_timer in self._declared_timers:
+            set_timer()
 
     def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
         if not isinstance(seen, BarColumns | Bar) or seen.running:

@@ -204,15 +204,13 @@ def test_an_order_of_which_nothing_is_left_is_cancelled_by_the_venue() -> None:
 
 
 def test_an_order_that_waits_for_the_first_price_fills_in_new_units() -> None:
-    def late(context: Any, bar: Any) -> None:
-        context.timer_at("late", T0 + BEFORE * MINUTE - 1)
-
     class Late(Watching):
-        def on_timer(self, context: Any, timer: Any) -> None:
-            context.buy(SYMBOL, units=2)
+        def on_bar(self, context: Any, bar: Any) -> None:
+            if bar.close_time_ns == AT_NS:
+                context.buy(SYMBOL, units=2)
 
     told: list[Any] = []
-    Late._told, Late._wish = told, staticmethod(late)
+    Late._told = told
     backtest_columns(
         Late,
         [market([2800] * BEFORE, [400] * AFTER)],
