@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.support.acting import ACTIONS, SPLIT_NS, a_market_with_actions, arriving
-from tests.support.live_world import PROFILE, SECOND, Killed, dies_after
-from tests.support.worlds import ES, SYMBOL
+from tests.support.live_world import LIMITS, PROFILE, SECOND, Killed, dies_after
+from tests.support.worlds import ES, SYMBOL, T0
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
 from tieout.history import Ask, Store, import_any, write_adjusted
@@ -31,6 +31,7 @@ from tieout.wiring import (
     VenueAccess,
     backtest,
     backtest_columns,
+    live,
     paper,
     reconcile,
     replay,
@@ -339,6 +340,30 @@ def test_a_run_that_was_down_over_a_split_goes_on_with_what_it_left(made: Path) 
     assert facts["steps"]["unexplained"] == "0.00"
     assert facts["steps"]["logic"] == facts["difference"]
     assert replay(run, store=made / "data").identical
+
+
+def test_live_books_a_dividend_and_says_that_the_venue_did_not_pay_it(tmp_path: Path) -> None:
+    a_market_with_actions(tmp_path)
+    dividend, split = ACTIONS
+    early = msgspec.structs.replace(split, venue_time_ns=T0, known_time_ns=T0)
+    Store(tmp_path / "data").write_actions("paid", ES, [dividend, early], source="made up")
+    runs = Runs(tmp_path / "runs")
+
+    with a_venue(tmp_path) as access:
+        result = live(
+            a_strategy(tmp_path, GUARDED),
+            access=access, store=tmp_path / "data", data=["made", "paid"], profile=QUIET,
+            limits=LIMITS, runs=runs,
+        )  # fmt: skip
+
+    run = runs.find(result.run_id)
+    facts = reconcile(run, store=tmp_path / "data").facts()
+    # The split took effect before the start: the account holds what it left.
+    assert [each.kind for each in records(run, ActionBooked)] == [ActionKind.DIVIDEND]
+    assert result.dividends == 50
+    assert facts["unexplained_parts"]["corporate_actions"] == "-50.00" == facts["difference"]
+    assert {facts["steps"][each] for each in ("data", "execution", "cost", "logic")} == {"0.00"}
+    assert replay(run, store=tmp_path / "data").identical
 
 
 def test_actions_of_a_data_set_are_given_on_history_too(made: Path) -> None:

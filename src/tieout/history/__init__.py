@@ -1,9 +1,11 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
 from tieout.history._action_rows import action_of_row
+from tieout.history._numbers import scaled
 from tieout.history.adjusting import write_adjusted
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
+from tieout.history.downloading import Downloaded, Wanted, download
 from tieout.history.formats import FORMATS, Ask
 from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.imports import import_any, open_reading
@@ -20,12 +22,15 @@ __all__ = [
     "Ask",
     "Dataset",
     "DatasetMeta",
+    "Downloaded",
     "Progress",
     "Sample",
     "Store",
     "StoredRanges",
+    "Wanted",
     "action_of_row",
     "bars_from_trades",
+    "download",
     "ends_of",
     "import_any",
     "import_file",
@@ -33,5 +38,6 @@ __all__ = [
     "import_sample",
     "made_bars",
     "open_reading",
+    "scaled",
     "write_adjusted",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,6 +16,7 @@ from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import DatasetWriter
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
+from tieout.history.places import META, place_of
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -25,17 +27,17 @@ from tieout.model.columns import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from tieout.history.places import Place, StoredAt
     from tieout.model.actions import Action
     from tieout.model.columns import BarColumns, RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["Store"]
+__all__ = ["Store", "judge"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GIVEN = "as given in nanoseconds, UTC"
@@ -70,24 +72,24 @@ _COLUMN_OF: Final = {
 
 
 class Store:
-    """A folder of data sets.
+    """A folder of data sets, on this machine or in object storage.
 
     Args:
-        path: Made when the first data set is written.
+        path: Made when the first data set is written; or a URL such as `s3://bucket/prefix`, whose
+            credentials are taken from the environment.
+        place: Stands for the path; by default what it names.
+
+    Raises:
+        InputError: The URL carries credentials, or no storage of its kind is known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: StoredAt, *, place: Place | None = None) -> None:
         self.path = path
+        self._place = place_of(path) if place is None else place
 
     def names(self) -> list[str]:
         """Return the names of all data sets, sorted."""
-        if not self.path.is_dir():
-            return []
-        return sorted(
-            each.name
-            for each in self.path.iterdir()
-            if _NAME.fullmatch(each.name) and (each / "meta.json").is_file()
-        )
+        return sorted(each for each in self._place.names() if _NAME.fullmatch(each))
 
     def dataset(self, name: str) -> Dataset:
         """Return a data set.
@@ -95,19 +97,19 @@ class Store:
         Raises:
             InputError: There is none of this name, or its description is damaged.
         """
-        file = self.path / name / "meta.json"
-        if not _NAME.fullmatch(name) or not file.is_file():
+        files = self._place.files(name) if _NAME.fullmatch(name) else None
+        if files is None:
             known = ", ".join(self.names()) or "none"
             raise InputError(f"{self.path}: no data set {name!r}; there are: {known}")
         try:
-            meta = msgspec.json.decode(file.read_bytes(), type=DatasetMeta)
+            meta = msgspec.json.decode(files.read(META), type=DatasetMeta)
         except (msgspec.DecodeError, OSError) as error:
             raise DataError(
                 f"the description is damaged ({error})",
-                file=str(file),
+                file=str(files.shown(META)),
                 remedy="Delete its folder. Import the data again.",
             ) from error
-        return Dataset(self.path / name, meta)
+        return Dataset(files, meta)
 
     def verify(self, name: str) -> None:
         """Read a data set whole and compare its fingerprint.
@@ -276,12 +278,74 @@ class Store:
                 f"data set name {name!r}: use up to 100 of a-z, A-Z, 0-9, '_', '-' and '.', and "
                 "begin with a letter, a digit or '_'"
             )
-        if (self.path / name).exists():
+        if self._place.holds(name):
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
+        return self._writer(name, kind, instrument, interval_ns, source)
+
+    def extension(self, name: str) -> DatasetWriter:
+        """Return a writer for rows that follow those of a data set; use it in a `with` block.
+
+        The data set stays what it is until the writer has finished, and its files stay for good.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+            DataError: Its content is not what its fingerprint says.
+        """
+        before = self.dataset(name)
+        meta = before.meta
+        writer = self._writer(
+            name, meta.kind, meta.instrument, meta.interval_ns, meta.source, before=before
+        )
+        try:
+            writer.follow(before)
+        except BaseException as error:
+            writer.__exit__(type(error), error, None)
+            raise
+        return writer
+
+    def replacement(
+        self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
+    ) -> DatasetWriter:
+        """Return a writer whose data set takes the place of the one that has the name.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+        """
+        before = self.dataset(name)
+        return self._writer(
+            name, kind, instrument, interval_ns, source, before=before, replaced=before.meta
+        )
+
+    def _writer(
+        self,
+        name: str,
+        kind: str,
+        instrument: Instrument,
+        interval_ns: int,
+        source: str,
+        *,
+        before: Dataset | None = None,
+        replaced: DatasetMeta | None = None,
+    ) -> DatasetWriter:
+        where = self.path / name if isinstance(self.path, Path) else f"{self.path}/{name}"
+        try:
+            half = self._place.begun(name, None if before is None else before.files.read(META))
+        except OSError as error:
+            raise InputError(
+                f"{where}: cannot be written ({error.strerror or error}); free some space, or "
+                "choose a folder you may write to"
+            ) from error
         return DatasetWriter(
-            self.path, name, kind, instrument, interval_ns=interval_ns, source=source
+            half,
+            where,
+            name,
+            kind,
+            instrument,
+            interval_ns=interval_ns,
+            source=source,
+            replaced=replaced,
         )
 
 
@@ -325,25 +389,40 @@ def _append_judged(writer: DatasetWriter, chunks: Iterable[Chunk], rules: Rules)
     done = 0
     for each in chunks:
         chunk = {name: np.asarray(each[name], np.int64) for name in writer.columns}
-        count = len(chunk[writer.columns[0]])
-        rows = np.arange(done + 1, done + count + 1, dtype=np.int64)
-        defects = Defects(writer.source, rows, set_aside=False)
-        shown = _shown_in(chunk)
-        if "aggressor" in chunk:
-            sides = chunk["aggressor"]
-            defects.mark(
-                abs(sides) > 1,
-                "no side",
-                lambda row, sides=sides: str(sides[row]),  # type: ignore[misc]
-                limit="-1, 0, 1",
-            )
-        elif "open_time_ns" in chunk:
-            _mark_lengths(chunk, writer.interval_ns, defects)
-        rules.judge(chunk, shown, defects)
-        defects.settle()
+        judge(chunk, rules, source=writer.source, done=done, interval_ns=writer.interval_ns)
         writer.append(chunk)
-        done += count
+        done += len(chunk[writer.columns[0]])
     rules.finish(writer.source)
+
+
+def judge(chunk: Chunk, rules: Rules, *, source: str, done: int, interval_ns: int) -> None:
+    """Refuse stored columns that cannot be right, by the importers' rules.
+
+    Args:
+        chunk: The columns.
+        rules: Of their kind.
+        source: Named in errors.
+        done: Rows before these.
+        interval_ns: Length of a bar.
+
+    Raises:
+        DataError: A row cannot be right; it is named.
+    """
+    count = len(next(iter(chunk.values())))
+    rows = np.arange(done + 1, done + count + 1, dtype=np.int64)
+    defects = Defects(source, rows, set_aside=False)
+    if "aggressor" in chunk:
+        sides = chunk["aggressor"]
+        defects.mark(
+            abs(sides) > 1,
+            "no side",
+            lambda row: str(sides[row]),
+            limit="-1, 0, 1",
+        )
+    elif "open_time_ns" in chunk:
+        _mark_lengths(chunk, interval_ns, defects)
+    rules.judge(chunk, _shown_in(chunk), defects)
+    defects.settle()
 
 
 def _mark_lengths(chunk: Chunk, interval_ns: int, defects: Defects) -> None:

@@ -33,6 +33,7 @@ from tieout.kernel.merged_cursor import MergedCursor
 from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
+from tieout.kernel.reference import Members, Reference, SessionTimes, calendar_named
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.timers import Timers
@@ -70,6 +71,8 @@ from tieout.model.events import (
     SymbolChanged,
     Trade,
 )
+from tieout.model.rules import RulesChanged, in_force
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
@@ -127,9 +130,11 @@ class Kernel:
         borrow_rates: How much there is to borrow, by date; None: no limit.
         acted: Instruments whose corporate actions the run is given: their past prices are seen
             adjusted where the strategy does not say otherwise.
+        reference: Calendars, and which lists and rules the run will be told of.
 
     Attributes:
         started_ns: When the run started, by our clock; 0 before.
+        rules: Instruments with the rules in force now, by symbol.
     """
 
     def __init__(
@@ -144,12 +149,18 @@ class Kernel:
         margin: MarginTerms | None = None,
         borrow_rates: BorrowRates | None = None,
         acted: Collection[str] = (),
+        reference: Reference | None = None,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
         self.acted = frozenset(acted)
         self.started_ns = 0
         self._actions: list[CorporateAction] = []
+        self.reference = reference or Reference()
+        self.rules: dict[str, Instrument] = dict(instruments)
+        self.universes = {
+            name: Members(name, ever) for name, ever in self.reference.universes.items()
+        }
         self.seed = seed
         self.orders = Orders()
         self.timers = Timers()
@@ -504,12 +515,21 @@ class Kernel:
                 self._market_event(event)
             case Quote():
                 self._quote(event)
-            case ClockReached() | ClockOffsetMeasured() | DataOpened():
-                pass
-            case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
+            case (
+                ClockReached()
+                | ClockOffsetMeasured()
+                | DataOpened()
+                | ConnectionLost()
+                | ConnectionRestored()
+                | ForeignOrderSeen()
+            ):
                 pass
             case GapSeen():
                 self._gap(event)
+            case UniverseChanged() | UniverseAnnounced():
+                self._universe_told(event)
+            case RulesChanged():
+                self.rules[event.instrument] = in_force(self.instruments[event.instrument], event)
             case RunStarted():
                 self._start(event)
             case RunResumed():
@@ -575,7 +595,13 @@ class Kernel:
             self._settle()
             self.moment.named = nothing_named
         else:
-            self._call(self._strategy.on_timer, timer)
+            self._call(self._timer_due, timer)
+
+    def _timer_due(self, context: KernelContext, timer: Timer) -> None:
+        schedule = self.timers.schedule_of(timer.name)
+        if schedule is not None:
+            schedule.check(timer.due_ns)
+        self._strategy.on_timer(context, timer)
 
     def _time_reached(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
@@ -613,6 +639,15 @@ class Kernel:
         # A cancel may be repeated, and whether the old process sent it nobody knows.
         self.desk.send_cancels_again()
         self._settle()
+
+    def _universe_told(self, event: UniverseChanged | UniverseAnnounced) -> None:
+        members = self.universes[event.universe]
+        if isinstance(event, UniverseAnnounced):
+            members.announce(event)
+            return
+        members.change(event)
+        self.moment.named = lambda: f"universe:{event.universe}:{event.venue_time_ns}"
+        self._call(self._strategy.on_universe, event)
 
     def _gap(self, event: GapSeen) -> None:
         """Stop trading: the strategy's bars are to halt the run where nothing traded."""
@@ -750,10 +785,24 @@ class Kernel:
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
-        if not self._started:
-            self._declared_timers.append((name, interval_ns, offset_ns))
-            return
-        self.timers.set_every(name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns)
+        self._set_timer(
+            lambda: self.timers.set_every(
+                name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns
+            )
+        )
+
+    def set_timer_each(self, name: str, calendar: str, *, at_close: bool, offset_ns: int) -> None:
+        """Set a timer for each session of a calendar; before the start it waits for the start."""
+        times = SessionTimes(
+            calendar_named(self.reference, calendar), at_close=at_close, offset_ns=offset_ns
+        )
+        self._set_timer(lambda: self.timers.set_each(name, times, after_ns=self.moment.now_ns))
+
+    def _set_timer(self, set_timer: Callable[[], None]) -> None:
+        if self._started:
+            set_timer()
+        else:
+            self._declared_timers.append(set_timer)
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
@@ -799,6 +848,13 @@ class Kernel:
         if self.desk.engaged:
             digest.update(repr(self.desk.snapshot()).encode())
         digest.update(repr(sorted(self._context.store.items())).encode())
+        if self.universes:
+            members = [self.universes[name].snapshot() for name in sorted(self.universes)]
+            digest.update(repr(members).encode())
+        if self.reference.dated:
+            digest.update(
+                repr([self.rules[name] for name in sorted(self.reference.dated)]).encode()
+            )
         digest.update(self.seen.hexdigest().encode())
         return digest.hexdigest()
 
@@ -821,7 +877,7 @@ class Kernel:
             and made.on_margin_warning is Strategy.on_margin_warning
         )
         self._context = KernelContext(self)
-        self._declared_timers: list[tuple[str, int, int]] = []
+        self._declared_timers: list[Callable[[], None]] = []
         self._unchained: list[Trade | Bar | Quote] = []
         self.moment.single = None
         started, self._started = self._started, False
@@ -832,10 +888,8 @@ class Kernel:
         self._context.declaring = False
 
     def _set_declared_timers(self) -> None:
-        for name, interval_ns, offset_ns in self._declared_timers:
-            self.timers.set_every(
-                name, interval_ns, after_ns=self.moment.reached_ns, offset_ns=offset_ns
-            )
+        for set_timer in self._declared_timers:
+            set_timer()
 
     def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
         if not isinstance(seen, BarColumns | Bar) or seen.running:

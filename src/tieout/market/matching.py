@@ -20,7 +20,6 @@ from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import CoreReport, core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
-from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
 from tieout.model.money import round_half_up
@@ -32,6 +31,7 @@ from tieout.model.profiles import (
     MarketRule,
     StopLimitRule,
 )
+from tieout.model.sessions import Sessions
 from tieout.model.splits import distance_after, limit_after, lots_after, trigger_after
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ from enum import IntEnum, unique
 import msgspec
 
 from tieout.model.orders import PlaceOrder
+from tieout.model.rules import RulesChanged
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 
 __all__ = [
     "ActionBooked",
@@ -685,5 +687,8 @@ Input = (
     | RunEnded
     | DataOpened
     | CorporateAction
+    | UniverseChanged
+    | UniverseAnnounced
+    | RulesChanged
 )
 """Everything that can reach the kernel."""

@@ -413,8 +413,9 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     @property
     def action_delay_ns(self) -> int:
-        """How long after a corporate action all that happened before it has arrived."""
-        return max(self.trade_delay_ns, self.bar_delay_ns + self.bar_grace_ns)
+        """How long after a corporate action all that happened before it has arrived, fills too."""
+        known_ns = max(self.trade_delay_ns, self.bar_delay_ns + self.bar_grace_ns)
+        return known_ns + self.response_latency_ns
 
     @property
     def pays_half_spread(self) -> bool:

@@ -54,6 +54,7 @@ PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
         "rounding",
         "other_rows",
         "balance",
+        ACTIONS_PART,
     ),
 }
 """Every part a step may have, in the order they are shown."""

@@ -57,21 +57,33 @@ from tieout.wiring.markets import (
     stream_name,
     streams_of,
 )
+from tieout.wiring.reference import (
+    Named,
+    calendars_of,
+    in_sessions,
+    keep_sets,
+    named_of,
+    same_sets,
+    with_announcements,
+    with_calendar,
+)
 from tieout.wiring.results import Result, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
     from tieout.model.actions import Action
+    from tieout.model.calendars import Calendar
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
+    from tieout.wiring.reference import Sets
     from tieout.wiring.telling import Progress
 
 __all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twin"]
@@ -80,7 +92,7 @@ __all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twi
 def backtest(
     strategy: LoadedStrategy | type[Strategy],
     *,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     cash: Decimal = Decimal(100_000),
@@ -90,6 +102,7 @@ def backtest(
     end_ns: int | None = None,
     slice_ns: int = 0,
     venue_profile: VenueProfile = EVERYTHING,
+    calendars: Sequence[str] = (),
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -98,7 +111,8 @@ def backtest(
     Args:
         strategy: Class, or what `load_strategy` gave.
         store: Folder of the data store.
-        data: Names of data sets; bars that are not stored are made from trades.
+        data: Names of data sets; bars that are not stored are made from trades. Lists and rules
+            by date are named here too.
         profile: Assumptions.
         cash: Starting cash.
         limits: Hard limits.
@@ -106,7 +120,9 @@ def backtest(
         start_ns: First arrival time; the data's own start when None.
         end_ns: Last arrival time; the data's own end when None.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
-        venue_profile: What the venue does itself, what is composed, what is refused.
+        venue_profile: What the venue does itself, what is composed, what is refused; the calendar
+            that it names says when orders are matched.
+        calendars: Names of calendars that the strategy may ask for.
         runs: Where the run is kept.
         progress: Called with seconds of history done and in total.
 
@@ -114,7 +130,8 @@ def backtest(
         InputError: Data, settings or strategy do not fit together.
     """
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     chosen = profile_of(profile)
     manifest = manifest_of(
         "backtest",
@@ -128,11 +145,14 @@ def backtest(
         end_ns=end_ns,
         slice_ns=slice_ns,
         venue_profile=on_book(venue_profile) if chosen.matches_on_book else venue_profile,
+        named=named,
     )
-    return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
+    return run_on_history(manifest, loaded, datasets, sets=named.sets, runs=runs, progress=progress)
 
 
-def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None = None) -> Result:
+def twin(
+    run: RunFolder, *, store: StoredAt, runs: Runs, progress: Progress | None = None
+) -> Result:
     """Backtest a run's manifest over the same period, from the run's first start.
 
     It reads the provider's history by fingerprint and never the run's own recordings.
@@ -152,7 +172,13 @@ def twin(run: RunFolder, *, store: Path, runs: Runs, progress: Progress | None =
         end_ns=ended.arrival_time_ns,
     )
     return run_on_history(
-        twin_manifest, loaded, datasets, runs=runs, started=started, progress=progress
+        twin_manifest,
+        loaded,
+        datasets,
+        sets=same_sets(store, manifest),
+        runs=runs,
+        started=started,
+        progress=progress,
     )
 
 
@@ -168,6 +194,8 @@ def backtest_columns(
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
     actions: Sequence[Action] = (),
+    calendars: Sequence[Calendar] = (),
+    sets: Sets = (),
 ) -> Result:
     """Run a strategy over columns in memory, without a store and without keeping the run.
 
@@ -186,6 +214,8 @@ def backtest_columns(
         chunk_rows: Rows given at a time; the result does not depend on it.
         venue_profile: What the venue does itself, what is composed, what is refused.
         actions: Corporate actions of the instruments.
+        calendars: That the strategy may ask for, and that the venue profile may name.
+        sets: Lists and rules by date.
 
     Raises:
         InputError: Columns and instruments do not fit together.
@@ -207,6 +237,8 @@ def backtest_columns(
         chunk_rows=chunk_rows,
         venue_profile=venue_profile,
         actions=actions,
+        calendars=calendars,
+        sets=sets,
     )
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
@@ -227,6 +259,8 @@ def run_columns(
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
     actions: Sequence[Action] = (),
+    calendars: Sequence[Calendar] = (),
+    sets: Sets = (),
     progress: Progress | None = None,
 ) -> tuple[Kernel, SimulatedVenue]:
     """Run a strategy over columns in memory; return what ran, at its end.
@@ -244,9 +278,13 @@ def run_columns(
         chunk_rows: Rows given at a time.
         venue_profile: What the venue does itself, what is composed, what is refused.
         actions: Corporate actions of the instruments.
+        calendars: That the strategy may ask for, and that the venue profile may name.
+        sets: Lists and rules by date.
         progress: Called with seconds of history done and in total.
     """
     known = by_symbol(instruments)
+    venue_profile = with_calendar(venue_profile, calendars)
+    reference = Named((), sets, tuple(calendars)).known(instruments)
     kernel = Kernel(
         loaded,
         instruments=known,
@@ -256,6 +294,7 @@ def run_columns(
         venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
         margin=profile.margin,
         acted={each.instrument for each in actions},
+        reference=reference,
     )
     given = events_of_actions(actions, profile)
     check_actions(given, profile, loaded())
@@ -270,13 +309,17 @@ def run_columns(
     ]
     traded = [each for each in seen if isinstance(each, TradeColumns | BarColumns)]
     streams += made_of_columns(asked, traded, profile, (start, end), chunk_rows)
-    venue = SimulatedVenue(known, profile, records)
+    if not profile.matches_on_book:
+        records = in_sessions(records, venue_profile)
+    hours = dict.fromkeys(known, venue_profile.sessions)
+    venue = SimulatedVenue(known, profile, records, sessions=hours)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     ended = RunEnded(arrival_time_ns=end, reason="end of data")
     past, later = actions_within(given, start)
     streams += streams_of_actions(later)
     source = HistorySource(started, ended, streams, past_actions=past, progress=progress)
-    kernel.run(source, venue)
+    told = with_announcements(source, known, sets, calendars=calendars, end_ns=end)
+    kernel.run(told, venue)
     venue.finish(end)
     return kernel, venue
 
@@ -286,6 +329,7 @@ def run_on_history(
     loaded: LoadedStrategy,
     datasets: Sequence[Dataset],
     *,
+    sets: Sets = (),
     runs: Runs,
     started: RunStarted | None = None,
     progress: Progress | None = None,
@@ -298,6 +342,7 @@ def run_on_history(
     start_ns, end_ns = bounds_of(manifest, datasets)
     check_resolutions(instruments, datasets, manifest.profile)
     run = runs.create(manifest, now_ns=WallClock().now_ns())
+    keep_sets(run, sets)
     try:
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
         kernel = kernel_of(manifest, loaded, journal)
@@ -330,7 +375,10 @@ def run_on_history(
             funding_rates=rates,
             quotes=quotes_known(datasets, manifest.profile),
         )
-        kernel.run(source, venue)
+        told = with_announcements(
+            source, instruments, sets, calendars=calendars_of(manifest), end_ns=end_ns
+        )
+        kernel.run(told, venue)
         venue.finish(end_ns)
         journal.close()
         result = result_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.adapters.feeds.announced import ANNOUNCED
 from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -30,13 +31,14 @@ from tieout.wiring.funding import market_data
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
+from tieout.wiring.reference import announced_again
 from tieout.wiring.results import Replayed, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
@@ -48,7 +50,7 @@ __all__ = ["replay"]
 
 
 def replay(
-    run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16, progress: Progress | None = None
+    run: RunFolder, *, store: StoredAt, chunk_bytes: int = 1 << 16, progress: Progress | None = None
 ) -> Replayed:
     """Fold a run's recorded inputs again and compare the decisions byte by byte.
 
@@ -110,9 +112,12 @@ def _history_again(
         ended.arrival_time_ns,
         slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, CorporateAction)
+    framing = (
+        *(RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, CorporateAction),
+        *ANNOUNCED,
+    )
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    source = HistorySource(
+    source: Source = HistorySource(
         started,
         ended,
         [*streams, *streams_of_actions(later)],
@@ -120,7 +125,7 @@ def _history_again(
         past_actions=past,
         progress=progress,
     )
-    return source, RecordedVenue(answers)
+    return announced_again(source, recorded), RecordedVenue(answers)
 
 
 def _input_before(reader: JournalReader, decision_index: int) -> str:

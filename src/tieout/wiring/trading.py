@@ -26,17 +26,18 @@ from tieout.wiring.books import check_no_books
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of, same_data
 from tieout.wiring.markets import making_of
+from tieout.wiring.reference import announced_to, keep_sets, named_of
 from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import Result, result_of
 from tieout.wiring.telling import Progress, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
@@ -79,12 +80,14 @@ def live(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits,
     seed: int = 0,
     slice_ns: int = 0,
+    calendars: Sequence[str] = (),
+    venue_calendar: str = "",
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -99,6 +102,8 @@ def live(
         limits: Hard limits; the two notional ones must be set.
         seed: Keys every random draw.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
+        calendars: Names of calendars that the strategy may ask for.
+        venue_calendar: The one that says when the venue trades; empty: always.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -112,7 +117,9 @@ def live(
             "without hard limits nothing is sent"
         )
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    venue_profile = GATEWAY.by_calendar(venue_calendar)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     manifest = manifest_of(
         "live",
         loaded,
@@ -124,11 +131,13 @@ def live(
         start_ns=None,
         end_ns=None,
         slice_ns=slice_ns,
-        venue_profile=GATEWAY,
+        venue_profile=venue_profile,
+        named=named,
     )
     run = runs.create(
         msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
     )
+    keep_sets(run, named.sets)
     try:
         actions = actions_of(datasets, manifest.profile, slice_ns=slice_ns)
         check_actions(actions, manifest.profile, loaded())
@@ -166,14 +175,15 @@ def _trade_live(
             manifest,
             started_ns=first.events[0].arrival_time_ns,
         )
-        return _to_the_end(run, kernel, journal, gateway, acted(source, actions), progress)
+        source = announced_to(acted(source, actions), run, manifest)
+        return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
 def go_on_live(
     run: RunFolder,
     loaded: LoadedStrategy,
     access: VenueAccess,
-    store: Path | None,
+    store: StoredAt | None,
     *,
     fresh: bool,
     progress: Progress | None,
@@ -202,6 +212,7 @@ def go_on_live(
             recorded=recorded,
         )
         source = acted(source, not_recorded(actions, recorded))
+        source = announced_to(source, run, manifest, recorded=recorded)
         return _to_the_end(run, kernel, folded.journal, gateway, source, progress)
 
 
@@ -210,7 +221,9 @@ def acted(source: Source, actions: Sequence[CorporateAction]) -> Source:
     return ActingSource(source, actions) if actions else source
 
 
-def _actions_again(run: RunFolder, manifest: Manifest, store: Path | None) -> list[CorporateAction]:
+def _actions_again(
+    run: RunFolder, manifest: Manifest, store: StoredAt | None
+) -> list[CorporateAction]:
     if not any(each.kind == "actions" for each in manifest.data):
         return []
     if store is None:

@@ -17,6 +17,7 @@ from tieout.model.actions import Action, ActionKind
 from tieout.model.events import Delisted, DividendPaid, Split, SymbolChanged
 from tieout.model.money import money
 from tieout.model.profiles import profile
+from tieout.model.venues import GATEWAY
 from tieout.strategy import Strategy
 from tieout.strategy.compiled import CompiledStrategy
 from tieout.wiring import backtest_columns
@@ -203,15 +204,13 @@ def test_an_order_of_which_nothing_is_left_is_cancelled_by_the_venue() -> None:
 
 
 def test_an_order_that_waits_for_the_first_price_fills_in_new_units() -> None:
-    def late(context: Any, bar: Any) -> None:
-        context.timer_at("late", T0 + BEFORE * MINUTE - 1)
-
     class Late(Watching):
-        def on_timer(self, context: Any, timer: Any) -> None:
-            context.buy(SYMBOL, units=2)
+        def on_bar(self, context: Any, bar: Any) -> None:
+            if bar.close_time_ns == AT_NS:
+                context.buy(SYMBOL, units=2)
 
     told: list[Any] = []
-    Late._told, Late._wish = told, staticmethod(late)
+    Late._told = told
     backtest_columns(
         Late,
         [market([2800] * BEFORE, [400] * AFTER)],
@@ -390,6 +389,24 @@ def test_equal_parts_of_a_large_order_go_on_in_new_units() -> None:
     lots = [each.lots for each in of(told, "Fill")]
     assert lots == [1] * 7 + [7] * 3
     assert told[-1][2] == 70
+
+
+def test_what_is_watched_for_here_is_split_like_what_the_venue_has() -> None:
+    columns = market([2800] * BEFORE, [400, 400, 344, 342, *[342] * 6])
+
+    def stops(context: Any, bar: Any) -> None:
+        context.buy(SYMBOL, units=9)
+        context.sell(SYMBOL, units=3, stop=600.25)
+        context.sell(SYMBOL, units=2, trail=100)
+
+    _, told = run(stops, [a_split(7)], columns, venue_profile=GATEWAY)
+
+    amended, triggered = of(told, "OrderAmended"), of(told, "OrderTriggered")
+    # What is kept here is told at once, what the venue has when it says so.
+    assert [each.lots for each in amended] == [14, 21]
+    # The stop is at 343; the trailing one stood 400 ticks below 2800, and is at 342.
+    assert len(triggered) == 2
+    assert sorted(each.lots for each in of(told, "Fill")) == [9, 14, 21]
 
 
 class Compiled(CompiledStrategy):

@@ -185,3 +185,22 @@ def test_equity_goes_on_over_a_split_and_a_dividend() -> None:
     at_split, at_dividend = (T0 + minute * MINUTE + 5 for minute in (30, 40))
     assert curve[bought.arrival_time_ns] == curve[at_split] == curve[at_dividend] == start
     assert curve[T0 + 24 * HOUR] != start
+
+
+def test_a_venue_that_knows_of_no_action_leaves_all_of_it_unexplained() -> None:
+    live = a_run([a_fill(1, lots=6)], a_dividend("10"))
+
+    result = reconciled(live)
+
+    assert result.parts(Step.UNEXPLAINED)["corporate_actions"] == -money("0.06")
+    assert result.difference == -money("0.06")
+
+
+def test_a_split_that_the_venue_does_not_know_is_unexplained_too() -> None:
+    live = a_run([a_fill(1, lots=6, price_ticks=100_000)], a_split(1, 4))
+
+    result = reconciled(live)
+
+    # Checks that all of it adds up: what the statement says is as if nothing had happened.
+    assert result.live_pnl == 6 * 1_000 * UNIT
+    assert result.steps[Step.UNEXPLAINED] == result.difference != 0

@@ -159,6 +159,15 @@ def test_an_order_waits_where_the_market_is_closed() -> None:
     assert run.of(Fill)[0].resolved_by == "1m"
 
 
+def test_an_order_in_a_break_of_a_session_waits() -> None:
+    day = {SYMBOL: [(T0, T0 + 600 * SECOND)]}
+    hours = {SYMBOL: [(T0, T0 + 140 * SECOND), (T0 + 170 * SECOND, T0 + 600 * SECOND)]}
+    then = {"after_ns": 150 * SECOND, "sessions": day}
+
+    assert Run(MINUTES, at_last(), **then).paid == (410, 150)
+    assert Run(MINUTES, at_last(), **then, hours=hours).paid == (420, 180)
+
+
 def test_the_side_of_a_quote_that_is_taken_goes_before_an_older_trade() -> None:
     quotes = StoredQuotes([a_quote(T0 + 130 * SECOND, bid=415, ask=417)])
     then = {"after_ns": 150 * SECOND, "quotes": {SYMBOL: quotes}}

@@ -42,6 +42,8 @@ from tieout.model.events import (
     Trade,
 )
 from tieout.model.orders import PlaceOrder
+from tieout.model.rules import RulesChanged
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -112,6 +114,9 @@ _MARKET = (
     ClockOffsetMeasured,
     ConnectionLost,
     ConnectionRestored,
+    UniverseChanged,
+    UniverseAnnounced,
+    RulesChanged,
     RunEnded,
     CorporateAction,
 )

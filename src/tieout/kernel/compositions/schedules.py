@@ -104,7 +104,9 @@ class OverTime(_Schedule):
         left = self.order.lots - self._lots_before
         parts = self.number - self._parts_before, self.count - self._parts_before
         share = self._lots_before + left * parts[0] // parts[1]
-        lots = share - self.filled_lots - self.under_way_lots
+        lots = self.desk.whole_lots(
+            self.order.instrument, share - self.filled_lots - self.under_way_lots
+        )
         if lots > 0 and not self.ending:
             self._send(f"slice:{number}", lots)
 
@@ -136,7 +138,9 @@ class WithVolume(_Schedule):
             return
         self.volume_lots += lots
         allowed = min(self.order.lots, self.volume_lots * self.share_e8 // 10**8)
-        part = allowed - self.filled_lots - self.under_way_lots
+        part = self.desk.whole_lots(
+            self.order.instrument, allowed - self.filled_lots - self.under_way_lots
+        )
         if part >= self.desk.least_lots(self.order.instrument):
             self._send(f"share:{self.desk.cause}", part)
 

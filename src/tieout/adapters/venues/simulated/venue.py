@@ -221,6 +221,7 @@ class SimulatedVenue:
         costs: What the positions at the start cost, by symbol, of an account on margin.
         quotes: Best bids and asks by symbol, which market orders fill at where the profile's
             `market_rule` is the last price.
+        hours: Sessions without their breaks, by symbol, in which that rule fills; None: sessions.
     """
 
     def __init__(
@@ -239,6 +240,7 @@ class SimulatedVenue:
         cash: int = 0,
         costs: Mapping[str, int] | None = None,
         quotes: Mapping[str, QuotesKnown] | None = None,
+        hours: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -286,7 +288,9 @@ class SimulatedVenue:
         self._delisted: dict[str, int] = {}
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._last = (
-            LastPrices(profile, trading, quotes or {}) if LastPrices.asked_by(profile) else None
+            LastPrices(profile, hours or trading, quotes or {})
+            if LastPrices.asked_by(profile)
+            else None
         )
         self._margins = self._account(instruments, cash, held, costs or {})
         # Numbers of the venue's own orders, and whether they were told of.
