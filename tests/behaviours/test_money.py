@@ -11,7 +11,7 @@ from tests.support.stages import Performance, perform
 from tests.support.worlds import ES, SECOND, SYMBOL, T0, trades
 from tieout.kernel.risk import RiskLimits
 from tieout.model.borrow import BorrowRate, BorrowSeries
-from tieout.model.events import FundingCharged, OrderImposed, OrderRejected
+from tieout.model.events import FundingCharged, MarginWarned, OrderImposed, OrderRejected
 from tieout.model.identity import decision_id
 from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money, money_decimal
@@ -195,3 +195,26 @@ def test_n49_a_position_is_closed_at_the_threshold_and_stands_one_tick_before(
 
     assert len(run.reports(OrderImposed)) == int(closed)
     assert run.kernel.position_lots(SYMBOL) == (0 if closed else 10)
+
+
+def test_l44_a_warning_comes_before_a_position_is_closed_and_is_heeded() -> None:
+    """At 960, where five percent of the position are eighty percent of what stands for it.
+
+    Ours differs: the venue warns and closes at a price, whenever that trades, and never by a clock.
+    """
+    ten = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(ten,), warning_ratio=Decimal("0.8"))
+    free = {"maker_fee_rate": Decimal(0), "taker_fee_rate": Decimal(0)}
+    falling = [4000, 4000, 3841, 3840, 3839, 3788, 3780, 3780]
+    world = {"cash": Decimal(1_000), "margin": terms, **free}
+
+    closed = perform(falling, {1: buy(10)}, **world)
+    heeded = perform(falling, {1: buy(10)}, on_warning=sell(5), **world)
+
+    (warned,) = closed.reports(MarginWarned)
+    assert (warned.price_ticks, warned.liquidation_ticks, warned.position_lots) == (3840, 3789, 10)
+    (imposed,) = closed.reports(OrderImposed)
+    assert warned.venue_time_ns < imposed.venue_time_ns
+    # With half of it sold in time nothing is closed.
+    assert heeded.reports(OrderImposed) == []
+    assert heeded.kernel.position_lots(SYMBOL) == 5

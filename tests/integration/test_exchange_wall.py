@@ -65,10 +65,15 @@ def venue() -> Iterator[FakeVenue]:
         yield venue
 
 
-def begin(venue: FakeVenue, *subscriptions: Subscription, **how: Any) -> ExchangeGateway:
+def begin(
+    venue: FakeVenue,
+    *subscriptions: Subscription,
+    fee_tokens: tuple[str, ...] = (),
+    **how: Any,
+) -> ExchangeGateway:
     gateway = ExchangeGateway(
         RUN,
-        ExchangeSettings(base_url=venue.http_url, ws_url=venue.stream_url),
+        ExchangeSettings(base_url=venue.http_url, ws_url=venue.stream_url, fee_tokens=fee_tokens),
         Credentials("key", "secret"),
     )
     try:
@@ -325,6 +330,21 @@ def test_a_dropped_stream_comes_back_and_the_gap_is_filled(venue: FakeVenue) -> 
     ]
     assert events[1].backfilled == 2
     assert after.trade_id == 4
+
+
+def test_a_fee_in_a_token_is_worth_the_venues_mark_of_it(venue: FakeVenue) -> None:
+    marks = {"BTCUSDT": "42000.0", "BNBUSDT": "600.0"}
+    venue.answers["GET", "premiumIndex"] = lambda asked: {"markPrice": marks[asked["symbol"]]}
+    venue.answers["POST", "order"] = lambda _: a_row()
+    with begin(venue, fee_tokens=("BNB",)) as gateway:
+        gather(gateway, has(RunStarted))
+        gateway.place(an_order())
+        gather(gateway, has(OrderAccepted))
+        venue.push("user", a_trade_update(n="0.0001", N="BNB"))
+        fill = gather(gateway, has(Fill))[-1]
+
+    assert (fill.fee, fill.fee_currency) == (60_000_000_000, "USDT")
+    assert (fill.fee_charged, fill.fee_charged_currency) == (100_000_000, "BNB")
 
 
 @pytest.mark.parametrize(

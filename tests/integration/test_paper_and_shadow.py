@@ -20,9 +20,10 @@ from tieout.adapters.storage.runs import Runs
 from tieout.cli import app
 from tieout.errors import InputError, TieoutError
 from tieout.journal import JournalReader
-from tieout.model.events import RunStarted, Trade
+from tieout.model.events import PriceAged, RunStarted, Trade
 from tieout.model.fees import Evaluated
-from tieout.model.profiles import profile
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
+from tieout.model.profiles import MarketRule, StalePolicy, profile
 from tieout.reconcile import compare_runs
 from tieout.strategy import Strategy, load_strategy
 from tieout.wiring import VenueAccess, ladder, live, paper, reconcile, replay, shadow
@@ -135,6 +136,100 @@ def test_paper_by_a_fee_schedule_and_its_twin_are_the_same_to_the_cent(world: Pa
     assert all(fill.fee == fill.fee_charged * 25 // 2 for fill in fills)
     assert not compare_runs(rungs[0], rungs[4]).discrepancies
     assert set(facts["steps"].values()) == {"0.00"}
+    assert replay(run, store=world / "data").identical
+
+
+FLIPS = """
+from tieout import Strategy
+
+SYMBOL = "ES/USDT:USDT"
+
+
+class Flips(Strategy):
+    def on_start(self, context):
+        context.trades(SYMBOL)
+        # Prints come each 600 ms, so what the timer finds is of three ages in turn.
+        context.timer_every("flip", 301 * 10**9)
+
+    def on_timer(self, context, timer):
+        context.target(SYMBOL, units=-1 if context.position(SYMBOL).lots > 0 else 1)
+"""
+
+
+def test_paper_refuses_stale_prices_where_its_twin_does(world: Path) -> None:
+    at_last = msgspec.structs.replace(
+        PROFILE,
+        name="at-last-1",
+        market_rule=MarketRule.LAST,
+        stale_after_ns=300_000_000,
+        stale_policy=StalePolicy.REFUSE,
+    )
+    file = world / "flips.py"
+    file.write_text(FLIPS)
+    run = on_paper(world, load_strategy(str(file)), profile=at_last)
+
+    rungs = ladder(run, store=world / "data")
+    facts = reconcile(run, store=world / "data").facts()
+
+    told = [each.record for each in JournalReader(RealDisk(), str(run.journal))]
+    aged = [each for each in told if isinstance(each, PriceAged)]
+    refused = [each.decision_id for each in aged if each.policy == StalePolicy.REFUSE]
+    assert len(aged) == len(rungs[4].orders)
+    assert 0 < len(refused) < len(aged)
+    assert refused == list(rungs[4].rejected)
+    assert {each.resolved_by for each in rungs[4].fills} == {"last"}
+    assert not compare_runs(rungs[0], rungs[4]).discrepancies
+    assert facts["difference"] == "0.00"
+    assert set(facts["steps"].values()) == {"0.00"}
+    assert replay(run, store=world / "data").identical
+
+
+ON_MARGIN = """
+from tieout import Strategy
+
+SYMBOL = "ES/USDT:USDT"
+
+
+class BuysOnMargin(Strategy):
+    def on_start(self, context):
+        context.trades(SYMBOL)
+        context.timer_every("ten minutes", 600 * 10**9)
+
+    def on_timer(self, context, timer):
+        if not context.position(SYMBOL).lots:
+            context.buy(SYMBOL, units=300)
+            # Three times as much again is more than the account can carry: this never leaves.
+            context.buy(SYMBOL, units=900)
+"""
+
+
+def with_margin(**given: Any) -> Any:
+    """Return the profile with little money for much: a fall of six in a thousand closes it."""
+    bracket = MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.014"))
+    terms = MarginTerms(
+        mode=MarginMode.ISOLATED,
+        brackets=(bracket,),
+        liquidation_fee_rate=Decimal("0.001"),
+        **given,
+    )
+    return msgspec.structs.replace(PROFILE, name="on-margin-1", margin=terms)
+
+
+def test_paper_that_was_liquidated_and_its_twin_are_the_same_to_the_cent(world: Path) -> None:
+    file = world / "on_margin.py"
+    file.write_text(ON_MARGIN)
+    run = on_paper(world, load_strategy(str(file)), profile=with_margin(), cash=Decimal(15_000))
+
+    rungs = ladder(run, store=world / "data")
+    facts = reconcile(run, store=world / "data").facts()
+
+    closed = [each for each in rungs[4].orders if each.startswith("liquidation:")]
+    assert closed[0] == f"liquidation:{ES.symbol}#1"
+    assert all(set(closed) <= set(rung.orders) for rung in rungs)
+    assert len(rungs[4].denied) >= len(closed)
+    assert facts["difference"] == "0.00"
+    assert set(facts["steps"].values()) == {"0.00"}
+    assert facts["breaks"] == []
     assert replay(run, store=world / "data").identical
 
 

@@ -69,3 +69,41 @@ def test_rates_in_the_store_are_charged_at_their_times(tmp_path: Path) -> None:
     # 1,500 at a tenth of a percent comes back.
     assert charges[1].amount == 15 * 10**11
     assert result.funding == Decimal(sum(each.amount for each in charges)).scaleb(-12)
+
+
+def test_a_rate_without_a_mark_is_charged_at_the_stored_one(tmp_path: Path) -> None:
+    made = a_market(tmp_path, rows=30_000)
+    first = int(next(iter(made.batches(delay_ns=0))).venue_time_ns[0])
+    due = first // HOUR * HOUR + HOUR
+    store = Store(tmp_path / "data")
+    three = np.array([due, due + HOUR, due + 2 * HOUR], np.int64)
+    rates = {
+        # Venues stamp a payment when they have made it, some milliseconds later.
+        "venue_time_ns": three + 7_000_000,
+        "rate_e18": np.full(3, 10**15, np.int64),
+        "interval_ns": np.full(3, HOUR, np.int64),
+        "mark_ticks": np.array([0, 0, 6000], np.int64),
+    }
+    opens = np.array([due - HOUR, due, due + 2 * HOUR], np.int64)
+    price = {"high_ticks": 6400, "low_ticks": 6100}
+    marks = {
+        "open_time_ns": opens,
+        "close_time_ns": opens + HOUR,
+        "open_ticks": np.array([6100, 6200, 6300], np.int64),
+        "close_ticks": np.array([6150, 6250, 6350], np.int64),
+        **{name: np.full(3, ticks, np.int64) for name, ticks in price.items()},
+    }
+    store.write("rates", "funding", ES, [rates], source="made up")
+    store.write("marks", "mark", ES, [marks], interval_ns=HOUR, source="made up")
+    signed = msgspec.structs.replace(
+        profile("practice-1"), name="signed-1", funding_rule=FundingRule.SIGNED
+    )
+    runs = Runs(tmp_path / "runs")
+    named = {"store": tmp_path / "data", "data": ["made", "rates", "marks"]}
+
+    result = backtest(Holds, profile=signed, runs=runs, **named)
+
+    journal = JournalReader(RealDisk(), str(runs.find(result.run_id).journal))
+    charged = [each.mark_ticks for each in journal.inputs() if isinstance(each, FundingCharged)]
+    # The bar that begins then, else the one that ends then; what the series tells goes before.
+    assert charged == [6200, 6250, 6000]

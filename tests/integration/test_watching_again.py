@@ -17,11 +17,17 @@ from tieout.errors import InputError
 pytest.importorskip("ccxt", reason="the exchange gateway needs the extra `live`")
 
 from tests.integration.test_downtime import time_passes
-from tests.integration.test_paper_and_shadow import a_venue, example, world
+from tests.integration.test_paper_and_shadow import (
+    ON_MARGIN,
+    a_venue,
+    example,
+    with_margin,
+    world,
+)
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import RunFolder, Runs
 from tieout.journal import JournalReader
-from tieout.model.events import Fill, RunResumed
+from tieout.model.events import Fill, MarginWarned, OrderImposed, RunResumed
 from tieout.strategy import load_strategy
 from tieout.wiring import paper, reconcile, replay, resume, shadow
 
@@ -97,6 +103,37 @@ def test_a_paper_run_that_was_killed_goes_on(world: Path, strategy: str, after: 
     # What being away cost is logic; the market and the model of the venue are the same.
     assert facts["steps"]["logic"] == facts["difference"]
     assert facts["steps"]["unexplained"] == "0.00"
+
+
+def test_a_paper_run_on_margin_goes_on_with_its_position_watched(
+    world: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "on_margin.py"
+    file.write_text(ON_MARGIN)
+
+    run = on_paper_twice(
+        world,
+        load_strategy(str(file)),
+        after=1_300,
+        down_ns=10 * MINUTE,
+        profile=with_margin(warning_ratio=Decimal("0.97")),
+        cash=Decimal(15_000),
+    )
+
+    told = records(run)
+    back = next(place for place, each in enumerate(told) if isinstance(each, RunResumed))
+    held = sum(each.side * each.lots for each in told[:back] if isinstance(each, Fill))
+    assert held == 300
+    after = [each for each in told[back:] if isinstance(each, Fill | OrderImposed | MarginWarned)]
+    warned, imposed, closing = after[:3]
+    assert isinstance(warned, MarginWarned)
+    assert isinstance(imposed, OrderImposed)
+    assert isinstance(closing, Fill)
+    assert (warned.position_lots, imposed.order.lots, closing.lots) == (300, 300, 300)
+    facts = reconcile(run, store=world / "data").facts()
+    assert facts["steps"]["logic"] == facts["difference"]
+    assert facts["steps"]["unexplained"] == "0.00"
+    assert replay(run, store=world / "data").identical
 
 
 def test_a_fresh_strategy_forgets_and_its_orders_stay(world: Path, tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ from tieout.model.profiles import (
     BOOK_LEVELS,
     FillLevel,
     FundingRule,
+    InsideRule,
     LimitRule,
     SimulationProfile,
+    StopLimitRule,
 )
 
 LEVELS = tuple(each for each in FillLevel if each not in BOOK_LEVELS)
@@ -469,9 +471,11 @@ class Dice:
 
 def busy_profile(dice: Dice) -> SimulationProfile:
     """Return assumptions under which much happens."""
+    level = dice.one_of(*LEVELS)
+    whole_bars = level is not FillLevel.DRILLDOWN
     return SimulationProfile(
         name="busy",
-        fill_level=dice.one_of(*LEVELS),
+        fill_level=level,
         spread_bps=dice.one_of(Decimal(0), Decimal("12.5")),
         slippage_bps=dice.one_of(Decimal(0), Decimal(5), Decimal("33.3333")),
         impact_y=dice.one_of(0.0, 1.0, 2.5),
@@ -482,6 +486,8 @@ def busy_profile(dice: Dice) -> SimulationProfile:
         funding_rule=dice.one_of(*FundingRule),
         funding_interval_ns=5 * STEP,
         stale_after_ns=dice.one_of(None, None, 0, STEP, 4 * STEP),
+        inside_rule=dice.one_of(*InsideRule) if whole_bars else InsideRule.WORSE,
+        stop_limit_rule=dice.one_of(*StopLimitRule) if whole_bars else StopLimitRule.PROVEN,
     )
 
 

@@ -212,11 +212,12 @@ class NaiveMatching:
             order["state"] = "done"
         self.report("fill", order, at, lots=lots, price=price, reference=reference, maker=maker)
 
-    def fill_resting(self, order: dict[str, Any], at: int) -> None:
+    def fill_resting(self, order: dict[str, Any], at: int, price: int | None = None) -> None:
         lots = self.lots(order, self.position)
         if not lots:
             return
-        self.fill(order, lots, order["limit"], order["limit"], True, at)
+        paid = order["limit"] if price is None else price
+        self.fill(order, lots, paid, paid, True, at)
         if order["display"]:
             order["shown"] -= lots
             if not order["shown"]:
@@ -550,7 +551,23 @@ class NaiveMatching:
             if was == "to_limit":
                 self.end_at_once(order)
 
+    def goes_by_close(self, order: dict[str, Any]) -> bool:
+        by_close = self.profile.stop_limit_rule == "close"
+        return by_close and order["trigger"] == "stop" and order["kind"] == "limit"
+
+    def fill_by_close(self, order: dict[str, Any], at: int) -> None:
+        _, closed, (_, high, low, close), volume = self.bar
+        if close == order["limit"] or not self.inside(order, close):
+            return
+        self.limit_met = True
+        if order["counted"] != closed:
+            order["volume"] += volume
+        worst = min(order["limit"], high) if order["side"] == 1 else max(order["limit"], low)
+        self.fill_resting(order, at, worst)
+
     def stop_at_open(self, order: dict[str, Any]) -> None:
+        if self.goes_by_close(order):
+            return
         if self.is_before(order) and self.shown_price(order, self.bar[2][0]):
             self.stop_met = True
             self.trigger_at_open(order)
@@ -611,6 +628,9 @@ class NaiveMatching:
             return
         if order["state"] == "market":
             self.take(order, order["stop"], at)
+        elif self.goes_by_close(order):
+            order["state"] = "resting"
+            self.fill_by_close(order, at)
         else:
             order["state"] = "resting"
             if self.through(order, prices[3]) and not self.reached(order, prices[3]):
@@ -660,7 +680,9 @@ class NaiveMatching:
                     self.limit_met = True
                     self.trigger_inside(order)
                 return
-            if order["state"] == "resting" and self.through(order, best):
+            if order["state"] == "resting" and self.goes_by_close(order):
+                self.fill_by_close(order, self.by_close(order))
+            elif order["state"] == "resting" and self.through(order, best):
                 self.limit_met = True
                 if order["counted"] != closed:
                     order["volume"] += volume
@@ -671,7 +693,9 @@ class NaiveMatching:
                 self.judge(order, None)
             if order["state"] == "market":
                 worse = max if side == 1 else min
-                self.take(order, worse(prices[0], prices[3]), self.by_close(order))
+                by_close = self.profile.inside_rule == "close"
+                reference = prices[3] if by_close else worse(prices[0], prices[3])
+                self.take(order, reference, self.by_close(order))
                 self.end_at_once(order)
 
     def end_at_once(self, order: dict[str, Any]) -> None:

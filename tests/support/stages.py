@@ -12,9 +12,10 @@ from tieout import Strategy, Trade
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.kernel.loop import Kernel
-from tieout.model.events import Fill, RunEnded, RunStarted
+from tieout.model.events import Fill, MarginWarned, RunEnded, RunStarted
 from tieout.model.money import money
 from tieout.model.profiles import SimulationProfile, profile
+from tieout.model.venues import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tieout.kernel.risk import RiskLimits
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import TradeColumns
+    from tieout.model.venues import VenueProfile
 
     Act = Callable[[Context], object]
 
@@ -42,8 +44,8 @@ class Performance:
         return [each for each in self.journal.inputs if isinstance(each, kind)]
 
 
-def acting(plan: Mapping[int, Act]) -> Callable[[], Strategy]:
-    """Return a strategy that acts at the n-th print, counted from one."""
+def acting(plan: Mapping[int, Act], on_warning: Act | None = None) -> Callable[[], Strategy]:
+    """Return a strategy that acts at the n-th print, counted from one, and when it is warned."""
 
     class Acting(Strategy):
         def on_start(self, context: Context) -> None:
@@ -52,6 +54,10 @@ def acting(plan: Mapping[int, Act]) -> Callable[[], Strategy]:
         def on_trade(self, context: Context, trade: Trade) -> None:
             if trade.trade_id in plan:
                 plan[trade.trade_id](context)
+
+        def on_margin_warning(self, context: Context, warning: MarginWarned) -> None:
+            if on_warning is not None:
+                on_warning(context)
 
     return Acting
 
@@ -67,6 +73,9 @@ def perform(
     models: Mapping[str, object] | None = None,
     seed: int = 0,
     borrow_rates: BorrowRates | None = None,
+    venue_profile: VenueProfile = EVERYTHING,
+    kernel_terms: Mapping[str, Any] | None = None,
+    on_warning: Act | None = None,
     **assumptions: object,
 ) -> Performance:
     """Run a plan over prints on the simulated venue."""
@@ -74,7 +83,14 @@ def perform(
     chosen = profile(base) if isinstance(base, str) else base
     chosen = msgspec.structs.replace(chosen, **assumptions)
     journal = MemoryJournal()
-    kernel = Kernel(acting(plan), instruments={SYMBOL: ES}, journal=journal, limits=limits)
+    kernel = Kernel(
+        acting(plan, on_warning),
+        instruments={SYMBOL: ES},
+        journal=journal,
+        limits=limits,
+        venue_profile=venue_profile,
+        **(kernel_terms or {}),
+    )
     first, last = int(columns.arrival_time_ns[0]), int(columns.arrival_time_ns[-1])
     source = HistorySource(
         RunStarted(arrival_time_ns=first, cash=money(cash), positions=positions),

@@ -237,7 +237,8 @@ def live(
     with progress_of("live", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "live")
-            result = wiring.resume(run, access=access, fresh=fresh, progress=progress)
+            store = store_of(project, settings)
+            result = wiring.resume(run, access=access, store=store, fresh=fresh, progress=progress)
         else:
             strategy = _asked_for("live", strategy, data)
             result = wiring.live(

@@ -23,6 +23,7 @@ from tieout.cli.terminal import (
     Project,
     StoreAt,
     dataset_facts,
+    decimal_of,
     print_json,
     progress_of,
     say,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tieout.history.judging import Finding
     from tieout.model.instruments import Instrument
 
-__all__ = ["data_commands", "judge", "ls", "show", "verify"]
+__all__ = ["adjust", "data_commands", "judge", "ls", "show", "verify"]
 
 data_commands = typer.Typer(
     name="data",
@@ -207,6 +208,43 @@ def verify(
         raise typer.Exit(1)
 
 
+@data_commands.command(name="adjust")
+def adjust(
+    name: Annotated[str, typer.Argument(help="Raw bars or trades.")],
+    actions: Annotated[str, typer.Option(help="A data set of corporate actions.")],
+    to: Annotated[str, typer.Option("--as", help="Name of the adjusted data set.")],
+    view: Annotated[
+        str, typer.Option(help="split_adjusted, adjusted or total_return.")
+    ] = "adjusted",
+    tick: Annotated[
+        str | None, typer.Option(help="Adjusted tick; else a ten-thousandth of the raw one.")
+    ] = None,
+    project: Project = HERE,
+    at: StoreAt = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Write prices adjusted for splits and dividends as a data set of their own, for research."""
+    from tieout.history import write_adjusted  # noqa: PLC0415 - heavy
+
+    store = _store(project, at)
+    made = write_adjusted(
+        store,
+        to,
+        store.dataset(name),
+        store.dataset(actions).actions(),
+        view=view,
+        tick_size=None if tick is None else decimal_of(tick, "--tick"),
+    )
+    facts = dataset_facts(made)
+    if as_json:
+        print_json(facts)
+        return
+    say(f"{facts['name']}: {facts['rows']:,} {facts['kind']} of {facts['instrument']}, {view}")
+    say(f"  {facts['time_rule']}")
+
+
 def _store(project: Path, at: str | None) -> Store:
     from tieout.history import Store  # noqa: PLC0415 - heavy
 
@@ -215,6 +253,8 @@ def _store(project: Path, at: str | None) -> Store:
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
     """Return a stored row with times as people write them, exact prices and quantities."""
+    if "known_time_ns" in row:
+        return _action_in_words(row, instrument)
     words: dict[str, str] = {}
     for name, value in row.items():
         if name.endswith("_time_ns"):
@@ -228,6 +268,26 @@ def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
         else:
             words[name] = str(value)
     return words
+
+
+def _action_in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
+    """Return a corporate action as a person reads it."""
+    from tieout.history import action_of_row  # noqa: PLC0415 - heavy
+    from tieout.model.actions import ActionKind  # noqa: PLC0415 - heavy
+    from tieout.model.money import decimal_text  # noqa: PLC0415 - heavy
+
+    action = action_of_row(instrument.symbol, row)
+    value = {
+        ActionKind.SPLIT: f"{action.value}:{action.per}",
+        ActionKind.DIVIDEND: decimal_text(action.value),
+    }.get(action.kind, action.text)
+    return {
+        "venue_time": utc(action.venue_time_ns),
+        "known_time": utc(action.known_time_ns),
+        "action": action.kind.name.lower().replace("_", " "),
+        "value": value or "-",
+        "reference": decimal_text(action.reference) if action.reference else "-",
+    }
 
 
 def _told(found: Sequence[Finding]) -> str:

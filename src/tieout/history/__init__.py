@@ -1,6 +1,8 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
+from tieout.history._action_rows import action_of_row
 from tieout.history._numbers import scaled
+from tieout.history.adjusting import write_adjusted
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
 from tieout.history.downloading import Downloaded, Wanted, download
@@ -26,6 +28,7 @@ __all__ = [
     "Store",
     "StoredRanges",
     "Wanted",
+    "action_of_row",
     "bars_from_trades",
     "download",
     "ends_of",
@@ -36,4 +39,5 @@ __all__ = [
     "made_bars",
     "open_reading",
     "scaled",
+    "write_adjusted",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from tieout.errors import DataError
+from tieout.model.actions import ActionKind
 from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Chunk = Mapping[str, Int64s]
 
 __all__ = [
+    "ActionRules",
     "BarRules",
     "FundingRules",
     "QuoteRules",
@@ -60,6 +62,8 @@ def rules_of(kind: str, interval_ns: int) -> Rules:
             return QuoteRules()
         case "funding":
             return FundingRules()
+        case "actions":
+            return ActionRules()
         case _:
             return BarRules(interval_ns)
 
@@ -327,6 +331,47 @@ class FundingRules:
 
     def finish(self, file: str) -> None:
         """Nothing is known of a series at its end that was not known before."""
+
+
+class ActionRules:
+    """Judges corporate actions in the order in which they take effect."""
+
+    def __init__(self) -> None:
+        self._last = (_NEVER, 0)
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark values that no action has, and actions that are out of order or there twice."""
+        kind, value = chunk["action"], chunk["value"]
+        defects.mark(
+            (kind < 1) | (kind > max(ActionKind)),
+            "there is no such action",
+            lambda row: shown("action", row),
+            limit=", ".join(f"{int(each)} {each.name.lower()}" for each in ActionKind),
+        )
+        needs_value = (kind == ActionKind.SPLIT) | (kind == ActionKind.DIVIDEND)
+        defects.mark(
+            (needs_value & (value <= 0)) | (chunk["per"] <= 0) | (chunk["reference"] < 0),
+            "the value is not positive",
+            lambda row: f"{shown('value', row)} per {shown('per', row)}",
+            limit="above 0",
+        )
+        before = self._last
+        wrong = np.zeros(len(kind), np.bool_)
+        for row, here in enumerate(
+            zip(chunk["venue_time_ns"].tolist(), kind.tolist(), strict=True)
+        ):
+            wrong[row] = here <= before
+            before = max(before, here)
+        self._last = before
+        defects.mark(
+            wrong,
+            "the action was there already, or comes after a later one",
+            lambda row: shown("time", row),
+            limit="each action of an instant once, in order of time",
+        )
+
+    def finish(self, file: str) -> None:
+        """Nothing is known of actions at their end that was not known before."""
 
 
 _RATE_MAX_E18: Final = 10**18

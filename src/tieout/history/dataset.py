@@ -12,6 +12,11 @@ book:   arrival_time_ns, venue_time_ns, kind, side, price_ticks, lots, last
 orders: arrival_time_ns, venue_time_ns, action, side, price_ticks, lots, order_id, last
 funding: venue_time_ns, rate_e18, interval_ns, mark_ticks
 mark:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks
+actions: venue_time_ns, known_time_ns, action, value, per, reference, text_1, text_2, text_3
+
+Of actions, `action` is an `ActionKind`, `value` and `per` are a split's new and old units or a
+dividend's money a unit and 1, money and the reference close are in 10⁻¹², and the three texts hold
+eight ASCII letters each, the first in the lowest byte.
 
 Quotes, books and orders were recorded with the time at which each row was received, and come back
 with it; trades and bars get the arrival that the profile says.
@@ -31,6 +36,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
+from tieout.history._action_rows import action_of_row
 from tieout.history._pieces import Pieces
 from tieout.history.objects import ONE_PART
 from tieout.model.columns import (
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.history.places import DatasetFiles, StoredAt
+    from tieout.model.actions import Action
     from tieout.model.columns import MarketColumns, RecordedColumns
 
     Int64s = NDArray[np.int64]
@@ -113,6 +120,17 @@ COLUMNS: Final = {
         "low_ticks",
         "close_ticks",
     ),
+    "actions": (
+        "venue_time_ns",
+        "known_time_ns",
+        "action",
+        "value",
+        "per",
+        "reference",
+        "text_1",
+        "text_2",
+        "text_3",
+    ),
 }
 """Stored columns by kind."""
 
@@ -127,6 +145,7 @@ TIME_COLUMN: Final = {
     "orders": "arrival_time_ns",
     "funding": "venue_time_ns",
     "mark": "close_time_ns",
+    "actions": "venue_time_ns",
 }
 """The column that a row's arrival follows from, by kind."""
 
@@ -159,7 +178,7 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         name: Name in the store.
-        kind: `trades`, `bars`, `quotes`, `book`, `orders`, `funding` or `mark`.
+        kind: `trades`, `bars`, `quotes`, `book`, `orders`, `funding`, `mark` or `actions`.
         instrument: With the tick and lot that its integers count.
         interval_ns: Length of a bar, of trades or of mark prices; 0 for all else.
         rows: How many.
@@ -359,6 +378,22 @@ class Dataset:
         chunks = list(self._chunks(_BATCH_ROWS, None, None))
         whole = (np.concatenate([each[name] for each in chunks]) for name in COLUMNS["funding"])
         return FundingColumns(self.meta.instrument.symbol, *whole)
+
+    def actions(self) -> list[Action]:
+        """Return corporate actions whole, in the order in which they take effect.
+
+        Raises:
+            InputError: The data set holds something else.
+            DataError: The file is damaged.
+        """
+        if self.meta.kind != "actions":
+            raise self._other_kind("corporate actions")
+        symbol = self.meta.instrument.symbol
+        return [
+            action_of_row(symbol, dict(zip(chunk, row, strict=True)))
+            for chunk in self._chunks(_BATCH_ROWS, None, None)
+            for row in zip(*(column.tolist() for column in chunk.values()), strict=True)
+        ]
 
     def marks(
         self,

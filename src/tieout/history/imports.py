@@ -15,7 +15,13 @@ from tieout.errors import DataError, InputError
 from tieout.history._files import Part
 from tieout.history._rows import Layout, RowReader
 from tieout.history.formats.detection import AUTO, detect, format_named
-from tieout.history.formats.reading import Ask, RecordedReading, TableReading, look_at
+from tieout.history.formats.reading import (
+    ActionsReading,
+    Ask,
+    RecordedReading,
+    TableReading,
+    look_at,
+)
 from tieout.history.stamping import settle_stamp
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.history.dataset import Dataset
-    from tieout.history.formats.reading import Format, Guess
+    from tieout.history.formats.reading import Format, Guess, Reading
     from tieout.history.store import Store
 
 __all__ = ["import_any", "open_reading"]
@@ -66,14 +72,14 @@ def import_any(
     files = _files(path, ask, form)
     chosen, guess, reading = open_reading(files[0], ask, form=form)
     told = f"format {chosen.name}" + (f", found: {guess.why}" if guess else "")
+    if isinstance(reading, ActionsReading):
+        return _import_actions(store, files, ask, name, reading, told)
     if isinstance(reading, RecordedReading):
         return _import_recorded(store, files, ask, name, chosen, reading, told)
     return _import_table(store, files, ask, name, chosen, reading, told, volume, against)
 
 
-def open_reading(
-    path: Path, ask: Ask, *, form: str = AUTO
-) -> tuple[Format, Guess | None, TableReading | RecordedReading]:
+def open_reading(path: Path, ask: Ask, *, form: str = AUTO) -> tuple[Format, Guess | None, Reading]:
     """Begin to read a file; its rows come with their numbers in the file.
 
     Args:
@@ -129,6 +135,25 @@ def _files(path: Path, ask: Ask, form: str) -> list[Path]:
             f"{path}: files of {' and '.join(sorted(kinds))} in one folder; say --kind"
         )
     return [each for each, _ in fitting]
+
+
+def _import_actions(
+    store: Store, files: Sequence[Path], ask: Ask, name: str, reading: ActionsReading, told: str
+) -> Dataset:
+    if len(files) > 1:
+        raise InputError(
+            f"{files[0].parent}: {len(files)} files of corporate actions; import one instrument's "
+            "file at a time"
+        )
+    if not reading.actions:
+        raise DataError("there is no action in it", file=str(files[0]), remedy="Give another file.")
+    return store.write_actions(
+        name,
+        ask.instrument,
+        reading.actions,
+        source=_source(files),
+        time_rule="; ".join((reading.time_rule, *reading.notes, told)),
+    )
 
 
 def _import_recorded(

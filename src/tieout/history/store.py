@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from tieout.errors import DataError, InputError
+from tieout.history._action_rows import TEXT_LETTERS_MAX, action_columns, in_order
 from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import DatasetWriter
@@ -25,11 +26,12 @@ from tieout.model.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tieout.history.places import Place, StoredAt
+    from tieout.model.actions import Action
     from tieout.model.columns import BarColumns, RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
 
@@ -183,6 +185,37 @@ class Store:
             interval_ns=interval_ns,
             source=source,
             time_rule=time_rule,
+        )
+
+    def write_actions(
+        self,
+        name: str,
+        instrument: Instrument,
+        actions: Sequence[Action],
+        *,
+        source: str,
+        time_rule: str = _GIVEN,
+    ) -> Dataset:
+        """Write corporate actions of one instrument, in whatever order they are given.
+
+        Raises:
+            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            DataError: An action cannot be right, or there is none.
+        """
+        for row, each in enumerate(actions):
+            _check_belongs(each.instrument, 0, instrument, 0)
+            if not each.text.isascii() or len(each.text) > TEXT_LETTERS_MAX:
+                raise DataError(
+                    "the symbol cannot be stored",
+                    file=source,
+                    row=row + 1,
+                    value=each.text,
+                    limit=f"{TEXT_LETTERS_MAX} ASCII letters",
+                    remedy="Shorten it.",
+                )
+        columns = action_columns(in_order(actions))
+        return self.write(
+            name, "actions", instrument, [columns], source=source, time_rule=time_rule
         )
 
     def write_recorded(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tieout.model.blocks import Block
-from tieout.model.events import Input, OrderDenied, StoreWritten, StrategyFailed
+from tieout.model.events import ActionBooked, Input, OrderDenied, StoreWritten, StrategyFailed
 from tieout.model.orders import (
     AmendOrder,
     CancelOrder,
@@ -57,6 +57,7 @@ Decision = (
     | OrderDenied
     | StoreWritten
     | StrategyFailed
+    | ActionBooked
 )
 """What the kernel decided."""
 

@@ -15,9 +15,11 @@ from tieout.errors import InputError, OrderRefused
 from tieout.kernel.allocation import lots_for
 from tieout.kernel.desk import BracketWish
 from tieout.kernel.reference import CalendarView, calendar_named
+from tieout.kernel.views import ViewedBars
 from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
 from tieout.market import EACH_TRADE
 from tieout.market.indicators import Indicator, PairIndicator, indicator_named
+from tieout.model.actions import PriceView
 from tieout.model.bars import bar_rule
 from tieout.model.columns import interval_name, interval_ns
 from tieout.model.events import Bar
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from tieout.kernel.reference import Members
     from tieout.model.bars import BarRule
     from tieout.model.columns import BarColumns
+    from tieout.model.events import CorporateAction
     from tieout.model.instruments import Instrument
     from tieout.strategy import BarStream
     from tieout.strategy.context import Amount
@@ -87,6 +90,7 @@ class BarSubscription:
         rows: How many rows are kept.
         made: The rule by which we make the bars; None when they come as they are.
         running_ns: How often the bar under way is given, as `BarMaker` has it.
+        viewed: The bars as that view has them; None where they are raw.
         always: Whether the strategy asked for them by themselves.
         listed: Else each says whether their instrument is on a list, or held: then the strategy is
             given them. Indicators follow them either way.
@@ -100,6 +104,7 @@ class BarSubscription:
     indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
+    viewed: ViewedBars | None = None
     always: bool = False
     listed: list[Callable[[], bool]] = field(default_factory=list)
 
@@ -124,6 +129,10 @@ class BarSubscription:
     def rule(self) -> str:
         """Name of the rule by which we make the bars; empty when they come as they are."""
         return "" if self.made is None else self.made.name
+
+
+def _view_in(asked: BarSubscription) -> PriceView:
+    return PriceView.RAW if asked.viewed is None else asked.viewed.view
 
 
 def _rows(seen: BarColumns | Bar) -> int:
@@ -154,6 +163,12 @@ class Subscriptions:
     made: dict[tuple[str, str], BarSubscription] = field(default_factory=dict)
     quotes: set[str] = field(default_factory=set)
     books: set[str] = field(default_factory=set)
+
+    def acted(self, action: CorporateAction) -> None:
+        """Let every stream of an instrument see its past prices as they are after an action."""
+        for each in (*self.bars.values(), *self.made.values()):
+            if each.instrument == action.instrument and each.viewed is not None:
+                each.viewed.acted(action)
 
     def of(self, bars: BarStream) -> BarSubscription | None:
         """Return what bars, one or many, belong to; None when nobody asked for them."""
@@ -273,6 +288,7 @@ class KernelContext:
         gaps: str = "skip",
         running: str | None = None,
         sessions: str | Sequence[tuple[int, int]] = (),
+        view: str | None = None,
     ) -> BarSubscription:
         """Subscribe to closed bars, after `warm_up` flagged ones; in `on_start` only."""
         asked = self._bars(
@@ -283,6 +299,7 @@ class KernelContext:
             gaps=gaps,
             running=running,
             sessions=sessions,
+            view=view,
         )
         asked.always = True
         return asked
@@ -297,9 +314,11 @@ class KernelContext:
         gaps: str = "skip",
         running: str | None = None,
         sessions: str | Sequence[tuple[int, int]] = (),
+        view: str | None = None,
     ) -> BarSubscription:
         self._only_declaring("bars")
         rules = self._instrument(instrument)
+        seen = self._view_of(instrument, view)
         calendar = ""
         if isinstance(sessions, str):
             found = calendar_named(self._kernel.reference, sessions)
@@ -326,8 +345,30 @@ class KernelContext:
             new = BarSubscription(instrument, rule.interval_ns, made=rule)
             asked = self.subscriptions.made.setdefault((instrument, rule.name), new)
             _set_running(asked, running)
+        if asked is not new and (view or "") and seen is not _view_in(asked):
+            raise InputError(
+                f"{instrument}: bars {asked.name} were asked for with another view; ask for them "
+                "once"
+            )
+        if asked is new and seen is not PriceView.RAW:
+            asked.viewed = ViewedBars(rules, seen, kept=HISTORY_ROWS_MAX)
+            asked.indicators.append(asked.viewed)
         asked.warm_up = max(asked.warm_up, warm_up)
         return asked
+
+    def _view_of(self, instrument: str, view: str | None) -> PriceView:
+        """Return how an instrument's past prices are seen: adjusted where its actions are given."""
+        acted = instrument in self._kernel.acted
+        if view is None:
+            return PriceView.ADJUSTED if acted else PriceView.RAW
+        if view not in set(PriceView):
+            raise InputError(f"{instrument}: view {view!r}; allowed: {', '.join(PriceView)}")
+        if not acted and view != PriceView.RAW:
+            raise InputError(
+                f"{instrument}: bars with view {view!r}, and the run is given no corporate actions "
+                "of it; name a data set of kind actions beside its prices, or leave the view out"
+            )
+        return PriceView(view)
 
     def universe(self, name: str) -> Members:
         """Return a list as it is known now."""
@@ -403,19 +444,34 @@ class KernelContext:
                 f"indicator {name} reads {wanted} of `context.bars`, and takes them first; "
                 f"it was given {1 + len(streams)}"
             )
+        asked = self._asked(stream)
+        if asked.viewed is not None:
+            tick = asked.viewed.tick
         if wanted == 1:
             made = Indicator(name, *given, tick=tick, **options)
-            self._following(stream).append(made)
+            if asked.viewed is None:
+                asked.indicators.append(made)
+            else:
+                asked.viewed.follow(made)
             return made
         pair = PairIndicator(name, *given, tick=tick, **options)
-        self._following(stream).append(pair)
-        self._following(streams[0]).append(pair.other)
+        other = self._asked(streams[0])
+        if asked.viewed is None and other.viewed is None:
+            asked.indicators.append(pair)
+            other.indicators.append(pair.other)
+        elif asked.viewed is None or other.viewed is None:
+            raise InputError(
+                f"indicator {name}: of {asked.instrument} and {other.instrument} one is seen raw "
+                "and one is not; give both the same view, and the actions of both"
+            )
+        else:
+            asked.viewed.follow_both(pair, other.viewed)
         return pair
 
-    def _following(self, stream: BarStream) -> list[FollowsBars]:
+    def _asked(self, stream: BarStream) -> BarSubscription:
         asked = self.subscriptions.of(stream)
         assert asked is not None, stream
-        return asked.indicators
+        return asked
 
     def history(self, stream: BarStream, count: int) -> Sequence[Bar]:
         """Return the last `count` bars this strategy has seen, oldest first."""
@@ -472,6 +528,10 @@ class KernelContext:
         """Trade towards shares of the equity, rounded as the venue's rules say."""
         self._not_declaring("an order")
         equity = self._kernel.equity()
+        buffer = self._kernel.venue_profile.target_buffer
+        if buffer:
+            # Left in cash for fees, and for prices that move meanwhile.
+            equity = int(equity * (1 - Fraction(buffer)))
         plans = [self._plan(symbol, as_decimal(weights[symbol]), equity) for symbol in weights]
         orders: dict[str, str] = {}
         # First what makes room: in a cash account a purchase needs the money of a sale.

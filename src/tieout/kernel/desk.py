@@ -29,6 +29,7 @@ from tieout.kernel.compositions import (
     Working,
     merged,
 )
+from tieout.ledger.affordable import unborrowable
 from tieout.model.events import AmendRejected, CancelRejected, Fill, OrderAmended, OrderDenied
 from tieout.model.identity import decision_id
 from tieout.model.orders import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import Venue
     from tieout.kernel.timers import Timer
     from tieout.model.events import Bar, Trade
+    from tieout.model.splits import Ratio
     from tieout.model.venues import VenueProfile
 
 __all__ = ["BracketWish", "Desk", "Wish"]
@@ -230,7 +232,7 @@ class Desk:
             )
         orders = kernel.orders
         symbol = order.instrument
-        return kernel.risk.objection(
+        objection = kernel.risk.objection(
             order,
             kernel.rules[symbol],
             position_lots=kernel.position_lots(symbol),
@@ -238,6 +240,29 @@ class Desk:
             open_orders=len(orders.open),
             input_age_ns=age_ns,
         )
+        return objection or self._unaffordable(order)
+
+    def _unaffordable(self, order: PlaceOrder) -> tuple[str, str] | None:
+        """Return why the account could not carry an order, by the rule of the venue, or None."""
+        kernel, symbol, side = self._kernel, order.instrument, order.side
+        if kernel.borrow_rates is not None:
+            detail = unborrowable(
+                order,
+                kernel.borrow_rates.at(symbol, order.decided_at_ns),
+                held_lots=kernel.position_lots(symbol),
+                sales_lots=kernel.orders.open_lots_of(symbol, -1),
+            )
+            if detail is not None:
+                return "no_borrow", detail
+        if kernel.affordable is None:
+            return None
+        detail = kernel.affordable.refusal(
+            order,
+            kernel.ledger,
+            under_way_lots=kernel.orders.open_lots_of(symbol, side),
+            last_ticks=kernel.moment.price_ticks(symbol) or None,
+        )
+        return None if detail is None else ("margin", detail)
 
     def _hold(self, composition: Composition) -> None:
         """Keep an order here, once it would pass the gate if it left now."""
@@ -649,6 +674,26 @@ class Desk:
                         origin=origin,
                     )
                 )
+
+    def acted(self, instrument: str, ratio: Ratio | None, cause: str) -> None:
+        """Treat what is kept here as the venue treats what it has, when an action takes effect.
+
+        Args:
+            instrument: Whose action it is.
+            ratio: Of a split; None: every order is gone.
+            cause: Logical origin of the action.
+        """
+        for composition in list(self.composed.values()):
+            if composition.order.instrument != instrument or composition.is_closed:
+                continue
+            if ratio is None:
+                self.drop(composition.id, cause)
+            else:
+                composition.split(ratio, cause)
+        if ratio is not None:
+            self._kernel.orders.split(instrument, ratio)
+            for link in self._every_link:
+                link.split(instrument, ratio)
 
     # -- what compositions and the context ask ------------------------------------------------
 

@@ -22,6 +22,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tieout.errors import DataError, InvariantViolated
+from tieout.kernel.acting import act, origin_of_action
 from tieout.kernel.books import Books, last_print, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor
@@ -37,6 +38,7 @@ from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
+from tieout.ledger.affordable import Affordable
 from tieout.market.chain import DataChain
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
@@ -48,19 +50,25 @@ from tieout.model.events import (
     ConnectionLost,
     ConnectionRestored,
     DataOpened,
+    Delisted,
+    DividendPaid,
     Fill,
     ForeignOrderSeen,
     FundingCharged,
     GapSeen,
+    MarginWarned,
     OperatorCommand,
     OrderAmended,
     OrderImposed,
+    PriceAged,
     Quote,
     RunEnded,
     RunResumed,
     RunStarted,
+    Split,
     StoreWritten,
     StrategyFailed,
+    SymbolChanged,
     Trade,
 )
 from tieout.model.rules import RulesChanged, in_force
@@ -69,7 +77,7 @@ from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from tieout.kernel.books import BookCursor, QuoteCursor
     from tieout.kernel.compiled import Lane
@@ -79,9 +87,11 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.shortcut import Shortcut
     from tieout.kernel.timers import Timer
+    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
-    from tieout.model.events import Input, Report
+    from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.instruments import Instrument
+    from tieout.model.margin import MarginTerms
     from tieout.model.merged import MergedColumns
     from tieout.model.venues import VenueProfile
     from tieout.strategy import BarStream
@@ -115,9 +125,15 @@ class Kernel:
         limits: Hard limits of the risk gate.
         seed: Keys every random draw.
         venue_profile: What the venue can do itself; the rest is composed here, or refused.
+        margin: What the account may hold for its money; what it cannot afford is refused here, as
+            the venue would. None: nothing is.
+        borrow_rates: How much there is to borrow, by date; None: no limit.
+        acted: Instruments whose corporate actions the run is given: their past prices are seen
+            adjusted where the strategy does not say otherwise.
         reference: Calendars, and which lists and rules the run will be told of.
 
     Attributes:
+        started_ns: When the run started, by our clock; 0 before.
         rules: Instruments with the rules in force now, by symbol.
     """
 
@@ -130,10 +146,16 @@ class Kernel:
         limits: RiskLimits | None = None,
         seed: int = 0,
         venue_profile: VenueProfile = EVERYTHING,
+        margin: MarginTerms | None = None,
+        borrow_rates: BorrowRates | None = None,
+        acted: Collection[str] = (),
         reference: Reference | None = None,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
+        self.acted = frozenset(acted)
+        self.started_ns = 0
+        self._actions: list[CorporateAction] = []
         self.reference = reference or Reference()
         self.rules: dict[str, Instrument] = dict(instruments)
         self.universes = {
@@ -144,6 +166,8 @@ class Kernel:
         self.timers = Timers()
         self.risk = RiskGate(limits or RiskLimits())
         self.venue_profile = venue_profile
+        self.affordable = None if margin is None else Affordable(margin, instruments)
+        self.borrow_rates = borrow_rates
         # Part of every decision's identity.
         self.strategy_name = ""
         self.desk = Desk(self, venue_profile)
@@ -216,7 +240,7 @@ class Kernel:
             the horizon are looked for. Without any, a time that never comes.
         """
         venue, timers = self._venue, self.timers
-        alone = self._on_fill is None and self._on_order is None and not self.desk.engaged
+        alone = self._hears_nothing and not self.desk.engaged
         while True:
             due = timers.next_due_ns
             if due is None:
@@ -491,9 +515,14 @@ class Kernel:
                 self._market_event(event)
             case Quote():
                 self._quote(event)
-            case ClockReached() | ClockOffsetMeasured() | DataOpened():
-                pass
-            case ConnectionLost() | ConnectionRestored() | ForeignOrderSeen():
+            case (
+                ClockReached()
+                | ClockOffsetMeasured()
+                | DataOpened()
+                | ConnectionLost()
+                | ConnectionRestored()
+                | ForeignOrderSeen()
+            ):
                 pass
             case GapSeen():
                 self._gap(event)
@@ -509,6 +538,8 @@ class Kernel:
                 self._command(event)
             case RunEnded():
                 self._end(event)
+            case Split() | DividendPaid() | SymbolChanged() | Delisted():
+                self._corporate_action(event)
             case _:
                 self._apply(event)
 
@@ -523,10 +554,15 @@ class Kernel:
         if kind is FundingCharged:
             self.ledger.book_funding(report)  # type: ignore[arg-type]
             return
-        if kind is ForeignOrderSeen:
+        if kind is ForeignOrderSeen or kind is PriceAged:
             return
         if type(report) is OrderImposed:
             self.orders.impose(report.order)
+            return
+        if type(report) is MarginWarned:
+            origin = f"margin:{report.instrument}:{report.venue_time_ns}"
+            self.moment.named = lambda: origin
+            self._call(self._strategy.on_margin_warning, report)
             return
         order = self.orders.apply(report)  # type: ignore[arg-type]
         if order is None:
@@ -579,6 +615,7 @@ class Kernel:
         self.moment.named = lambda: f"timer:{timer.name}:{timer.due_ns}"
 
     def _start(self, event: RunStarted) -> None:
+        self.started_ns = event.arrival_time_ns
         self.ledger = Ledger(
             dict(self.instruments),
             cash=event.cash,
@@ -596,6 +633,8 @@ class Kernel:
             # The operator chose to lose what the strategy knew; positions and orders stay.
             self.timers.clear(but=self.desk.alarms)
             self._declare()
+            for action in self._actions:
+                self.subscriptions.acted(action)
             self._set_declared_timers()
         # A cancel may be repeated, and whether the old process sent it nobody knows.
         self.desk.send_cancels_again()
@@ -615,6 +654,16 @@ class Kernel:
         reason = f"no trade of {event.instrument} in bar {event.rule}:{event.open_time_ns}"
         self.risk.halt(reason)
         self._cancel_open(f"gap:{event.rule}:{event.instrument}:{event.open_time_ns}")
+
+    def _corporate_action(self, action: CorporateAction) -> None:
+        self._actions.append(action)
+        origin = origin_of_action(action)
+        self.moment.named = lambda: origin
+        act(self, self._venue, action)
+        self._settle()
+        if action.venue_time_ns > self.started_ns:
+            self._call(self._strategy.on_corporate_action, action)
+        self.moment.named = nothing_named
 
     def _command(self, event: OperatorCommand) -> None:
         if event.command in ("halt", "stop"):
@@ -766,6 +815,8 @@ class Kernel:
         """Return the last `count` bars the strategy has seen, the one being handled included."""
         subscription = self.subscriptions.of(stream)
         assert subscription is not None, stream
+        if subscription.viewed is not None:
+            return subscription.viewed.history(count)
         found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.
@@ -820,6 +871,11 @@ class Kernel:
         # None where it does not listen.
         self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
         self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
+        self._hears_nothing = (
+            self._on_fill is None
+            and self._on_order is None
+            and made.on_margin_warning is Strategy.on_margin_warning
+        )
         self._context = KernelContext(self)
         self._declared_timers: list[Callable[[], None]] = []
         self._unchained: list[Trade | Bar | Quote] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from tieout.errors import InvariantViolated
@@ -17,6 +19,10 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.orders import AmendOrder, CancelOrder, OrderState, OrderType, PlaceOrder
+from tieout.model.splits import order_after
+
+if TYPE_CHECKING:
+    from tieout.model.splits import Ratio
 
 __all__ = ["Order", "Orders"]
 
@@ -125,6 +131,12 @@ class Orders:
         if place.decision_id not in self.by_id:
             self.add(place).state = OrderState.ACCEPTED
 
+    def split(self, instrument: str, ratio: Ratio) -> None:
+        """Let the amends under way mean what they mean after a split; the venue tells of orders."""
+        for order in self.open.values():
+            if order.place.instrument == instrument and order.amends:
+                order.amends = tuple(_amend_after(order, each, ratio) for each in order.amends)
+
     def open_lots(self, instrument: str) -> int:
         """Return the signed sum of lots that may still open a position in an instrument.
 
@@ -135,6 +147,19 @@ class Orders:
             order.open_lots
             for order in self.open.values()
             if order.place.instrument == instrument and not order.place.reduce_only
+        )
+
+    def open_lots_of(self, instrument: str, side: int) -> int:
+        """Return the lots that orders of one side may still trade; not negative.
+
+        Orders that only reduce are left out.
+        """
+        return sum(
+            abs(order.open_lots)
+            for order in self.open.values()
+            if order.place.instrument == instrument
+            and order.place.side == side
+            and not order.place.reduce_only
         )
 
     def coming_lots(self, instrument: str) -> int:
@@ -244,6 +269,19 @@ class Orders:
         elif order.state not in _FINAL:
             order.state = OrderState.PARTLY_FILLED
         return True
+
+
+def _amend_after(order: Order, amend: AmendOrder, ratio: Ratio) -> AmendOrder:
+    place = order.place
+    lots, limit, stop = _wanted(place, amend)
+    whole = msgspec.structs.replace(place, lots=lots, limit_ticks=limit, stop_ticks=stop)
+    after = order_after(whole, order.filled_lots, ratio)
+    return msgspec.structs.replace(
+        amend,
+        lots=None if amend.lots is None else after.lots,
+        limit_ticks=None if amend.limit_ticks is None else after.limit_ticks,
+        stop_ticks=None if amend.stop_ticks is None else after.stop_ticks,
+    )
 
 
 def _wanted(place: PlaceOrder, wish: AmendOrder) -> tuple[int, int | None, int | None]:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from tieout.market.book_matching import BookCore
     from tieout.model.blocks import Block
     from tieout.model.columns import MarketColumns, RecordedColumns
-    from tieout.model.events import Input, Report
+    from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
 __all__ = [
+    "ActingVenue",
     "BlockJournal",
     "Clock",
     "Inputs",
@@ -164,6 +165,20 @@ class LendingVenue(Protocol):
 
     def lend(self) -> LentMarket | None:
         """Return the market, or None where it cannot be lent now."""
+
+
+@runtime_checkable
+class ActingVenue(Protocol):
+    """A venue that must be told of corporate actions, since it is none where they happen."""
+
+    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+        """Treat open orders and positions as venues do; what comes of it are reports.
+
+        Args:
+            action: That all rows from before it have arrived.
+            held_lots: Signed position by our ledger, before it.
+            past: Whether it took effect before the start: then only prices are of before it.
+        """
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ Every booking is double entry over these accounts, all in internal money units o
     realised        profit taken by closing (credit)
     fees            commissions paid (debit)
     funding         funding received (credit)
+    dividends       dividends received (credit)
     transfers       money moved in or out that is no profit (credit)
     opening         balance at the start (credit)
 
@@ -19,7 +20,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tieout.errors import BooksUnbalanced, InputError, InvariantViolated
-from tieout.model.events import Fill, FundingCharged
+from tieout.model.actions import ActionKind
+from tieout.model.events import ActionBooked, Fill, FundingCharged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
 
 __all__ = ["Ledger", "Position"]
+
+_Booking = Fill | FundingCharged | ActionBooked | str
 
 _UNHASHED_MAX = 4096
 """Bookings that wait for the hash: it takes them in many at a time."""
@@ -77,12 +81,13 @@ class Ledger:
         # Gives the bookings that are in the figures and not in the hash yet, when they are needed.
         self._to_name: Callable[[], None] | None = None
         self._hash = sha256(b"tieout ledger 1").digest()
-        self._unhashed: list[Fill | FundingCharged | str] = []
+        self._unhashed: list[_Booking] = []
         # A venue's balance does not fall when a position opens; full-notional cash does.
         self.cash = cash - sum(each.cost for each in self._positions.values())
         self.realised = 0
         self.fees = 0
         self.funding = 0
+        self.dividends = 0
         self.transfers = 0
         self._opening = cash
 
@@ -130,6 +135,41 @@ class Ledger:
         self.cash += charge.amount
         self.funding += charge.amount
         self._booked_now(charge)
+        return True
+
+    def book_action(self, booked: ActionBooked) -> bool:
+        """Book a split or a dividend; return False when it was booked before.
+
+        A split keeps what the position cost, but for the share of what is paid in cash, which is
+        closed at that price.
+
+        Raises:
+            InvariantViolated: It was made of another position than the one held.
+        """
+        if self._to_name is not None:
+            self._name()
+        key = ("action", f"{booked.instrument} {booked.kind} {booked.effective_ns}")
+        if key in self._booked:
+            return False
+        self._known(booked.instrument)
+        position = self._positions[booked.instrument]
+        if position.lots != booked.lots_before:
+            raise InvariantViolated(
+                f"{booked.instrument}: an action was booked on {booked.lots_before} lots and "
+                f"{position.lots} are held"
+            )
+        self._booked.add(key)
+        if booked.kind == ActionKind.DIVIDEND:
+            self.dividends += booked.cash
+        else:
+            whole = abs(booked.lots_before) * booked.new
+            left_over = whole % booked.old
+            released = _share(position.cost, left_over, whole) if left_over else 0
+            position.cost -= released
+            position.lots = booked.lots_after
+            self.realised += booked.cash - released
+        self.cash += booked.cash
+        self._booked_now(booked)
         return True
 
     def book_transfer(self, amount: int, transfer_id: str) -> bool:
@@ -231,11 +271,11 @@ class Ledger:
         return self.equity(marks) - self.cash - sum(p.cost for p in self._positions.values())
 
     def profit(self, marks: Mapping[str, int]) -> int:
-        """Return realised plus unrealised profit minus fees plus funding.
+        """Return realised plus unrealised profit minus fees plus funding and dividends.
 
         With a position at the start, its profit counts from its cost.
         """
-        return self.realised + self.unrealised(marks) - self.fees + self.funding
+        return self.realised + self.unrealised(marks) - self.fees + self.funding + self.dividends
 
     def state_hash(self) -> str:
         """Return a hash of every booking in order and of the balances they led to."""
@@ -254,6 +294,8 @@ class Ledger:
             "realised": -self.realised,
             "fees": self.fees,
             "funding": -self.funding,
+            # Most instruments pay none, and their books need no account for it.
+            **({"dividends": -self.dividends} if self.dividends else {}),
             "transfers": -self.transfers,
             "opening": -self._opening,
         }
@@ -275,11 +317,12 @@ class Ledger:
             - self.realised
             + self.fees
             - self.funding
+            - self.dividends
             - self.transfers
             == self._opening
         )
 
-    def _booked_now(self, booking: Fill | FundingCharged | str) -> None:
+    def _booked_now(self, booking: _Booking) -> None:
         """Prove that a booking left debits and credits equal, and keep it for the hash."""
         self._hash_later(booking)
         if not self._is_balanced():
@@ -287,7 +330,7 @@ class Ledger:
                 f"after '{_text(booking)}' the accounts do not sum: {self.accounts()}"
             )
 
-    def _hash_later(self, booking: Fill | FundingCharged | str) -> None:
+    def _hash_later(self, booking: _Booking) -> None:
         self._unhashed.append(booking)
         if len(self._unhashed) >= _UNHASHED_MAX:
             self._take_into_hash()
@@ -308,7 +351,7 @@ class Ledger:
         return InputError(f"instrument {symbol!r} is not in this ledger; it has: {known}")
 
 
-def _text(booking: Fill | FundingCharged | str) -> str:
+def _text(booking: _Booking) -> str:
     """Return what the hash takes of a booking."""
     if isinstance(booking, Fill):
         signed = booking.side * booking.lots
@@ -318,6 +361,11 @@ def _text(booking: Fill | FundingCharged | str) -> str:
         )
     if isinstance(booking, FundingCharged):
         return f"funding {booking.charge_id} {booking.amount}"
+    if isinstance(booking, ActionBooked):
+        return (
+            f"action {booking.instrument} {booking.kind} {booking.effective_ns} "
+            f"{booking.lots_after} {booking.cash}"
+        )
     return booking
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from tieout.model.money import MONEY_UNIT
+from tieout.model.margin import LIQUIDATION
+from tieout.model.money import MONEY_UNIT, round_half_up
 
 if TYPE_CHECKING:
+    from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
 
-__all__ = ["initial_margin", "liquidation_ticks", "maintenance_margin"]
+__all__ = ["initial_margin", "liquidation_fee", "liquidation_ticks", "maintenance_margin"]
 
 _TICKS_MAX: Final = 2**40
+_WHOLE: Final = Fraction(1)
 
 
 def initial_margin(terms: MarginTerms, notional: int) -> int:
@@ -39,11 +42,18 @@ def maintenance_margin(terms: MarginTerms, notional: int) -> int:
 
 
 def liquidation_ticks(
-    terms: MarginTerms, instrument: Instrument, *, lots: int, cost: int, wallet: int
+    terms: MarginTerms,
+    instrument: Instrument,
+    *,
+    lots: int,
+    cost: int,
+    wallet: int,
+    ratio: Fraction = _WHOLE,
 ) -> int | None:
     """Return the first price, going against a position, at which the venue closes it.
 
-    There the wallet and the open profit are no more than the maintenance margin.
+    There the maintenance margin is no less than the wallet and the open profit; or, for a warning,
+    than a share of them.
 
     Args:
         terms: The account's.
@@ -51,6 +61,7 @@ def liquidation_ticks(
         lots: Signed, not 0.
         cost: Of the position, with the sign of `lots`.
         wallet: Money that stands for it, without its open profit.
+        ratio: That share, above 0.
 
     Returns:
         A price of at least one tick; None where no such price is ever reached.
@@ -58,7 +69,8 @@ def liquidation_ticks(
 
     def is_over(ticks: int) -> bool:
         notional = instrument.notional(lots, ticks)
-        return wallet + notional - cost <= maintenance_margin(terms, notional)
+        there = (wallet + notional - cost) * ratio.numerator
+        return there <= maintenance_margin(terms, notional) * ratio.denominator
 
     # A long is over from some price downward, a short from some price upward.
     if lots > 0:
@@ -84,6 +96,16 @@ def liquidation_ticks(
         middle = (low + high) // 2
         low, high = (low, middle) if is_over(middle) else (middle, high)
     return high
+
+
+def liquidation_fee(terms: MarginTerms, instrument: Instrument, fill: Fill) -> int:
+    """Return what the venue takes on top of its fee for closing a position itself; else 0."""
+    if not fill.decision_id.startswith(LIQUIDATION):
+        return 0
+    numerator, denominator = terms.liquidation_fee_rate.as_integer_ratio()
+    notional = instrument.notional(fill.lots, fill.price_ticks)
+    extra: int = round_half_up(notional * numerator, denominator)
+    return extra
 
 
 def _bracket(terms: MarginTerms, size: int) -> int:

@@ -38,6 +38,7 @@ from tieout.market._layout import (
     HIGH,
     HUNGRY,
     IN_FORCE_REASON,
+    INSIDE_BY_CLOSE,
     KIND,
     KNOWN_TIME,
     LAST_LEFT,
@@ -79,7 +80,9 @@ from tieout.market._layout import (
     STATISTICS,
     STAYS,
     STOP,
+    STOP_LIMIT_BY_CLOSE,
     STOP_MET,
+    STOP_TRIGGER,
     TAKER,
     TAKING,
     TO_LIMIT_KIND,
@@ -101,6 +104,7 @@ from tieout.market._orders_compiled import (
     end_useless,
     fill,
     fill_resting,
+    fill_resting_at,
     first_after,
     funding_count,
     high_bound,
@@ -319,9 +323,39 @@ def stop_at_open(
     state: Array, orders: Array, out: Array, ring: Array, impact_y: float, base: int
 ) -> None:
     """Trigger a stop that the open is at or beyond; a market order fills there."""
+    if goes_by_close(state, orders, base):
+        return
     if is_before(state, orders, base) and fires(orders, base, state[OPENING]):
         state[STOP_MET] = 1
         trigger_at_open(state, orders, out, ring, impact_y, base)
+
+
+@uncounted_inner
+def goes_by_close(state: Array, orders: Array, base: int) -> bool:
+    """Whether an order is a stop-limit one that fills by the closes of bars."""
+    return (
+        state[STOP_LIMIT_BY_CLOSE] == 1
+        and orders[base + TRIGGER] == STOP_TRIGGER
+        and orders[base + KIND] == LIMIT_KIND
+    )
+
+
+@uncounted_inner
+def fill_by_close(state: Array, orders: Array, out: Array, base: int, stamp: int) -> None:
+    """Fill a triggered stop-limit order that the bar closes within the limit of.
+
+    It trades at its limit, or at the bar's extreme where the bar did not go as far.
+    """
+    side = orders[base + SIDE]
+    limit = orders[base + LIMIT]
+    closed = state[CLOSE_TIME]
+    if side * state[CLOSING] >= side * limit:
+        return
+    state[LIMIT_MET] = 1
+    if orders[base + COUNTED] != closed:
+        count_volume(orders, base, state[QUANTITY])
+    price = side * min(side * limit, side * far_price(state, side))
+    fill_resting_at(state, orders, out, base, price, stamp, closed)
 
 
 @uncounted_inner
@@ -408,6 +442,9 @@ def trigger_inside(
         return
     if orders[base + PHASE] == HUNGRY:
         take(state, orders, out, ring, impact_y, base, stop, stamp, closed, EVENT_RANK)
+    elif goes_by_close(state, orders, base):
+        orders[base + PHASE] = RESTING
+        fill_by_close(state, orders, out, base, stamp)
     else:
         orders[base + PHASE] = RESTING
         closing = state[CLOSING]
@@ -467,7 +504,9 @@ def meet_inside(
                 state[LIMIT_MET] = 1
                 trigger_inside(state, orders, out, ring, impact_y, base)
         elif phase == RESTING:
-            if is_through(state, orders, base, far_price(state, -side)):
+            if goes_by_close(state, orders, base):
+                fill_by_close(state, orders, out, base, stamp_inside(state, orders, base))
+            elif is_through(state, orders, base, far_price(state, -side)):
                 state[LIMIT_MET] = 1
                 if orders[base + COUNTED] != closed:
                     count_volume(orders, base, state[QUANTITY])
@@ -480,6 +519,8 @@ def meet_inside(
             judge(state, orders, out, base, state[CLOSING], state[KNOWN_TIME])
         if orders[base + PHASE] == HUNGRY:
             reference = side * max(side * state[OPENING], side * state[CLOSING])
+            if state[INSIDE_BY_CLOSE] == 1:
+                reference = state[CLOSING]
             stamp = stamp_inside(state, orders, base)
             take(state, orders, out, ring, impact_y, base, reference, stamp, closed, EVENT_RANK)
             end_if_at_once(state, orders, out, base)

@@ -18,6 +18,7 @@ state (STATE_WIDTH)              one instrument's market
   MODEL_BROKE                    a model failed, or answered out of its bounds
   STATISTICS                     whether anything asks for the rolling statistics
   STALE_AFTER                    profile, ns; NEVER: prices of any age fill
+  INSIDE_BY_CLOSE, STOP_LIMIT_BY_CLOSE  profile: 1: the close decides, not the worse way
   NEXT_DUE                       earliest time at which an expiry is known to us; NEVER: none
   OPEN_TIME … UNSURE             the market event being met; a print is one whose times and whose
                                  prices are all the same
@@ -99,7 +100,9 @@ SHIFT_MODEL: Final = 46
 LOTS_MODEL: Final = 47
 MODEL_BROKE: Final = 48
 STATISTICS: Final = 49
-STATE_WIDTH: Final = 50
+INSIDE_BY_CLOSE: Final = 50
+STOP_LIMIT_BY_CLOSE: Final = 51
+STATE_WIDTH: Final = 52
 
 # orders
 NUMBER: Final = 0

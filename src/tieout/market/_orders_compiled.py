@@ -444,19 +444,18 @@ def fill(
 
 
 @uncounted_inner
-def fill_resting(
-    state: Array, orders: Array, out: Array, base: int, stamp: int, moment: int
+def fill_resting_at(
+    state: Array, orders: Array, out: Array, base: int, price: int, stamp: int, moment: int
 ) -> int:
-    """Fill a limit order that the event went through, as maker and at its price; return the lots.
+    """Fill an order that rests, as maker and at a price within its limit; return the lots.
 
     The next slice of an order that shows only a part is placed behind all that rests by then.
     """
     lots = offered_lots(state, orders, base, state[POSITION])
     if lots == 0:
         return 0
-    limit = orders[base + LIMIT]
     known = state[KNOWN_TIME]
-    fill(state, orders, out, base, lots, limit, limit, MAKER, stamp, known, moment, EVENT_RANK)
+    fill(state, orders, out, base, lots, price, price, MAKER, stamp, known, moment, EVENT_RANK)
     if orders[base + DISPLAY] != 0:
         orders[base + SHOWN] -= lots
         if orders[base + SHOWN] == 0:
@@ -464,6 +463,14 @@ def fill_resting(
             # Before what arrives at that very time: an event acts before arrivals.
             lose_place(orders, base, stamp, state[SEQUENCE] - NEVER)
     return lots
+
+
+@uncounted_inner
+def fill_resting(
+    state: Array, orders: Array, out: Array, base: int, stamp: int, moment: int
+) -> int:
+    """Fill a limit order that the event went through, at its own price; return the lots."""
+    return fill_resting_at(state, orders, out, base, orders[base + LIMIT], stamp, moment)
 
 
 @uncounted_inner

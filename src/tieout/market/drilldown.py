@@ -144,6 +144,11 @@ class DrillingCore:
         self._core.amend(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         self._unsettled()
 
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+        self._core.hold(lots)
+        self._unsettled()
+
     @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""

@@ -18,26 +18,35 @@ from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
-from tieout.market.reports import core_report
+from tieout.market.reports import CoreReport, core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
-from tieout.model.profiles import FillLevel, FundingRule, LimitRule
+from tieout.model.money import round_half_up
+from tieout.model.profiles import (
+    FillLevel,
+    FundingRule,
+    InsideRule,
+    LimitRule,
+    MarketRule,
+    StopLimitRule,
+)
 from tieout.model.sessions import Sessions
+from tieout.model.splits import distance_after, limit_after, lots_after, trigger_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.market.reports import CoreReport
     from tieout.model.columns import BarColumns, MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
     Array = NDArray[np.int64]
 
-__all__ = ["CoreArrays", "MatchingCore"]
+__all__ = ["LAST_KNOWN", "CoreArrays", "KnownPrice", "MatchingCore", "OrderLeft"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -57,12 +66,25 @@ _PLAIN_CELLS = np.zeros(at.ORDER_WIDTH - at.POST_ONLY, np.int64)
 _PLAIN_CELLS[at.EXPIRES - at.POST_ONLY] = at.NEVER
 _PLAIN_TAIL = _PLAIN_CELLS.data
 
+LAST_KNOWN = "last"
+"""What decides a fill at the last price that was known when the order came."""
+
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
 _TRADE_COLUMNS = 4
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
+
+
+class OrderLeft(NamedTuple):
+    """An open order of a core: terms that it has not are None."""
+
+    number: int
+    lots: int
+    filled_lots: int
+    limit_ticks: int | None
+    stop_ticks: int | None
 
 
 class CoreArrays(NamedTuple):
@@ -79,6 +101,18 @@ class CoreArrays(NamedTuple):
     ring: Array
     impact_y: float
     columns: tuple[Array, ...]
+
+
+class KnownPrice(NamedTuple):
+    """The last price that had arrived by a time.
+
+    Attributes:
+        ticks: Of the print, or the close of the bar.
+        venue_time_ns: When it traded; of a bar its close.
+    """
+
+    ticks: int
+    venue_time_ns: int
 
 
 class MatchingCore:
@@ -137,6 +171,7 @@ class MatchingCore:
         self._unresolved = 0
         self._ambiguous = 0
         self._at_close: set[int] = set()
+        self._splits: list[tuple[int, Ratio]] = []
         # Rows that arrive before this time are quiet; at it one touches, or was not looked at. So
         # what was found is not asked for again until an order, a cancel or a commit changes it.
         self._watch_ns = -at.NEVER
@@ -222,6 +257,40 @@ class MatchingCore:
         self._send(at.AMEND_COMMAND, number, arrival_ns, response_ns, sent, terms)
         self._unsettled()
 
+    def trade_now(
+        self, number: int, order: PlaceOrder, *, ticks: int, arrival_ns: int, response_ns: int
+    ) -> CoreReport:
+        """Fill an order whole as it arrives, by a price that is known: it meets no event.
+
+        Args:
+            number: Names it in reports; given once.
+            order: Its terms.
+            ticks: The price, before the profile's slippage.
+            arrival_ns: Venue time at the matching engine.
+            response_ns: How long its report takes to us.
+        """
+        view, side = self._view, order.side
+        shift = -(-ticks * view[at.SLIPPAGE] // 10**8) if view[at.LEVEL] != at.NAIVE_LEVEL else 0
+        view[at.POSITION] += side * order.lots
+        view[at.SEQUENCE] += 1
+        self._unsettled()
+        return CoreReport(
+            kind=at.FILL_REPORT,
+            order=number,
+            arrival_ns=arrival_ns + response_ns,
+            moment_ns=arrival_ns,
+            rank=at.ARRIVAL_RANK,
+            sequence=view[at.SEQUENCE],
+            venue_time_ns=arrival_ns,
+            lots=order.lots,
+            price_ticks=max(1, ticks + side * shift),
+            reference_ticks=ticks,
+            half_spread_microticks=0,
+            liquidity=at.TAKER,
+            reason=at.NO_REASON,
+            resolved_by=LAST_KNOWN,
+        )
+
     @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
@@ -236,6 +305,166 @@ class MatchingCore:
     def unresolved_bars(self) -> int:
         """Bars whose path decided a fill and is not known."""
         return self._unresolved
+
+    # -- what happens to the instrument ---------------------------------------------------------
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it: the position, the orders, the last price.
+
+        All rows from before it are committed. Rolling statistics begin anew, since prices and
+        volumes of both sides of a split have no variance in common. An order of which no lot is
+        left is gone.
+
+        Args:
+            ratio: Of the split.
+            at_ns: Venue time of it; orders meet no event before.
+            known_ns: When what the position paid before it is told.
+
+        Returns:
+            Every order that was open, as it is now; and what fell due since the last row.
+        """
+        view = self._view
+        rest = self._cut()
+        paid = list(self._paid_until(at_ns, known_ns))
+        self._splits.append((at_ns, ratio))
+        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
+        if view[at.LAST_PRICE]:
+            view[at.LAST_PRICE] = _nearest_after(view[at.LAST_PRICE], ratio)
+        for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
+            view[place] = 0
+        cells = self._open_cells()
+        for row in cells:
+            self._split_order(row, ratio, at_ns)
+            self._split_amends(row, ratio)
+        left = [_order_left(row.tolist()) for row in cells]
+        self._keep(cells[:, at.LOTS] > cells[:, at.FILLED])
+        if rest is not None and len(rest):
+            self.give(rest)
+        return left, paid
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+        rest = self._cut()
+        cells = self._open_cells()
+        left = [_order_left(row.tolist()) for row in cells]
+        self._keep(np.zeros(len(cells), np.bool_))
+        if rest is not None and len(rest):
+            self.give(rest)
+        return left
+
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+        self._view[at.POSITION] = lots
+        self._unsettled()
+
+    @property
+    def last_price(self) -> int | None:
+        """Ticks of the last row before the last split or end; None where there is none."""
+        return self._view[at.LAST_PRICE] or None
+
+    def _open_cells(self) -> Array:
+        count = self._view[at.ORDER_COUNT]
+        return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)
+
+    def _split_order(self, row: Array, ratio: Ratio, at_ns: int) -> None:
+        filled, side = int(row[at.FILLED]), int(row[at.SIDE])
+        touched = bool(row[at.TRIGGER] == at.TOUCH_TRIGGER)
+        row[at.LOTS] = filled + lots_after(int(row[at.LOTS]) - filled, ratio)
+        terms = row.tolist()
+        after = {
+            at.LIMIT: limit_after(terms[at.LIMIT], side, ratio),
+            at.STOP: trigger_after(terms[at.STOP], side, ratio, touched=touched),
+            at.ACTIVATION: trigger_after(terms[at.ACTIVATION], side, ratio, touched=True),
+            at.TRAIL: distance_after(terms[at.TRAIL], ratio),
+            at.EXTREME: _nearest_after(terms[at.EXTREME], ratio),
+            at.DISPLAY: max(1, lots_after(terms[at.DISPLAY], ratio)),
+            at.SHOWN: max(1, lots_after(terms[at.SHOWN], ratio)),
+        }
+        for place, value in after.items():
+            if terms[place]:
+                row[place] = value
+        row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
+        numerator = self._view[at.SHARE_NUMERATOR]
+        # Of the volume so far it has used what it filled; the rest was counted in old units.
+        used = -(-filled * self._view[at.SHARE_DENOMINATOR] // numerator) if numerator else 0
+        row[at.VOLUME] = min(int(row[at.VOLUME]), used)
+
+    def _split_amends(self, order: Array, ratio: Ratio) -> None:
+        """Let the amends of an order that are on their way mean what they mean after a split."""
+        side, filled = int(order[at.SIDE]), int(order[at.FILLED])
+        touched = bool(order[at.TRIGGER] == at.TOUCH_TRIGGER)
+        count = self._view[at.COMMAND_COUNT]
+        for row in self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH):
+            if (
+                row[at.COMMAND_ORDER] != order[at.NUMBER]
+                or row[at.COMMAND_KIND] != at.AMEND_COMMAND
+            ):
+                continue
+            lots, limit, stop = (
+                int(row[each]) for each in (at.COMMAND_LOTS, at.COMMAND_LIMIT, at.COMMAND_STOP)
+            )
+            if lots:
+                row[at.COMMAND_LOTS] = max(1, filled + lots_after(lots - filled, ratio))
+            if limit:
+                row[at.COMMAND_LIMIT] = limit_after(limit, side, ratio)
+            if stop:
+                row[at.COMMAND_STOP] = trigger_after(stop, side, ratio, touched=touched)
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the open orders, and the commands about them."""
+        cells = self._open_cells()
+        gone = cells[~kept, at.NUMBER].tolist()
+        rows = cells[kept]
+        self._orders[: rows.size] = rows.ravel()
+        self._view[at.ORDER_COUNT] = len(rows)
+        self._at_close.difference_update(gone)
+        count = self._view[at.COMMAND_COUNT]
+        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+        judged = commands[:, at.COMMAND_KIND] == at.ARRIVE_COMMAND
+        still = commands[~(judged & np.isin(commands[:, at.COMMAND_ORDER], gone))]
+        self._commands[: still.size] = still.ravel()
+        self._view[at.COMMAND_COUNT] = len(still)
+        self._unsettled()
+
+    def _cut(self) -> MarketColumns | None:
+        """Leave the rows that are committed as a chunk of their own; return the others."""
+        chunk, row = self._chunk, self._view[at.CURSOR]
+        if chunk is None:
+            return None
+        self._columns = tuple(each[:row] for each in self._columns)
+        self._rows = row
+        self._leave()
+        self._rows = 0
+        self._columns = tuple(each[:0] for each in self._columns)
+        self._view[at.CURSOR] = 0
+        return chunk.rows(row, len(chunk))
+
+    def _paid_until(self, at_ns: int, known_ns: int) -> Iterator[CoreReport]:
+        """Yield what fell due since the last row, on what was held."""
+        view = self._view
+        interval_ns, lots, price = (
+            view[each] for each in (at.FUNDING_INTERVAL, at.POSITION, at.LAST_PRICE)
+        )
+        while interval_ns and lots and price and 0 <= view[at.NEXT_FUNDING] <= at_ns:
+            due_ns = view[at.NEXT_FUNDING]
+            view[at.NEXT_FUNDING] = due_ns + interval_ns
+            yield CoreReport(
+                kind=at.FUNDING_REPORT,
+                order=0,
+                arrival_ns=max(known_ns, due_ns + view[at.RESPONSE]),
+                moment_ns=due_ns,
+                rank=at.FUNDING_RANK,
+                sequence=self._next_sent(),
+                venue_time_ns=due_ns,
+                lots=lots,
+                price_ticks=price,
+                reference_ticks=0,
+                half_spread_microticks=0,
+                liquidity=0,
+                reason=at.NO_REASON,
+            )
 
     # -- market -------------------------------------------------------------------------------
 
@@ -358,13 +587,41 @@ class MatchingCore:
             if isinstance(chunk, TradeColumns):
                 row = int(np.searchsorted(chunk.venue_time_ns, venue_time_ns, "right")) - 1
                 if row >= 0:
-                    return int(chunk.price_ticks[row])
+                    price = int(chunk.price_ticks[row])
+                    # A print at the instant of a split is one after it.
+                    return self._carried(price, int(chunk.venue_time_ns[row]) + 1, venue_time_ns)
                 continue
             row = int(np.searchsorted(chunk.open_time_ns, venue_time_ns, "right")) - 1
             if row >= 0:
-                inside = venue_time_ns < chunk.close_time_ns[row]
-                return int(chunk.open_ticks[row] if inside else chunk.close_ticks[row])
+                if venue_time_ns < chunk.close_time_ns[row]:
+                    return int(chunk.open_ticks[row])
+                price = int(chunk.close_ticks[row])
+                return self._carried(price, int(chunk.close_time_ns[row]), venue_time_ns)
         return None
+
+    def last_known(self, arrival_ns: int) -> KnownPrice | None:
+        """Return the last price that had arrived here by a time of ours, or None.
+
+        A bar without volume tells no new price. Only the last few chunks are remembered.
+        """
+        for chunk in reversed(self._past):
+            row = int(np.searchsorted(chunk.arrival_time_ns, arrival_ns, "right")) - 1
+            if isinstance(chunk, TradeColumns):
+                if row >= 0:
+                    return KnownPrice(int(chunk.price_ticks[row]), int(chunk.venue_time_ns[row]))
+                continue
+            while row >= 0 and not chunk.volume_lots[row]:
+                row -= 1
+            if row >= 0:
+                return KnownPrice(int(chunk.close_ticks[row]), int(chunk.close_time_ns[row]))
+        return None
+
+    def _carried(self, price_ticks: int, from_ns: int, until_ns: int) -> int:
+        """Return a price as it is after the splits from a time to another."""
+        for at_ns, ratio in self._splits:
+            if from_ns <= at_ns <= until_ns:
+                price_ticks = _nearest_after(price_ticks, ratio)
+        return price_ticks
 
     # -- lent to a compiled run ---------------------------------------------------------------
 
@@ -680,12 +937,29 @@ class MatchingCore:
                 )
             state[at.SHARE_NUMERATOR] = numerator
             state[at.SHARE_DENOMINATOR] = denominator
-        stale = profile.stale_after_ns
+        # Where the last price counts, it is that price whose age matters, and not a bar's to come.
+        stale = profile.stale_after_ns if profile.market_rule is MarketRule.NEXT else None
         state[at.STALE_AFTER] = at.NEVER if stale is None else stale
+        state[at.INSIDE_BY_CLOSE] = profile.inside_rule is InsideRule.CLOSE
+        state[at.STOP_LIMIT_BY_CLOSE] = profile.stop_limit_rule is StopLimitRule.CLOSE
         state[at.TOUCH] = profile.limit_rule is LimitRule.TOUCH
         state[at.RESPONSE] = profile.response_latency_ns - profile.clock_offset_ns
         if profile.funding_rule is not FundingRule.NONE:
             state[at.FUNDING_INTERVAL] = profile.funding_interval_ns
+
+
+def _order_left(row: Sequence[int]) -> OrderLeft:
+    return OrderLeft(
+        row[at.NUMBER],
+        row[at.LOTS],
+        row[at.FILLED],
+        row[at.LIMIT] or None,
+        row[at.STOP] or None,
+    )
+
+
+def _nearest_after(ticks: int, ratio: Ratio) -> int:
+    return max(1, round_half_up(ticks * ratio.old, ratio.new))
 
 
 def _column(values: Array) -> Array:

@@ -16,6 +16,7 @@ from tieout.model.rules import RulesChanged
 from tieout.model.universes import UniverseAnnounced, UniverseChanged
 
 __all__ = [
+    "ActionBooked",
     "AmendRejected",
     "Bar",
     "CancelRejected",
@@ -23,13 +24,17 @@ __all__ = [
     "ClockReached",
     "ConnectionLost",
     "ConnectionRestored",
+    "CorporateAction",
     "DataOpened",
+    "Delisted",
+    "DividendPaid",
     "Fill",
     "ForeignOrderSeen",
     "FundingCharged",
     "GapSeen",
     "Input",
     "Liquidity",
+    "MarginWarned",
     "OperatorCommand",
     "OrderAccepted",
     "OrderAmended",
@@ -39,14 +44,17 @@ __all__ = [
     "OrderOutcomeUnknown",
     "OrderRejected",
     "OrderTriggered",
+    "PriceAged",
     "Quote",
     "Report",
     "RunEnded",
     "RunResumed",
     "RunStarted",
     "SourceRank",
+    "Split",
     "StoreWritten",
     "StrategyFailed",
+    "SymbolChanged",
     "Trade",
 ]
 
@@ -62,6 +70,7 @@ class SourceRank(IntEnum):
     BAR = 5
     QUOTE = 6
     BOOK = 7
+    ACTION = 8
     END = 9
 
 
@@ -242,8 +251,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True,
             ticks, never negative; the rest is impact.
         resolved_by: What decided a simulated fill: `trade`, the length of the bar (`1m`, `1s`,
             `100ms`) where its path did not matter, or `assumed` where a rule about the unknown path
-            did; on a recorded book `book` (its levels) or `orders` (its single orders); empty for a
-            real one.
+            did; `last` where the last known price did; on a recorded book `book` (its levels) or
+            `orders` (its single orders); empty for a real one.
         fee_charged: What the venue took where that is another currency than the account's, in
             10⁻¹² of it; `fee` is what it was worth. Else 0.
         fee_charged_currency: That currency; empty: the account's.
@@ -377,6 +386,44 @@ class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_li
     arrival_time_ns: int
 
 
+class MarginWarned(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=71):
+    """The venue warns that it will close a position; nothing has been done yet.
+
+    Attributes:
+        position_lots: Signed, what is held as the venue has told it.
+        price_ticks: At which it warns.
+        liquidation_ticks: At which it will close the position.
+        venue_time_ns: When that price was reached.
+        arrival_time_ns: When we knew.
+    """
+
+    instrument: str
+    position_lots: int
+    price_ticks: int
+    liquidation_ticks: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class PriceAged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=70):
+    """How old the last known price was when a market order came, where the profile asks for it.
+
+    Attributes:
+        price_ticks: That price, or of a quote the side that the order takes.
+        price_time_ns: When it was true at the venue.
+        policy: What became of the order: `fresh`, `next` (it waits) or `refuse`.
+        venue_time_ns: When the order came; minus `price_time_ns` it is the age.
+        arrival_time_ns: When we knew.
+    """
+
+    decision_id: str
+    price_ticks: int
+    price_time_ns: int
+    policy: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
 class ConnectionLost(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=30):
     """A stream is down; what it would have brought is missing until it is restored."""
 
@@ -491,6 +538,60 @@ class DataOpened(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like
     arrival_time_ns: int
 
 
+class Split(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=50):
+    """An instrument's units were exchanged: `new` for each `old`.
+
+    Attributes:
+        new, old: 7 and 1 are seven shares for one, 1 and 10 one for ten; positive.
+        venue_time_ns: When it took effect: the first instant of the ex-date.
+        arrival_time_ns: When we knew that it had, and all from before it had arrived.
+    """
+
+    instrument: str
+    new: int
+    old: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class DividendPaid(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=51):
+    """Whoever holds a unit is paid, whoever is short of one pays; booked on the ex-date.
+
+    Attributes:
+        amount: Internal money units for each unit held; positive.
+        reference: Raw close before it, in internal money units a unit; 0: not told.
+        venue_time_ns, arrival_time_ns: As of `Split`.
+    """
+
+    instrument: str
+    amount: int
+    reference: int
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class SymbolChanged(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=52):
+    """An instrument trades under another symbol; here it keeps its own, and positions stay.
+
+    Attributes:
+        symbol: What the venue calls it now.
+        venue_time_ns, arrival_time_ns: As of `Split`.
+    """
+
+    instrument: str
+    symbol: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
+class Delisted(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=53):
+    """An instrument trades no more: open orders are gone, positions are closed by the venue."""
+
+    instrument: str
+    venue_time_ns: int
+    arrival_time_ns: int
+
+
 class OrderDenied(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=3):
     """The risk gate or an instrument rule refused a wish; it never left. A decision record.
 
@@ -506,6 +607,31 @@ class OrderDenied(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_lik
     detail: str
     decided_at_ns: int
     origin: str
+
+
+class ActionBooked(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=54):
+    """What a corporate action did to a position that was held. A decision record.
+
+    Attributes:
+        kind: `ActionKind` value.
+        lots_before, lots_after: Signed.
+        new, old: Of a split; else 1.
+        cash: Internal money units; positive is received: a dividend, or what a split left over.
+        price_ticks: Last price before it; None when none was known.
+        effective_ns: When the action took effect at the venue.
+        decided_at_ns: When it was booked.
+    """
+
+    instrument: str
+    kind: int
+    lots_before: int
+    lots_after: int
+    new: int
+    old: int
+    cash: int
+    price_ticks: int | None
+    effective_ns: int
+    decided_at_ns: int
 
 
 class StoreWritten(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=4):
@@ -538,8 +664,13 @@ Report = (
     | FundingCharged
     | ForeignOrderSeen
     | OrderImposed
+    | PriceAged
+    | MarginWarned
 )
 """What a venue tells us."""
+
+CorporateAction = Split | DividendPaid | SymbolChanged | Delisted
+"""What happens to an instrument itself."""
 
 Input = (
     Trade
@@ -555,6 +686,7 @@ Input = (
     | RunResumed
     | RunEnded
     | DataOpened
+    | CorporateAction
     | UniverseChanged
     | UniverseAnnounced
     | RulesChanged

@@ -6,13 +6,17 @@ from decimal import Decimal
 from enum import StrEnum, unique
 from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
 import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.money import money
 
-__all__ = ["MarginBracket", "MarginMode", "MarginTerms"]
+__all__ = ["LIQUIDATION", "MarginBracket", "MarginMode", "MarginTerms"]
+
+LIQUIDATION: Final = "liquidation"
+"""What the ids of orders begin with by which a venue closes a position."""
 
 
 @unique
@@ -52,6 +56,8 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             much as the brackets allow.
         liquidation_fee_rate: What the venue takes on top of its fee for closing a position, as a
             share of the notional.
+        warning_ratio: The venue warns once the maintenance margin is this share of what stands for
+            the position with its open profit; at 1 it closes it. None: it never warns.
 
     Raises:
         SettingsError: Brackets do not ascend, or a rate is out of its range.
@@ -61,11 +67,14 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     brackets: tuple[MarginBracket, ...] = ()
     leverage: Decimal | None = None
     liquidation_fee_rate: Decimal = Decimal(0)
+    warning_ratio: Decimal | None = None
 
     def __post_init__(self) -> None:
         if self.mode == MarginMode.CASH:
-            if self.brackets or self.leverage is not None:
-                raise SettingsError("margin: a cash account has no brackets and no leverage")
+            if self.brackets or self.leverage is not None or self.warning_ratio is not None:
+                raise SettingsError(
+                    "margin: a cash account has no brackets, no leverage and no warning_ratio"
+                )
             return
         if not self.brackets or self.brackets[0].from_notional != 0:
             raise SettingsError("margin: the first bracket must begin at 0")
@@ -88,6 +97,11 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise SettingsError(f"margin: leverage {self.leverage} must be 1 or more")
         if not 0 <= self.liquidation_fee_rate < 1:
             raise SettingsError("margin: liquidation_fee_rate must be a share")
+        if self.warning_ratio is not None and not 0 < self.warning_ratio < 1:
+            raise SettingsError(
+                f"margin: warning_ratio {self.warning_ratio}; allowed: a share of the money that "
+                "stands for the position, above 0 and below 1, at which it is closed"
+            )
 
     @cached_property
     def deductions(self) -> tuple[int, ...]:

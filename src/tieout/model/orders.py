@@ -28,6 +28,7 @@ REJECTED: Final = {
     "reduce_only": "there is no position that it could reduce",
     "expired": "it arrived when its time was over",
     "no_session": "no session is known that it could wait for",
+    "stale_price": "no price was known that is fresh enough",
 }
 """What a simulated venue says of an order that it rejects, by the reason."""
 

@@ -23,10 +23,15 @@ __all__ = [
     "MODEL_KINDS",
     "PROFILES",
     "FillLevel",
+    "FundingFrom",
     "FundingRule",
+    "InsideRule",
     "LimitRule",
+    "MarketRule",
     "SimulationProfile",
     "SpreadFrom",
+    "StalePolicy",
+    "StopLimitRule",
     "profile",
 ]
 
@@ -73,6 +78,58 @@ class FundingRule(StrEnum):
     NONE = "none"
     SIGNED = "signed"
     AGAINST = "against"
+
+
+@unique
+class FundingFrom(StrEnum):
+    """Which rate a position is charged at a time of funding."""
+
+    TOLD = "told"
+    """The one that was told for that time, else the profile's constant."""
+    LAST_TOLD = "last_told"
+    """The last one that was told before, on whole multiples of the interval; nothing before any."""
+
+
+@unique
+class MarketRule(StrEnum):
+    """What a market order fills at."""
+
+    NEXT = "next"
+    """The next event of the market."""
+    LAST = "last"
+    """The last price known here when it arrives, of a quote the side that it takes: at once, if
+    the market is open and the price is fresh; else the next event."""
+
+
+@unique
+class InsideRule(StrEnum):
+    """What a market order fills at that arrives inside of a bar."""
+
+    WORSE = "worse"
+    """The worse of the bar's open and close."""
+    CLOSE = "close"
+    """The bar's close."""
+
+
+@unique
+class StopLimitRule(StrEnum):
+    """When a stop-limit order fills on bars, once it is triggered inside of one."""
+
+    PROVEN = "proven"
+    """Where the close proves that the limit traded after the trigger; later as any that rests."""
+    CLOSE = "close"
+    """In any bar that closes within the limit, at the limit or the bar's extreme where the bar
+    did not reach the limit, whichever is better."""
+
+
+@unique
+class StalePolicy(StrEnum):
+    """What becomes of an order that finds only a price older than the profile allows."""
+
+    NEXT = "next"
+    """It waits for a fresh price."""
+    REFUSE = "refuse"
+    """The venue rejects it (`stale_price`)."""
 
 
 @unique
@@ -136,6 +193,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         spread_sources: What each of them rests on.
         margin: What the account may hold for its money, and when the venue closes a position; None:
             whatever is ordered.
+        market_rule: `MarketRule`.
+        inside_rule: `InsideRule`.
+        stop_limit_rule: `StopLimitRule`.
+        stale_policy: What becomes of an order that finds no price within `stale_after_ns`.
+        funding_from: `FundingFrom`.
     """
 
     name: str
@@ -177,6 +239,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     spread_from: SpreadFrom = SpreadFrom.DEFAULT
     spreads: dict[str, Decimal] = {}
     spread_sources: dict[str, str] = {}
+    market_rule: MarketRule = MarketRule.NEXT
+    inside_rule: InsideRule = InsideRule.WORSE
+    stop_limit_rule: StopLimitRule = StopLimitRule.PROVEN
+    stale_policy: StalePolicy = StalePolicy.NEXT
+    funding_from: FundingFrom = FundingFrom.TOLD
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -219,9 +286,41 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
         if not 0 <= self.fee_digits <= 12:
             raise SettingsError(f"profile {self.name}: fee_digits must lie in 0 … 12")
+        self._check_prices()
         self._check_costs()
         self._check_fees()
         self._check_book()
+
+    def _check_prices(self) -> None:
+        """Refuse rules about prices that do not go together."""
+        if self.stale_policy != StalePolicy.NEXT and self.stale_after_ns is None:
+            raise SettingsError(
+                f"profile {self.name}: stale_policy {self.stale_policy} without stale_after_ns; "
+                "say from which age on a price is stale"
+            )
+        rules = {
+            "stale_policy": self.stale_policy is not StalePolicy.NEXT,
+            "inside_rule": self.inside_rule is not InsideRule.WORSE,
+            "stop_limit_rule": self.stop_limit_rule is not StopLimitRule.PROVEN,
+        }
+        given = [name for name, differs in rules.items() if differs]
+        if given and self.fill_level in (FillLevel.DRILLDOWN, *BOOK_LEVELS):
+            raise SettingsError(
+                f"profile {self.name}: {', '.join(given)} at level {self.fill_level}, where finer "
+                "rows or the book decide; leave it out"
+            )
+        if self.market_rule is MarketRule.NEXT:
+            return
+        if self.fill_level not in (FillLevel.NAIVE, FillLevel.FIXED):
+            raise SettingsError(
+                f"profile {self.name}: market_rule {self.market_rule} at level {self.fill_level}; "
+                f"allowed: {FillLevel.NAIVE}, {FillLevel.FIXED}"
+            )
+        if self.participation is not None or {"fill", "slippage"} & set(self.models):
+            raise SettingsError(
+                f"profile {self.name}: market_rule {self.market_rule} with participation or with "
+                "models.fill, models.slippage; at the last price nobody trades: leave them out"
+            )
 
     def _check_costs(self) -> None:
         """Refuse a spread or a price of borrowing that cannot be."""
@@ -313,6 +412,12 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
 
     @property
+    def action_delay_ns(self) -> int:
+        """How long after a corporate action all that happened before it has arrived, fills too."""
+        known_ns = max(self.trade_delay_ns, self.bar_delay_ns + self.bar_grace_ns)
+        return known_ns + self.response_latency_ns
+
+    @property
     def pays_half_spread(self) -> bool:
         """Whether a taker pays half of the spread apart from impact."""
         return self.fill_level in (FillLevel.IMPACT, FillLevel.DRILLDOWN)
@@ -376,6 +481,24 @@ _BOOK_1 = msgspec.structs.replace(
     participation=None,
 )
 
+_LEAN_1 = SimulationProfile(
+    # Source: LEAN's own models as of 2026-08, each with its defaults. A daily bar of stocks ends
+    # here at midnight, and what it decides waits for the open, as what is decided after hours does.
+    name="lean-1",
+    fill_level=FillLevel.NAIVE,
+    limit_rule=LimitRule.THROUGH,
+    market_rule=MarketRule.LAST,
+    inside_rule=InsideRule.CLOSE,
+    stop_limit_rule=StopLimitRule.CLOSE,
+    stale_after_ns=HOUR,
+    bar_grace_ns=0,
+    taker_fee_rate=Decimal(0),
+    maker_fee_rate=Decimal(0),
+    fees="lean-ib-us-stocks-1",
+    funding_rule=FundingRule.SIGNED,
+    funding_from=FundingFrom.LAST_TOLD,
+)
+
 PROFILES: Final = {
     each.name: each
     for each in (
@@ -402,6 +525,15 @@ PROFILES: Final = {
             taker_fee_rate=Decimal("0.0004"),
             maker_fee_rate=Decimal("0.0002"),
             funding_rule=FundingRule.SIGNED,
+        ),
+        _LEAN_1,
+        msgspec.structs.replace(_LEAN_1, name="lean-futures-1", fees="lean-ib-futures-1"),
+        msgspec.structs.replace(
+            _LEAN_1,
+            name="lean-coinm-1",
+            fees=None,
+            taker_fee_rate=Decimal("0.0005"),
+            maker_fee_rate=Decimal("0.0001"),
         ),
     )
 }

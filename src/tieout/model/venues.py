@@ -8,6 +8,7 @@ history too, with the same words.
 from __future__ import annotations
 
 from bisect import bisect_left
+from decimal import Decimal
 from enum import StrEnum, unique
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -100,10 +101,11 @@ class VenueProfile(
         calendar: Name of the calendar that the sessions are from; nothing is matched outside of
             them then. Empty: none.
         breaks: Pauses [start, end) inside of sessions, in which nothing is matched either.
+        target_buffer: Share of the equity that `context.targets` leaves in cash.
 
     Raises:
         SettingsError: Something is emulated that cannot be, a primitive that all else is made of is
-            missing, or sessions overlap.
+            missing, sessions overlap, or the buffer is no share.
     """
 
     name: str
@@ -123,6 +125,7 @@ class VenueProfile(
     day_ends_at_ns: int = 0
     calendar: str = ""
     breaks: tuple[tuple[int, int], ...] = ()
+    target_buffer: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
         missing = [each for each in _NEEDED if each not in self.native]
@@ -148,6 +151,11 @@ class VenueProfile(
         if not 0 <= self.day_ends_at_ns < DAY_NS:
             raise SettingsError(
                 f"venue {self.name}: day_ends_at_ns {self.day_ends_at_ns}; allowed: a time of day"
+            )
+        if not 0 <= self.target_buffer < 1:
+            raise SettingsError(
+                f"venue {self.name}: target_buffer {self.target_buffer}; allowed: a share, 0 or "
+                "more and less than 1"
             )
         try:
             Sessions(self.sessions)
@@ -325,7 +333,12 @@ GATEWAY: Final = VenueProfile(
 )
 """What our gateway, and so the practice venue behind it, takes as yet."""
 
-VENUES: Final = {each.name: each for each in (EVERYTHING, BINANCE_USDM, GATEWAY)}
+LEAN_VENUE: Final = msgspec.structs.replace(
+    EVERYTHING, name="lean", target_buffer=Decimal("0.0025")
+)
+"""What runs of LEAN are compared on: whole targets leave a quarter of a percent in cash."""
+
+VENUES: Final = {each.name: each for each in (EVERYTHING, BINANCE_USDM, GATEWAY, LEAN_VENUE)}
 """The venue profiles that ship, by name."""
 
 

@@ -33,10 +33,10 @@ from tieout.reconcile.figures import (
 )
 from tieout.reconcile.logic import ModelBand, model_band, open_logic
 from tieout.reconcile.orders import OrderLine, order_lines
-from tieout.reconcile.rows import PARTS, Named, Row, Step
+from tieout.reconcile.rows import ACTIONS_PART, PARTS, Named, Row, Step
 from tieout.reconcile.statement import open_statement
 from tieout.reconcile.steps import open_step
-from tieout.reconcile.valuation import Valuation, profit
+from tieout.reconcile.valuation import Valuation, dividends_of, profit, splits_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +74,7 @@ class RungFigures(msgspec.Struct, frozen=True, kw_only=True):
         drawdown: Deepest fall of equity from an earlier high; not additive over rungs.
         drawdown_share: The deepest as a share of that high.
         sharpe: Not additive; None where there is too little to say it.
+        dividends: Positive is received; in gross, and not in funding.
     """
 
     rung: int
@@ -88,6 +89,7 @@ class RungFigures(msgspec.Struct, frozen=True, kw_only=True):
     drawdown: int | None
     drawdown_share: Fraction | None
     sharpe: float | None
+    dividends: int = 0
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +152,8 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
         for row in self.rows:
             if row.step is step:
                 amounts[row.part] += row.amount
+        if not any(row.part == ACTIONS_PART for row in self.rows):
+            amounts.pop(ACTIONS_PART, None)
         return amounts
 
     def check(self) -> None:
@@ -273,7 +277,7 @@ def _shared_valuation(
                 f"{record.name}: started from positions {own} and live from {held} (lots); "
                 "every rung must start from the live run's first start"
             )
-    return Valuation(instruments, live.start_marks, live.end_marks)
+    return Valuation(instruments, live.start_marks, live.end_marks, splits_of(live))
 
 
 def _own_marks(twin: RungRecord, valuation: Valuation) -> Valuation:
@@ -282,6 +286,7 @@ def _own_marks(twin: RungRecord, valuation: Valuation) -> Valuation:
         valuation.instruments,
         {**valuation.start, **twin.start_marks},
         {**valuation.end, **twin.end_marks},
+        valuation.splits,
     )
 
 
@@ -370,6 +375,7 @@ def _rung_figures(
                 drawdown=fallen,
                 drawdown_share=share,
                 sharpe=sharpe(curves[number]),
+                dividends=dividends_of(record),
             )
         )
     if opening is not None:

@@ -97,6 +97,8 @@ def _rung_facts(each: RungFigures) -> dict[str, object]:
         "gross": decimal_text(each.gross),
         "fees": decimal_text(each.fees),
         "funding": decimal_text(each.funding),
+        # Most instruments pay none, and their records need no line for it.
+        **({"dividends": decimal_text(each.dividends)} if each.dividends else {}),
         "orders": each.orders,
         "fills": each.fills,
         "simulated_share": _number(each.simulated_share),

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tieout.model.actions import ActionKind
 from tieout.model.events import Liquidity
+from tieout.model.money import round_half_up
 from tieout.model.orders import OrderType
 from tieout.reconcile.matching import match_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from tieout.model.events import ActionBooked
     from tieout.reconcile.records import RungRecord
     from tieout.reconcile.valuation import Valuation
 
@@ -144,8 +147,10 @@ def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
         if decided is None:
             continue
         unit = valuation.tick_value(order.instrument)
-        filled = 0
+        filled = Fraction(0)
         for fill in fills.get(decision_id, ()):
+            since = (order.decided_at_ns, fill.venue_time_ns)
+            decided = valuation.carried(order.instrument, order.decision_price_ticks or 0, *since)
             reference = fill.price_ticks if fill.reference_ticks is None else fill.reference_ticks
             known = fill.reference_ticks is not None
             spread = fill.half_spread_microticks * fill.lots * unit // _MICRO if known else 0
@@ -154,9 +159,12 @@ def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
             half_spread += spread
             impact += shift - spread
             notional += fill.lots * fill.price_ticks * unit
-            filled += fill.lots
+            # In lots of when it was decided.
+            filled += fill.lots / valuation.ratio_since(order.instrument, *since)
         if filled < order.lots:
-            missed += valuation.worth(order.instrument, order.side * (order.lots - filled), decided)
+            left = order.side * int(order.lots - filled)
+            asked = order.decision_price_ticks or 0
+            missed += valuation.worth(order.instrument, left, asked, order.decided_at_ns)
     return Slippage(
         total=delay + half_spread + impact + missed,
         delay=delay,
@@ -191,8 +199,18 @@ def equity_curve(
     series: Mapping[str, Sequence[tuple[int, int]]],
     *,
     end_ns: int,
+    closing_cost: Callable[[str, int, int], int] | None = None,
 ) -> list[EquityPoint]:
-    """Return equity at the start, at every price and booking, and at the end."""
+    """Return equity at the start, at every price and booking, and at the end.
+
+    Args:
+        record: What the run booked.
+        valuation: Marks at the start and at the end.
+        series: (time, ticks) in order of time, by symbol.
+        end_ns: The last point's time.
+        closing_cost: What closing a position would cost now, by symbol, signed lots and ticks, in
+            internal money units; it is taken off. None: nothing is.
+    """
     lots = {symbol: held for symbol, (held, _) in record.start_positions.items() if held}
     cash = record.cash - sum(cost for _, cost in record.start_positions.values())
     marks = {**valuation.start}
@@ -210,10 +228,19 @@ def equity_curve(
         (charge.arrival_time_ns, 2, place, charge.instrument, 0, charge.amount)
         for place, charge in enumerate(record.funding)
     ]
+    events += [
+        (each.decided_at_ns, 3, place, each.instrument, 0, each.cash)
+        for place, each in enumerate(record.bookings)
+    ]
     values = {symbol: valuation.tick_value(symbol) for symbol in valuation.instruments}
 
     def equity() -> int:
-        return cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+        worth = cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+        if closing_cost is None:
+            return worth
+        return worth - sum(
+            closing_cost(symbol, held, marks[symbol]) for symbol, held in lots.items() if held
+        )
 
     curve = [(record.started_ns, equity())]
     for time_ns, kind, place, symbol, ticks, amount in sorted(events):
@@ -225,8 +252,13 @@ def equity_curve(
             marks.setdefault(symbol, ticks)
             lots[symbol] = lots.get(symbol, 0) + signed
             cash -= signed * ticks * values[symbol] + fill.fee
+        elif kind == 2:
+            cash += amount
         else:
             cash += amount
+            booked = record.bookings[place]
+            lots[symbol] = booked.lots_after
+            marks[symbol] = _after(marks[symbol], booked, values[symbol])
         if curve[-1][0] == time_ns:
             curve.pop()
         curve.append((time_ns, equity()))
@@ -236,6 +268,15 @@ def equity_curve(
         curve.pop()
     curve.append((last_ns, equity()))
     return curve
+
+
+def _after(mark_ticks: int, booked: ActionBooked, tick_value: int) -> int:
+    """Return a mark as it is after an action, so that equity goes on where it stood."""
+    if booked.kind == ActionKind.DIVIDEND:
+        return mark_ticks - round_half_up(booked.cash, abs(booked.lots_before) * tick_value) * (
+            1 if booked.lots_before > 0 else -1
+        )
+    return max(1, round_half_up(mark_ticks * booked.old, booked.new))
 
 
 def drawdown(curve: Sequence[EquityPoint]) -> tuple[int, Fraction | None]:
@@ -279,16 +320,19 @@ def sharpe(curve: Sequence[EquityPoint]) -> float | None:
     return mean / sqrt(variance) * sqrt(_DAYS_A_YEAR) if variance > 0 else None
 
 
-def _ratio(numerator: int, denominator: int) -> Fraction | None:
-    return Fraction(numerator, denominator) if denominator else None
+def _ratio(numerator: int | Fraction, denominator: int | Fraction) -> Fraction | None:
+    return Fraction(numerator) / denominator if denominator else None
 
 
-def _filled(record: RungRecord, valuation: Valuation, ids: set[str] | None) -> int:
+def _filled(record: RungRecord, valuation: Valuation, ids: set[str] | None) -> Fraction:
     return sum(
-        fill.lots * valuation.end_mark(fill.instrument) * valuation.tick_value(fill.instrument)
+        fill.lots
+        * valuation.ratio_since(fill.instrument, fill.venue_time_ns)
+        * valuation.end_mark(fill.instrument)
+        * valuation.tick_value(fill.instrument)
         for fill in record.fills
         if ids is None or fill.decision_id in ids
-    )
+    ) or Fraction(0)
 
 
 def _latency_p99_ms(live: RungRecord) -> Fraction | None:

@@ -178,7 +178,8 @@ def _at_model_price(
     decided = error = 0
     for fill in own.fills:
         fee = model.fee(symbol, fill.lots, price)
-        decided += valuation.worth(symbol, fill.side * fill.lots, price) - fee
+        signed = fill.side * fill.lots
+        decided += valuation.worth(symbol, signed, price, fill.venue_time_ns) - fee
         better = fill.side * fill.lots * (price - fill.price_ticks)
         error += better * valuation.tick_value(symbol) - (fill.fee - fee)
     return decided, error, price

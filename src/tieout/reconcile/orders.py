@@ -121,9 +121,13 @@ def _slippage(live: OrderSide, valuation: Valuation) -> tuple[int | None, int]:
     """Return (adverse shift, notional) of live's fills in internal money units."""
     if live.order is None or live.order.decision_price_ticks is None or not live.fills:
         return None, 0
-    decided = live.order.decision_price_ticks
-    unit = valuation.tick_value(live.order.instrument)
-    shift = sum(fill.side * fill.lots * (fill.price_ticks - decided) for fill in live.fills)
+    symbol, decided = live.order.instrument, live.order.decision_price_ticks
+    decided_ns = live.order.decided_at_ns
+    unit = valuation.tick_value(symbol)
+    shift = 0
+    for fill in live.fills:
+        then = valuation.carried(symbol, decided, decided_ns, fill.venue_time_ns)
+        shift += fill.side * fill.lots * (fill.price_ticks - then)
     return shift * unit, sum(fill.lots * fill.price_ticks for fill in live.fills) * unit
 
 

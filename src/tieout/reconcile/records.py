@@ -6,11 +6,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
+
 from tieout.errors import InputError
 from tieout.model.events import (
+    ActionBooked,
     Bar,
     ConnectionLost,
     ConnectionRestored,
+    DividendPaid,
     Fill,
     ForeignOrderSeen,
     FundingCharged,
@@ -24,13 +28,14 @@ from tieout.model.events import (
     RunEnded,
     RunResumed,
     RunStarted,
+    Split,
     StrategyFailed,
     Trade,
 )
 from tieout.model.orders import PlaceOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 __all__ = ["Downtime", "Gap", "RungRecord"]
 
@@ -71,7 +76,8 @@ class RungRecord:
 
     Attributes:
         name: What to call it in messages and reports.
-        orders, denied, accepted, rejected, cancelled, unknown: By decision id.
+        orders, denied, accepted, rejected, cancelled, unknown: By decision id; orders of the
+            venue's own by reason, instrument and number.
         fills: Each once, whatever the venue repeated.
         funding: Each once.
         foreign: Orders on the account that are not this run's.
@@ -81,6 +87,8 @@ class RungRecord:
         cash: Starting balance in internal money units.
         started_ns: First start.
         ended_ns: None when the run has no end yet.
+        actions: Splits and dividends that took effect after the start.
+        bookings: What they did to positions.
         prices: (time, ticks) at most once a minute, by symbol; empty where the run's market data
             is named by fingerprint and not copied into its journal.
     """
@@ -106,6 +114,8 @@ class RungRecord:
     commands: tuple[OperatorCommand, ...] = ()
     failures: tuple[StrategyFailed, ...] = ()
     prices: Mapping[str, tuple[tuple[int, int], ...]] | None = None
+    actions: tuple[Split | DividendPaid, ...] = ()
+    bookings: tuple[ActionBooked, ...] = ()
 
     @classmethod
     def from_records(cls, name: str, records: Iterable[tuple[object, object]]) -> RungRecord:
@@ -152,6 +162,8 @@ class RungRecord:
             commands=tuple(tables.of(OperatorCommand)),
             failures=tuple(tables.of(StrategyFailed)),
             prices={symbol: tuple(series) for symbol, series in tables.prices.items()},
+            actions=tuple(_after_start(tables, start.arrival_time_ns)),
+            bookings=tuple(tables.of(ActionBooked)),
         )
 
     def fills_of(self) -> dict[str, list[Fill]]:
@@ -161,11 +173,28 @@ class RungRecord:
             found[fill.decision_id].append(fill)
         return dict(found)
 
+    def moves(self) -> list[Fill | ActionBooked]:
+        """Return fills and what actions did to positions, in the order they were booked."""
+        if not self.bookings:
+            return list(self.fills)
+        # An action comes after everything that arrived with it.
+        timed = [
+            *((fill.arrival_time_ns, 0, place) for place, fill in enumerate(self.fills)),
+            *((each.decided_at_ns, 1, place) for place, each in enumerate(self.bookings)),
+        ]
+        return [
+            self.bookings[place] if of_action else self.fills[place]
+            for _, of_action, place in sorted(timed)
+        ]
+
     def final_lots(self) -> dict[str, int]:
         """Return the signed position after the last fill, by symbol."""
         held = {symbol: lots for symbol, (lots, _) in self.start_positions.items()}
-        for fill in self.fills:
-            held[fill.instrument] = held.get(fill.instrument, 0) + fill.side * fill.lots
+        for move in self.moves():
+            if isinstance(move, ActionBooked):
+                held[move.instrument] = move.lots_after
+            else:
+                held[move.instrument] = held.get(move.instrument, 0) + move.side * move.lots
         return held
 
 
@@ -174,6 +203,7 @@ class _Tables:
 
     def __init__(self, records: Iterable[tuple[object, object]]) -> None:
         self._by_type: dict[type, list[object]] = defaultdict(list)
+        self._imposed: dict[str, str] = {}
         self.prices: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for _, record in records:
             if isinstance(record, Trade):
@@ -182,7 +212,26 @@ class _Tables:
                 if not record.warm_up:
                     self._sample(record.instrument, record.arrival_time_ns, record.close_ticks)
             else:
-                self._by_type[type(record)].append(record)
+                self._by_type[type(record)].append(self._named(record))
+
+    def _named(self, record: object) -> object:
+        """Return a record with the venue's own orders named by reason, symbol and how manieth.
+
+        Such an order's id holds the time from which its trigger was watched, which is another in
+        each run; the n-th liquidation of an instrument is that of the other run.
+        """
+        if isinstance(record, OrderImposed):
+            order = record.order
+            stem = f"{record.reason}:{order.instrument}"
+            known = {each for each in self._imposed.values() if each.startswith(f"{stem}#")}
+            name = self._imposed.setdefault(order.decision_id, f"{stem}#{len(known) + 1}")
+            return msgspec.structs.replace(
+                record, order=msgspec.structs.replace(order, decision_id=name)
+            )
+        name = self._imposed.get(getattr(record, "decision_id", ""), "")
+        if not name or not isinstance(record, msgspec.Struct):
+            return record
+        return msgspec.structs.replace(record, decision_id=name)
 
     def of(self, kind: type[T]) -> list[T]:
         return [each for each in self._by_type[kind] if isinstance(each, kind)]
@@ -192,6 +241,16 @@ class _Tables:
         if series and series[-1][0] // _MINUTE_NS == time_ns // _MINUTE_NS:
             series.pop()
         series.append((time_ns, ticks))
+
+
+def _after_start(tables: _Tables, started_ns: int) -> Iterator[Split | DividendPaid]:
+    """Yield what took effect after the start; what did before is in the positions already."""
+    for split in tables.of(Split):
+        if split.venue_time_ns > started_ns:
+            yield split
+    for dividend in tables.of(DividendPaid):
+        if dividend.venue_time_ns > started_ns:
+            yield dividend
 
 
 def _first(rows: Iterable[T], key: Callable[[T], Hashable]) -> dict[str, T]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["PARTS", "Evidence", "Named", "Row", "Step"]
+__all__ = ["ACTIONS_PART", "PARTS", "Evidence", "Named", "Row", "Step"]
 
 Evidence = Mapping[str, object]
 """Facts behind a line, from both sides; JSON as it stands."""
@@ -25,8 +25,11 @@ class Step(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
+ACTIONS_PART: Final = "corporate_actions"
+"""The part of splits and dividends; shown only where there were some."""
+
 PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
-    Step.DATA: ("price", "quantity", "knock_on", "valuation"),
+    Step.DATA: ("price", "quantity", "knock_on", "valuation", ACTIONS_PART),
     Step.EXECUTION: (
         "delay",
         "half_spread",
@@ -34,8 +37,9 @@ PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
         "queue_and_partial",
         "missed",
         "knock_on",
+        ACTIONS_PART,
     ),
-    Step.COST: ("commission", "funding", "borrow", "rounding", "knock_on"),
+    Step.COST: ("commission", "funding", "borrow", "rounding", "knock_on", ACTIONS_PART),
     Step.LOGIC: ("restart", "downtime", "operator", "decisions", "model_error"),
     Step.UNEXPLAINED: (
         "fill_missing_in_journal",
@@ -50,6 +54,7 @@ PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
         "rounding",
         "other_rows",
         "balance",
+        ACTIONS_PART,
     ),
 }
 """Every part a step may have, in the order they are shown."""

@@ -11,14 +11,15 @@ amount too: the venue's own figures disagree there, and nobody can say why.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InputError
 from tieout.model.identity import decision_id_of
 from tieout.model.money import MONEY_UNIT, decimal_text, money, round_half_up
-from tieout.reconcile.rows import Evidence, Named, Row, Step
+from tieout.reconcile.rows import ACTIONS_PART, Evidence, Named, Row, Step
+from tieout.reconcile.valuation import dividends_of, profit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,8 +78,10 @@ def open_statement(
             taken in another currency: that needs a conversion series, and none is given.
     """
     _refuse_other_currencies(statement, live, valuation)
-    tables = _Tables(statement, live, run_id, valuation)
-    rows: list[Row] = []
+    # The statement's trades are laid side by side with ours as if nothing had ever been split.
+    bare = replace(valuation, splits={})
+    tables = _Tables(statement, live, run_id, bare)
+    rows: list[Row] = list(_action_rows(live, valuation, bare))
     remarks: list[Evidence] = []
     for symbol in sorted(tables.symbols):
         rows += _trade_rows(symbol, tables)
@@ -188,6 +191,23 @@ class _Tables:
             self.funding[row.instrument, _minute(row.time_ns)].append(row)
         else:
             self.others.append(row)
+
+
+def _action_rows(live: RungRecord, valuation: Valuation, bare: Valuation) -> Iterator[Row]:
+    """What our books gained by corporate actions, which the statement does not tell of as such.
+
+    What the venue made of them stands in its own books, and so in the line of those.
+    """
+    if not live.bookings:
+        return
+    without = replace(live, bookings=(), actions=())
+    amount = profit(without, bare) - profit(live, valuation)
+    if amount:
+        evidence = {
+            "instruments": sorted({each.instrument for each in live.bookings}),
+            "dividends": decimal_text(dividends_of(live)),
+        }
+        yield _row(ACTIONS_PART, amount, evidence)
 
 
 def _trade_rows(symbol: str, tables: _Tables) -> Iterator[Row]:

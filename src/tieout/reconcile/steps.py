@@ -21,9 +21,10 @@ from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InvariantViolated
+from tieout.model.actions import ActionKind
 from tieout.model.events import Liquidity
 from tieout.model.money import decimal_text
-from tieout.reconcile.rows import Evidence, Row, Step
+from tieout.reconcile.rows import ACTIONS_PART, Evidence, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,18 +56,27 @@ class Component(IntEnum):
     ONE_SIDED = 10
     FUNDING = 11
     FUNDING_POSITION = 12
+    DIVIDEND = 13
+    FRACTION = 14
+    """What a split left over, and fractions of money units that were rounded across one."""
+    ACROSS_SPLIT = 15
+    """Fills before a split on one rung stand against fills after it on the other."""
 
 
 _PRICE: Final = (Component.DELAY, Component.HALF_SPREAD, Component.IMPACT)
 _FEES: Final = (Component.FEE, Component.FEE_LIQUIDITY, Component.FEE_LAST_DIGIT)
 _LOTS: Final = (Component.PARTIAL, Component.SIZE, Component.MISSED)
 _ELSE: Final = (Component.ONE_SIDED, Component.FUNDING, Component.FUNDING_POSITION)
+_ACTIONS: Final = dict.fromkeys(
+    (Component.DIVIDEND, Component.FRACTION, Component.ACROSS_SPLIT), ACTIONS_PART
+)
 
 _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
     Step.DATA: {
         **dict.fromkeys(_PRICE + _FEES, "price"),
         **dict.fromkeys(_LOTS, "quantity"),
         **dict.fromkeys(_ELSE, "knock_on"),
+        **_ACTIONS,
     },
     Step.EXECUTION: {
         Component.DELAY: "delay",
@@ -79,6 +89,7 @@ _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
         Component.MISSED: "missed",
         Component.SIZE: "knock_on",
         **dict.fromkeys(_ELSE, "knock_on"),
+        **_ACTIONS,
     },
     Step.COST: {
         **dict.fromkeys(_PRICE + _LOTS, "knock_on"),
@@ -88,6 +99,7 @@ _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
         Component.ONE_SIDED: "knock_on",
         Component.FUNDING: "funding",
         Component.FUNDING_POSITION: "knock_on",
+        **_ACTIONS,
     },
 }
 
@@ -154,6 +166,8 @@ def open_pieces(
             grain,
         )
     found += _funding_pieces(upper.funding, lower.funding)
+    if upper.bookings or lower.bookings:
+        found += _action_pieces(upper, lower, valuation)
     return found
 
 
@@ -235,6 +249,8 @@ def _order_pieces(
 ) -> list[Piece]:
     if upper.exists and lower.exists and upper.direction == lower.direction:
         amounts = _matched(upper, lower, valuation, grain)
+        if valuation.splits:
+            amounts = _across_splits(amounts, upper, lower, valuation)
         evidence = {"upper": upper.evidence(), "lower": lower.evidence()}
         return [
             Piece(component, lower.decision_id, lower.time_ns, amount, evidence)
@@ -317,6 +333,24 @@ def _matched(
     return amounts
 
 
+def _across_splits(
+    amounts: dict[Component, int], upper: OrderSide, lower: OrderSide, valuation: Valuation
+) -> dict[Component, int]:
+    """Return the amounts of a matched order whose instrument was split since."""
+    ratios = {
+        valuation.ratio_since(fill.instrument, fill.venue_time_ns)
+        for fill in (*upper.fills, *lower.fills)
+    }
+    whole = sum(map(valuation.fill_worth, lower.fills)) - sum(
+        map(valuation.fill_worth, upper.fills)
+    )
+    if len(ratios) > 1:
+        # Lots of before and of after it are no lots of one kind that could be laid side by side.
+        return {Component.ACROSS_SPLIT: whole}
+    amounts[Component.FRACTION] += whole - sum(amounts.values())
+    return amounts
+
+
 def _against(
     upper: Sequence[Fill], lower: Sequence[Fill]
 ) -> Iterator[tuple[_Slice | None, _Slice | None]]:
@@ -379,7 +413,9 @@ def _cut(extra: _Slice, at: int, asked: int | None) -> Iterator[tuple[_Slice, bo
 
 def _slice_worth(part: _Slice, valuation: Valuation) -> int:
     fill = part.fill
-    return valuation.worth(fill.instrument, fill.side * part.lots, fill.price_ticks) - part.fee
+    signed = fill.side * part.lots
+    worth = valuation.worth(fill.instrument, signed, fill.price_ticks, fill.venue_time_ns)
+    return worth - part.fee
 
 
 def _funding_pieces(
@@ -409,6 +445,34 @@ def _funding_pieces(
                 "lower": _charges(theirs),
             },
         )
+
+
+def _action_pieces(upper: RungRecord, lower: RungRecord, valuation: Valuation) -> Iterator[Piece]:
+    """Compare dividends one by one, and what splits left over as a whole."""
+    above, below = (
+        {
+            (each.instrument, each.effective_ns): each
+            for each in record.bookings
+            if each.kind == ActionKind.DIVIDEND
+        }
+        for record in (upper, lower)
+    )
+    for key in sorted(above.keys() | below.keys()):
+        ours, theirs = above.get(key), below.get(key)
+        amount = (theirs.cash if theirs else 0) - (ours.cash if ours else 0)
+        if amount:
+            symbol, time_ns = key
+            evidence = {
+                "instrument": symbol,
+                "time_ns": time_ns,
+                "upper_lots": ours.lots_before if ours else 0,
+                "lower_lots": theirs.lots_before if theirs else 0,
+            }
+            yield Piece(Component.DIVIDEND, "", time_ns, amount, evidence)
+    left = valuation.left_over(lower) - valuation.left_over(upper)
+    if left:
+        time_ns = min(each.effective_ns for each in (*upper.bookings, *lower.bookings))
+        yield Piece(Component.FRACTION, "", time_ns, left, {"left_over_by_splits": left})
 
 
 def _by_charge_time(

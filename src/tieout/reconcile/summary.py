@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.errors import InputError
+from tieout.model.actions import ActionKind
+from tieout.model.events import ActionBooked
 from tieout.reconcile.figures import (
     EquityPoint,
     Slippage,
@@ -18,7 +20,7 @@ from tieout.reconcile.figures import (
     sharpe,
     slippage_of,
 )
-from tieout.reconcile.valuation import Valuation, profit
+from tieout.reconcile.valuation import Valuation, dividends_of, profit, splits_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +41,7 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
         lots: Lots entered in all.
         entry_ticks, exit_ticks: Averages; an open remainder leaves at the final mark.
         fees: Positive is paid.
-        profit: After fees, without funding, in internal money units.
+        profit: After fees, without funding and dividends, in internal money units.
     """
 
     instrument: str
@@ -57,12 +59,13 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did; amounts are internal money units, and None means undefined.
 
     Attributes:
-        profit: From the start marks to the final marks, after fees and funding.
+        profit: From the start marks to the final marks, after fees, funding and dividends.
         gain: Profit as a share of the equity at the start.
         turnover: Σ lots·price of all fills.
         win_rate: Closed round trips with a profit ÷ closed round trips.
         profit_factor: Their profits ÷ their losses.
         exposure: Share of the time in which any position was held.
+        dividends: Positive is received.
     """
 
     currency: str
@@ -88,6 +91,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     exposure: Fraction | None
     slippage: Slippage
     equity: tuple[EquityPoint, ...]
+    dividends: int = 0
 
 
 def summarise(
@@ -108,7 +112,7 @@ def summarise(
     """
     if record.ended_ns is None:
         raise InputError(f"{record.name}: the run has not ended; stop or resume it first")
-    valuation = Valuation(instruments, record.start_marks, record.end_marks)
+    valuation = Valuation(instruments, record.start_marks, record.end_marks, splits_of(record))
     curve = list(equity or ()) or equity_curve(
         record, valuation, price_series(record, [record]), end_ns=record.ended_ns
     )
@@ -145,16 +149,20 @@ def summarise(
         exposure=_exposure(record),
         slippage=slippage_of(record, valuation),
         equity=tuple(curve),
+        dividends=dividends_of(record),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Lots of one fill, with their share of its fee; `signed_lots` has the side."""
+    """Lots of one fill, with their share of its fee; `signed_lots` has the side.
+
+    After a split both are in its units, which may be fractions.
+    """
 
     time_ns: int
-    signed_lots: int
-    price_ticks: int
+    signed_lots: int | Fraction
+    price_ticks: int | Fraction
     fee: int
 
 
@@ -171,18 +179,41 @@ def round_trips(record: RungRecord, valuation: Valuation) -> list[RoundTrip]:
         held = record.start_positions.get(symbol, (0, 0))[0]
         if held:
             open_parts.append(_Part(record.started_ns, held, valuation.start_mark(symbol), 0))
-        for fill in record.fills:
-            if fill.instrument != symbol:
+        for move in record.moves():
+            if move.instrument != symbol:
                 continue
-            for part in _split(fill, held):
+            if isinstance(move, ActionBooked):
+                open_parts = _after_action(move, open_parts, valuation.tick_value(symbol))
+                held = move.lots_after
+                if held == 0:
+                    trips.append(_trip(symbol, open_parts, move.decided_at_ns, valuation))
+                    open_parts = []
+                continue
+            for part in _split(move, held):
                 open_parts.append(part)
-                held += part.signed_lots
+                held += int(part.signed_lots)
                 if held == 0:
                     trips.append(_trip(symbol, open_parts, part.time_ns, valuation))
                     open_parts = []
         if open_parts:
             trips.append(_trip(symbol, open_parts, None, valuation))
     return sorted(trips, key=lambda trip: trip.opened_ns)
+
+
+def _after_action(booked: ActionBooked, parts: Sequence[_Part], tick_value: int) -> list[_Part]:
+    """Return parts in the units after a split; what it left over was sold for what was paid."""
+    if booked.kind == ActionKind.DIVIDEND:
+        return list(parts)
+    ratio = Fraction(booked.new, booked.old)
+    found = [
+        replace(each, signed_lots=each.signed_lots * ratio, price_ticks=each.price_ticks / ratio)
+        for each in parts
+    ]
+    left_over = booked.lots_before * ratio - booked.lots_after
+    if left_over:
+        price = Fraction(booked.cash) / (left_over * tick_value)
+        found.append(_Part(booked.decided_at_ns, -left_over, price, 0))
+    return found
 
 
 def _split(fill: Fill, held: int) -> Iterator[_Part]:
@@ -212,18 +243,17 @@ def _trip(
         side=side,
         opened_ns=parts[0].time_ns,
         closed_ns=closed_ns,
-        lots=sum(abs(part.signed_lots) for part in entered),
+        lots=int(abs(Fraction(sum(part.signed_lots for part in entered)))),
         entry_ticks=_average(entered),
         exit_ticks=_average(left),
         fees=fees,
-        profit=gross * valuation.tick_value(symbol) - fees,
+        profit=int(gross * valuation.tick_value(symbol)) - fees,
     )
 
 
 def _average(parts: Sequence[_Part]) -> Fraction:
-    return Fraction(
-        sum(part.signed_lots * part.price_ticks for part in parts),
-        sum(part.signed_lots for part in parts),
+    return Fraction(sum(part.signed_lots * part.price_ticks for part in parts)) / sum(
+        part.signed_lots for part in parts
     )
 
 
@@ -232,12 +262,16 @@ def _exposure(record: RungRecord) -> Fraction | None:
     length = record.ended_ns - record.started_ns
     if length <= 0:
         return None
-    held = {symbol: lots for symbol, (lots, _) in record.start_positions.items()}
+    held: dict[str, int] = {symbol: lots for symbol, (lots, _) in record.start_positions.items()}
     since, in_market = record.started_ns, 0
-    for fill in record.fills:
-        until = min(max(fill.arrival_time_ns, since), record.ended_ns)
+    for move in record.moves():
+        known_ns = move.decided_at_ns if isinstance(move, ActionBooked) else move.arrival_time_ns
+        until = min(max(known_ns, since), record.ended_ns)
         in_market += (until - since) * any(held.values())
         since = until
-        held[fill.instrument] = held.get(fill.instrument, 0) + fill.side * fill.lots
+        if isinstance(move, ActionBooked):
+            held[move.instrument] = move.lots_after
+        else:
+            held[move.instrument] = held.get(move.instrument, 0) + move.side * move.lots
     in_market += (record.ended_ns - since) * any(held.values())
     return Fraction(in_market, length)

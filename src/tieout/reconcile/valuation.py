@@ -1,15 +1,23 @@
 """What fills, positions and whole runs are worth at one pair of marks, exactly.
 
 profit = Σ side·lots·(final mark − price) − Σ fees + Σ funding + Σ start lots·(final − start mark)
+
+Where an instrument was split since, what was one lot is new/old of them now: lots·(ratio·final mark
+− price), rounded half up at 10⁻¹², and dividends are added as they were paid. What a split leaves
+over is paid at the price of then and takes no part in what follows: that, with what was rounded
+here, is `left_over`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InputError, InvariantViolated
 from tieout.ledger import Ledger
+from tieout.model.actions import ActionKind
+from tieout.model.events import ActionBooked, Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +26,10 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.reconcile.records import RungRecord
 
-__all__ = ["Valuation", "profit"]
+__all__ = ["Valuation", "dividends_of", "profit", "splits_of"]
+
+_EVER_NS: Final = 2**62
+_ONE: Final = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +38,13 @@ class Valuation:
 
     Attributes:
         start, end: Mark prices in ticks, by symbol.
+        splits: (venue time, new/old) of every split after the start, by symbol, in order of time.
     """
 
     instruments: Mapping[str, Instrument]
     start: Mapping[str, int]
     end: Mapping[str, int]
+    splits: Mapping[str, tuple[tuple[int, Fraction], ...]] = field(default_factory=dict)
 
     def instrument(self, symbol: str) -> Instrument:
         """Return an instrument.
@@ -65,19 +78,78 @@ class Valuation:
         """
         return self._mark(self.start, symbol, "start")
 
-    def worth(self, symbol: str, signed_lots: int, price_ticks: int) -> int:
-        """Return what lots bought (or, negative, sold) at a price gain by the final mark."""
-        return signed_lots * (self.end_mark(symbol) - price_ticks) * self.tick_value(symbol)
+    def ratio_since(self, symbol: str, venue_time_ns: int, until_ns: int = _EVER_NS) -> Fraction:
+        """Return how many lots one lot of a venue time has become by another one."""
+        ratio = _ONE
+        for at_ns, each in self.splits.get(symbol, ()):
+            if venue_time_ns < at_ns <= until_ns:
+                ratio *= each
+        return ratio
+
+    def carried(self, symbol: str, price_ticks: int, from_ns: int, until_ns: int) -> int:
+        """Return a price of one time as it is at another, the splits between them done."""
+        ratio = self.ratio_since(symbol, from_ns, until_ns)
+        return price_ticks if ratio == 1 else _nearest(price_ticks / ratio)
+
+    def worth(
+        self, symbol: str, signed_lots: int, price_ticks: int, since_ns: int = _EVER_NS
+    ) -> int:
+        """Return what lots bought (or, negative, sold) at a price gain by the final mark.
+
+        Args:
+            symbol: The instrument.
+            signed_lots: As they were counted then.
+            price_ticks: As it was then.
+            since_ns: Venue time of then; without it nothing was split since.
+        """
+        if not self.splits:
+            return signed_lots * (self.end_mark(symbol) - price_ticks) * self.tick_value(symbol)
+        return _nearest(self._exact(symbol, signed_lots, price_ticks, since_ns))
 
     def fill_worth(self, fill: Fill) -> int:
         """Return what a fill gains by the final mark, after its fee."""
-        return self.worth(fill.instrument, fill.side * fill.lots, fill.price_ticks) - fill.fee
+        signed = fill.side * fill.lots
+        return self.worth(fill.instrument, signed, fill.price_ticks, fill.venue_time_ns) - fill.fee
 
     def holding(self, symbol: str, lots: int) -> int:
         """Return what lots held from start to end gain; nothing held needs no mark."""
         if not lots:
             return 0
-        return self.worth(symbol, lots, self.start_mark(symbol))
+        return self.worth(symbol, lots, self.start_mark(symbol), 0)
+
+    def left_over(self, record: RungRecord) -> int:
+        """Return what splits left over gained besides, and what was rounded of fills since.
+
+        Raises:
+            InvariantViolated: It is no whole amount, so a fill or an action is missing.
+        """
+        if not record.bookings:
+            return 0
+        exact = Fraction(0)
+        for fill in record.fills:
+            symbol, signed = fill.instrument, fill.side * fill.lots
+            at = (symbol, signed, fill.price_ticks, fill.venue_time_ns)
+            exact += self._exact(*at) - self.worth(*at)
+        for symbol, (lots, _) in record.start_positions.items():
+            if lots:
+                at = (symbol, lots, self.start_mark(symbol), 0)
+                exact += self._exact(*at) - self.worth(*at)
+        for each in record.bookings:
+            fraction = Fraction(each.lots_before * each.new, each.old) - each.lots_after
+            if fraction:
+                ratio = self.ratio_since(each.instrument, each.effective_ns)
+                mark = self.end_mark(each.instrument) * self.tick_value(each.instrument)
+                exact += each.cash - fraction * ratio * mark
+        if exact.denominator != 1:
+            raise InvariantViolated(
+                f"{record.name}: splits left over {exact} (10⁻¹² of currency), which is no whole "
+                "amount; a fill or an action of its journal is missing"
+            )
+        return exact.numerator
+
+    def _exact(self, symbol: str, lots: int, price_ticks: int, since_ns: int) -> Fraction:
+        ratio = self.ratio_since(symbol, since_ns)
+        return lots * (ratio * self.end_mark(symbol) - price_ticks) * self.tick_value(symbol)
 
     def _mark(self, marks: Mapping[str, int], symbol: str, which: str) -> int:
         mark = marks.get(symbol)
@@ -119,10 +191,13 @@ def _by_ledger(record: RungRecord, valuation: Valuation) -> int:
             if lots
         },
     )
-    for fill in record.fills:
-        valuation.instrument(fill.instrument)
-        valuation.end_mark(fill.instrument)
-        ledger.book_fill(fill)
+    for move in record.moves():
+        valuation.instrument(move.instrument)
+        valuation.end_mark(move.instrument)
+        if isinstance(move, ActionBooked):
+            ledger.book_action(move)
+        else:
+            ledger.book_fill(move)
     for charge in record.funding:
         ledger.book_funding(charge)
     ledger.check()
@@ -136,4 +211,29 @@ def _by_formula(record: RungRecord, valuation: Valuation) -> int:
         + sum(
             valuation.holding(symbol, lots) for symbol, (lots, _) in record.start_positions.items()
         )
+        + dividends_of(record)
+        + valuation.left_over(record)
     )
+
+
+def dividends_of(record: RungRecord) -> int:
+    """Return the dividends that a run received."""
+    return sum(each.cash for each in record.bookings if each.kind == ActionKind.DIVIDEND)
+
+
+def splits_of(record: RungRecord) -> dict[str, tuple[tuple[int, Fraction], ...]]:
+    """Return the splits that a run was given after its start, for its valuation."""
+    found: dict[str, tuple[tuple[int, Fraction], ...]] = {}
+    splits = [each for each in record.actions if isinstance(each, Split)]
+    for each in sorted(splits, key=lambda split: split.venue_time_ns):
+        ratio = Fraction(each.new, each.old)
+        found[each.instrument] = (
+            *found.get(each.instrument, ()),
+            (each.venue_time_ns, ratio),
+        )
+    return found
+
+
+def _nearest(exact: Fraction) -> int:
+    """Return the nearest whole amount, halves up: whole amounts added before change nothing."""
+    return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)

@@ -202,6 +202,11 @@ def _figures(summary: RunSummary) -> list[tuple[str, str]]:
         ("Equity at the end", f"{exact(summary.end_equity)} {currency}"),
         ("Fees", f"{exact(summary.fees)} {currency}"),
         ("Funding received", f"{exact(summary.funding)} {currency}"),
+        *(
+            (("Dividends received", f"{exact(summary.dividends)} {currency}"),)
+            if summary.dividends
+            else ()
+        ),
         ("Turnover", f"{cents(summary.turnover)} {currency}"),
         ("Deepest drawdown", f"{exact(summary.drawdown)} {currency}"),
         ("Deepest drawdown, share", share(summary.drawdown_share)),

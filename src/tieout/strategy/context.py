@@ -357,6 +357,7 @@ class Context(Protocol):
         gaps: str = "skip",
         running: str | None = None,
         sessions: str | Sequence[tuple[int, int]] = (),
+        view: str | None = None,
     ) -> BarStream:
         """Subscribe to closed bars; in `on_start` only.
 
@@ -374,6 +375,9 @@ class Context(Protocol):
                 `made_of` says nothing else.
             sessions: A calendar's name, or pairs [open, close) in venue time; bars that we make
                 begin at the opens and do not reach across a close or a break.
+            view: How indicators and `history` see past prices across corporate actions: `raw`,
+                `split_adjusted`, `adjusted` (the default where the run is given such actions) or
+                `total_return`. What `on_bar` is given is raw.
         """
 
     def universe(self, name: str) -> UniverseView:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
         AmendRejected,
         Bar,
         CancelRejected,
+        CorporateAction,
         Fill,
+        MarginWarned,
         OrderAccepted,
         OrderAmended,
         OrderCancelled,
@@ -119,6 +121,12 @@ class Strategy:
 
     def on_order(self, context: Context, update: OrderUpdate) -> None:
         """Take any other change of one of your orders."""
+
+    def on_margin_warning(self, context: Context, warning: MarginWarned) -> None:
+        """Take the venue's warning that it will close a position; make it smaller, or add cash."""
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:
+        """Take a split, dividend, symbol change or delisting; the position is after it already."""
 
     def on_stop(self, context: Context) -> None:
         """Take the end of the run; orders are not possible any more."""

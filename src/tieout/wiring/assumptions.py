@@ -28,6 +28,7 @@ from tieout.wiring.reference import in_sessions, venue_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from tieout.adapters.venues.simulated.last_price import QuotesKnown
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord
     from tieout.model.funding import FundingRates
@@ -126,6 +127,7 @@ def simulated_venue(
     start_ns: int = 0,
     cash: int | None = None,
     funding_rates: FundingRates | None = None,
+    quotes: Mapping[str, QuotesKnown] | None = None,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
 
@@ -138,6 +140,7 @@ def simulated_venue(
         start_ns: When the run starts, by our clock.
         cash: Balance at the start, in money units; None: the manifest's.
         funding_rates: The venue's own, where the run has them.
+        quotes: Best bids and asks that market orders fill at, by symbol.
     """
     held = list(positions)
     assumed, venue = profile or manifest.profile, venue_of(manifest)
@@ -154,7 +157,9 @@ def simulated_venue(
         models=checked_models(manifest.models, list(instruments.values())),
         seed=manifest.seed,
         sessions=dict.fromkeys(instruments, venue.sessions),
+        hours=dict.fromkeys(instruments, venue.trading_hours),
         funding_rates=funding_rates,
+        quotes=quotes,
     )
 
 

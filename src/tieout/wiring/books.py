@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieout.adapters.feeds.history import Stream
+from tieout.adapters.venues.simulated.last_price import StoredQuotes
 from tieout.errors import InputError
 from tieout.history.dataset import RECORDED
 from tieout.model.columns import (
@@ -14,10 +15,11 @@ from tieout.model.columns import (
     BookKind,
     OrderAction,
     OrderEventColumns,
+    QuoteColumns,
     TradeColumns,
 )
 from tieout.model.events import DataOpened
-from tieout.model.profiles import FillLevel
+from tieout.model.profiles import FillLevel, MarketRule
 from tieout.wiring.manifests import find_dataset
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ __all__ = [
     "check_no_books",
     "check_trades_or_bars",
     "prints",
+    "quotes_known",
     "recorded_market",
 ]
 
@@ -123,6 +126,20 @@ def book_streams(
             )
         )
     return streams
+
+
+def quotes_known(
+    datasets: Sequence[Dataset], profile: SimulationProfile
+) -> dict[str, StoredQuotes]:
+    """Return the quotes that market orders fill at, by symbol; none where the profile asks none."""
+    if profile.market_rule is not MarketRule.LAST:
+        return {}
+    found: dict[str, StoredQuotes] = {}
+    for each in datasets:
+        if each.meta.kind == "quotes":
+            rows = [one for one in each.recorded() if isinstance(one, QuoteColumns)]
+            found.setdefault(each.meta.instrument.symbol, StoredQuotes(rows))
+    return found
 
 
 def check_no_books(subscriptions: Subscriptions) -> None:

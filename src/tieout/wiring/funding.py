@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tieout.model.funding import FundingRate, FundingSeries
+import numpy as np
+
+from tieout.model.funding import FundingRate, FundingSeries, funding_due_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from tieout.history import Dataset
 
 __all__ = ["funding_rates_of", "market_data"]
 
-_NOT_A_MARKET: Final = frozenset({"funding", "mark"})
+_NOT_A_MARKET: Final = frozenset({"funding", "mark", "actions"})
 
 
 def market_data(datasets: Iterable[Dataset]) -> list[Dataset]:
@@ -23,6 +27,9 @@ def market_data(datasets: Iterable[Dataset]) -> list[Dataset]:
 
 def funding_rates_of(datasets: Sequence[Dataset]) -> FundingSeries | None:
     """Return the venue's own funding rates among data sets; None where there are none.
+
+    A rate that is told without its mark price is charged at the stored one of that moment, where a
+    data set of mark prices reaches over it.
 
     Raises:
         InputError: Rates that cannot be: see `FundingSeries`.
@@ -37,15 +44,38 @@ def funding_rates_of(datasets: Sequence[Dataset]) -> FundingSeries | None:
     return FundingSeries(
         {
             symbol: [
-                FundingRate(int(at_ns), int(rate), int(length), int(mark) or None)
-                for at_ns, rate, length, mark in zip(
+                FundingRate(int(at_ns), int(rate), int(length), int(mark) or stored)
+                for at_ns, rate, length, mark, stored in zip(
                     told.venue_time_ns,
                     told.rate_e18,
                     told.interval_ns,
                     told.mark_ticks,
+                    _marks_at(symbol, told.venue_time_ns, datasets),
                     strict=True,
                 )
             ]
             for symbol, told in series.items()
         }
     )
+
+
+def _marks_at(
+    symbol: str, times_ns: NDArray[np.int64], datasets: Sequence[Dataset]
+) -> list[int | None]:
+    """Return the stored mark prices at some times, in ticks; None where none reaches over one.
+
+    That is the open of the bar that begins then, else the close of the one that ends then.
+    """
+    due = np.array([funding_due_ns(int(each)) for each in times_ns], np.int64)
+    found = np.zeros(len(due), np.int64)
+    for each in datasets:
+        if each.meta.kind != "mark" or each.meta.instrument.symbol != symbol or not len(due):
+            continue
+        for bars in each.marks(start_ns=int(due[0]), end_ns=int(due[-1]) + each.meta.interval_ns):
+            for stamps, ticks in (
+                (bars.close_time_ns, bars.close_ticks),
+                (bars.open_time_ns, bars.open_ticks),
+            ):
+                place = np.minimum(np.searchsorted(stamps, due), len(stamps) - 1)
+                found = np.where(stamps[place] == due, ticks[place], found)
+    return [int(each) or None for each in found]

@@ -26,7 +26,15 @@ from tieout.model.events import (
 from tieout.model.money import money
 from tieout.model.venues import EVERYTHING, on_book
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.actions import (
+    actions_of,
+    actions_within,
+    check_actions,
+    events_of_actions,
+    streams_of_actions,
+)
 from tieout.wiring.assumptions import profile_of, simulated_venue
+from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
@@ -69,6 +77,7 @@ if TYPE_CHECKING:
     from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
+    from tieout.model.actions import Action
     from tieout.model.calendars import Calendar
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
@@ -184,6 +193,7 @@ def backtest_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    actions: Sequence[Action] = (),
     calendars: Sequence[Calendar] = (),
     sets: Sets = (),
 ) -> Result:
@@ -203,6 +213,7 @@ def backtest_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time; the result does not depend on it.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        actions: Corporate actions of the instruments.
         calendars: That the strategy may ask for, and that the venue profile may name.
         sets: Lists and rules by date.
 
@@ -225,6 +236,7 @@ def backtest_columns(
         journal=journal,
         chunk_rows=chunk_rows,
         venue_profile=venue_profile,
+        actions=actions,
         calendars=calendars,
         sets=sets,
     )
@@ -246,6 +258,7 @@ def run_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    actions: Sequence[Action] = (),
     calendars: Sequence[Calendar] = (),
     sets: Sets = (),
     progress: Progress | None = None,
@@ -264,6 +277,7 @@ def run_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        actions: Corporate actions of the instruments.
         calendars: That the strategy may ask for, and that the venue profile may name.
         sets: Lists and rules by date.
         progress: Called with seconds of history done and in total.
@@ -278,8 +292,12 @@ def run_columns(
         limits=limits,
         seed=seed,
         venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
+        margin=profile.margin,
+        acted={each.instrument for each in actions},
         reference=reference,
     )
+    given = events_of_actions(actions, profile)
+    check_actions(given, profile, loaded())
     records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
     start = min(int(each.arrival_time_ns[0]) for each in seen)
@@ -297,7 +315,9 @@ def run_columns(
     venue = SimulatedVenue(known, profile, records, sessions=hours)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     ended = RunEnded(arrival_time_ns=end, reason="end of data")
-    source = HistorySource(started, ended, streams, progress=progress)
+    past, later = actions_within(given, start)
+    streams += streams_of_actions(later)
+    source = HistorySource(started, ended, streams, past_actions=past, progress=progress)
     told = with_announcements(source, known, sets, calendars=calendars, end_ns=end)
     kernel.run(told, venue)
     venue.finish(end)
@@ -317,6 +337,7 @@ def run_on_history(
     """Run over stored data on the simulated venue, and keep the run."""
     instruments = by_symbol(manifest.instruments)
     rates = funding_rates_of(datasets)
+    actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
     datasets = market_data(datasets)
     start_ns, end_ns = bounds_of(manifest, datasets)
     check_resolutions(instruments, datasets, manifest.profile)
@@ -326,6 +347,8 @@ def run_on_history(
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
         kernel = kernel_of(manifest, loaded, journal)
         begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
+        check_actions(actions, manifest.profile, loaded())
+        past, later = actions_within(actions, begun.arrival_time_ns)
         streams = streams_of(
             kernel.subscriptions,
             datasets,
@@ -337,8 +360,9 @@ def run_on_history(
         source = HistorySource(
             begun,
             RunEnded(arrival_time_ns=end_ns, reason="end of period"),
-            streams,
+            [*streams, *streams_of_actions(later)],
             slice_ns=manifest.slice_ns,
+            past_actions=past,
             progress=progress,
         )
         venue = simulated_venue(
@@ -349,6 +373,7 @@ def run_on_history(
             start_ns=begun.arrival_time_ns,
             cash=begun.cash,
             funding_rates=rates,
+            quotes=quotes_known(datasets, manifest.profile),
         )
         told = with_announcements(
             source, instruments, sets, calendars=calendars_of(manifest), end_ns=end_ns

@@ -63,6 +63,8 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
         venue_profile=venue_of(manifest),
+        margin=manifest.profile.margin,
+        acted={each.instrument for each in manifest.data if each.kind == "actions"},
         reference=reference_of(manifest),
     )
 

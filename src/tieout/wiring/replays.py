@@ -20,11 +20,14 @@ from tieout.journal import (
 )
 from tieout.model.events import (
     ClockReached,
+    CorporateAction,
     DataOpened,
     GapSeen,
     RunEnded,
     RunStarted,
 )
+from tieout.wiring.actions import actions_of, actions_within, streams_of_actions
+from tieout.wiring.funding import market_data
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
@@ -97,7 +100,10 @@ def _history_again(
     ended = next((each for each in recorded if isinstance(each, RunEnded)), None)
     if ended is None:
         raise InputError("the run did not end; a run on history is replayed whole, run it again")
-    datasets = same_data(store, manifest)
+    stored = same_data(store, manifest)
+    datasets = market_data(stored)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    past, later = actions_within(actions, started.arrival_time_ns)
     streams = streams_of(
         kernel.subscriptions,
         datasets,
@@ -106,10 +112,18 @@ def _history_again(
         ended.arrival_time_ns,
         slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, *ANNOUNCED)
+    framing = (
+        *(RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, CorporateAction),
+        *ANNOUNCED,
+    )
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
     source: Source = HistorySource(
-        started, ended, streams, slice_ns=manifest.slice_ns, progress=progress
+        started,
+        ended,
+        [*streams, *streams_of_actions(later)],
+        slice_ns=manifest.slice_ns,
+        past_actions=past,
+        progress=progress,
     )
     return announced_again(source, recorded), RecordedVenue(answers)
 

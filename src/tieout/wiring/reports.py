@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from tieout.adapters.storage.disk import RealDisk
+from tieout.errors import InputError
 from tieout.history import Store
 from tieout.journal import JournalReader
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import QuoteColumns, TradeColumns
+from tieout.model.events import Liquidity
+from tieout.model.fees import fee_of
+from tieout.model.money import round_half_up
 from tieout.reconcile import RungRecord, summarise
+from tieout.reconcile.figures import drawdown, equity_curve
+from tieout.reconcile.valuation import Valuation
 from tieout.report import reconciliation_page, run_page, write_page
+from tieout.wiring.funding import market_data
 from tieout.wiring.manifests import by_symbol, same_data
 from tieout.wiring.markets import prices_of
 from tieout.wiring.reference import named_facts
 from tieout.wiring.tie_out import reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.model.columns import MarketColumns
+    from tieout.model.instruments import Instrument
+    from tieout.model.profiles import SimulationProfile
     from tieout.reconcile import Reconciliation, RunSummary
     from tieout.wiring.telling import Progress
 
-__all__ = ["report", "report_on", "summary_of"]
+__all__ = ["closing_summary_of", "report", "report_on", "summary_of"]
 
 _MINUTE_NS = 60_000_000_000
 _WITH_A_TWIN = ("live", "paper", "shadow")
@@ -82,9 +93,8 @@ def summary_of(run: RunFolder, *, store: StoredAt) -> RunSummary:
         InputError: The run has not ended, or its data are gone.
     """
     manifest = run.manifest()
-    datasets = same_data(Store(store), manifest)
-    journal = JournalReader(RealDisk(), str(run.journal))
-    record = RungRecord.from_records(run.run_id, ((each.kind, each.record) for each in journal))
+    datasets = market_data(same_data(Store(store), manifest))
+    record = _record_of(run)
     prices = {}
     for instrument in manifest.instruments:
         market = prices_of(instrument.symbol, datasets, manifest.profile, until_ns=record.ended_ns)
@@ -94,6 +104,92 @@ def summary_of(run: RunFolder, *, store: StoredAt) -> RunSummary:
     ends = {symbol: rows[-1][1] for symbol, rows in prices.items()}
     known = replace(record, prices=prices, end_marks={**ends, **record.end_marks})
     return summarise(known, by_symbol(manifest.instruments))
+
+
+def closing_summary_of(run: RunFolder, *, store: Path) -> RunSummary:
+    """Return a run's figures with long positions worth what closing them would bring.
+
+    That is the bid, less the fee of selling there as the profile charges its lowest tier. Only
+    quotes within the venue's sessions count. It is how platforms value futures and perpetuals,
+    whose profit is open until they are closed.
+
+    Raises:
+        InputError: The run has not ended, its data are gone, or it names no quotes.
+    """
+    manifest = run.manifest()
+    datasets = same_data(Store(store), manifest)
+    record = _record_of(run)
+    if record.ended_ns is None or any(each < 0 for each in record.final_lots().values()):
+        raise InputError(
+            f"run {run.run_id}: it has not ended, or ended short; only longs are closed"
+        )
+    prices = {}
+    for each in datasets:
+        if each.meta.kind == "quotes":
+            rows = each.recorded(start_ns=record.started_ns, end_ns=record.ended_ns)
+            bids = [row for part in rows if isinstance(part, QuoteColumns) for row in _bids(part)]
+            within = [row for row in bids if _in_session(manifest.venue_profile.sessions, row[0])]
+            prices[each.meta.instrument.symbol] = tuple(within)
+    unknown = sorted({each.instrument for each in record.fills if not prices.get(each.instrument)})
+    if unknown:
+        raise InputError(
+            f"run {run.run_id}: no quotes of {', '.join(unknown)}; name a data set of quotes with "
+            "--data when it is made"
+        )
+    instruments = by_symbol(manifest.instruments)
+    ends = {symbol: rows[-1][1] for symbol, rows in prices.items()}
+    curve = equity_curve(
+        record,
+        Valuation(instruments, record.start_marks, ends),
+        prices,
+        end_ns=record.ended_ns,
+        closing_cost=_cost_of_closing(manifest.profile, instruments, record.ended_ns),
+    )
+    known = replace(record, prices=prices, end_marks=ends)
+    found = summarise(known, instruments, equity=curve)
+    fallen, share = drawdown(curve)
+    return msgspec.structs.replace(
+        found, end_equity=curve[-1][1], drawdown=fallen, drawdown_share=share
+    )
+
+
+def _record_of(run: RunFolder) -> RungRecord:
+    journal = JournalReader(RealDisk(), str(run.journal))
+    return RungRecord.from_records(run.run_id, ((each.kind, each.record) for each in journal))
+
+
+def _bids(quotes: QuoteColumns) -> list[tuple[int, int]]:
+    rows = zip(quotes.arrival_time_ns.tolist(), quotes.bid_ticks.tolist(), strict=True)
+    return [(time_ns, bid) for time_ns, bid in rows if bid]
+
+
+def _in_session(sessions: Sequence[tuple[int, int]], time_ns: int) -> bool:
+    """Return whether a time lies within a session, its close included: a bar closes with it."""
+    if not sessions:
+        return True
+    place = bisect_left(sessions, time_ns, key=lambda session: session[0]) - 1
+    return place >= 0 and time_ns <= sessions[place][1]
+
+
+def _cost_of_closing(
+    profile: SimulationProfile, instruments: Mapping[str, Instrument], at_ns: int
+) -> Callable[[str, int, int], int]:
+    schedule = profile.fee_schedule
+    version = None if schedule is None else schedule.version_at(at_ns)
+    numerator, denominator = profile.taker_fee_rate.as_integer_ratio()
+
+    def cost(symbol: str, lots: int, ticks: int) -> int:
+        instrument = instruments[symbol]
+        if version is None:
+            return round_half_up(abs(instrument.notional(lots, ticks)) * numerator, denominator)
+        tier, taker = version.tiers[0], int(Liquidity.TAKER)
+        side = -1 if lots > 0 else 1
+        owed = fee_of(
+            version, tier, instrument, side=side, lots=abs(lots), price_ticks=ticks, liquidity=taker
+        )
+        return owed.amount
+
+    return cost
 
 
 def _minutely(market: Iterator[MarketColumns]) -> Iterator[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ import msgspec
 from tieout.model.money import money_decimal
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from tieout.adapters.venues.simulated import Certainty
     from tieout.journal import (
         Difference,
@@ -66,13 +65,14 @@ class Result:
         fills: How many.
         orders: How many left.
         denied: How many wishes the risk gate refused.
-        profit: Realised and open profit at the final marks, less fees, plus funding.
+        profit: Realised and open profit at the final marks, less fees, plus funding and dividends.
         fees, funding: Paid and received.
         equity: At the final marks.
         failure: What the strategy raised; empty when it did not.
         ambiguous_bars: Bars in which a stop and a limit could have filled; the stop was taken.
         hashes: Of decisions and state.
         certainty: What decided the fills; None where a real venue did.
+        dividends: Received.
     """
 
     run_id: str
@@ -87,6 +87,7 @@ class Result:
     ambiguous_bars: int
     hashes: Hashes = field(repr=False)
     certainty: Certainty | None = None
+    dividends: Decimal = Decimal(0)
 
     @property
     def state_hash(self) -> str:
@@ -105,6 +106,7 @@ class Result:
             "profit": str(self.profit),
             "fees": str(self.fees),
             "funding": str(self.funding),
+            **({"dividends": str(self.dividends)} if self.dividends else {}),
             "equity": str(self.equity),
             "orders": self.orders,
             "fills": self.fills,
@@ -192,6 +194,7 @@ def result_of(
         ambiguous_bars=ambiguous_bars,
         hashes=Hashes(kernel, journal),
         certainty=certainty,
+        dividends=money_decimal(ledger.dividends),
     )
 
 

@@ -37,7 +37,8 @@ def resume(
     Args:
         run: A run that was started.
         access: The same venue.
-        store: Folder of the data store; paper and shadow need it.
+        store: Folder of the data store; paper and shadow need it, and what is given corporate
+            actions.
         fresh: Forget what the strategy knew. The log says so, and the tie-out shows its price.
         progress: Told how much of the market was seen.
 
@@ -56,7 +57,7 @@ def resume(
     run.lock()
     try:
         if kind == "live":
-            return go_on_live(run, loaded, access, fresh=fresh, progress=progress)
+            return go_on_live(run, loaded, access, store, fresh=fresh, progress=progress)
         if store is None:
             raise InputError(f"run {run.run_id} is on {kind}: name the folder of its data store")
         return go_on_watching(run, loaded, access, store, fresh=fresh, progress=progress)

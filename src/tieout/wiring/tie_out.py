@@ -24,15 +24,18 @@ from tieout.model.events import (
     CancelRejected,
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderTriggered,
     RunEnded,
     RunResumed,
     RunStarted,
+    Split,
     Trade,
 )
 from tieout.model.orders import AmendOrder, PlaceOrder
@@ -40,7 +43,9 @@ from tieout.model.profiles import FundingRule, SimulationProfile
 from tieout.model.statement import Statement
 from tieout.reconcile.attribution import Reconciliation, attribute
 from tieout.reconcile.records import RungRecord
+from tieout.wiring.actions import actions_of, actions_within, streams_of_actions
 from tieout.wiring.assumptions import simulated_venue
+from tieout.wiring.books import quotes_known
 from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
@@ -59,7 +64,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
-    from tieout.model.events import Input, Report
+    from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
     from tieout.wiring.reference import Sets
@@ -88,11 +93,11 @@ def ladder(
     loaded = same_strategy(manifest)
     stored = same_data(Store(store), manifest)
     rates, datasets = funding_rates_of(stored), market_data(stored)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    kept = _Rungs(
-        manifest, loaded, datasets, started, ended, rates, sets=same_sets(store, manifest)
-    )
+    sets = same_sets(store, manifest)
+    kept = _Rungs(manifest, loaded, datasets, started, ended, rates, actions, sets=sets)
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -102,13 +107,13 @@ def ladder(
     seen = kept.with_bars(whole.market)
     down = [each.record for each in recorded if isinstance(each.record, RunResumed)]
     answers = msgspec.structs.replace(
-        _live_answers(whole.answers),
+        _live_answers([*whole.answers, *whole.market]),
         down=tuple((each.down_since_ns, each.arrival_time_ns) for each in down),
     )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     # What positions pay is charged by the rung's own costs.
     quiet = msgspec.structs.replace(
-        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0), margin=None
+        manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0)
     )
 
     def far(rung: int) -> Progress | None:
@@ -129,7 +134,7 @@ def ladder(
         )
         costs: Costs = modelled
         if name == "charged":
-            live = Holdings(positions, answers.fills())
+            live = Holdings(positions, answers.fills(), answers.splits)
             costs = ChargedCosts(answers.funding, live, modelled)
         venue = AnsweredVenue(
             simulated,
@@ -175,6 +180,8 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
     reports: dict[str, list[Report]] = {}
     funding: list[FundingCharged] = []
     amends: list[AmendOrder] = []
+    imposed: list[OrderImposed | MarginWarned] = []
+    splits: list[Split] = []
     for record in recorded:
         if isinstance(record, PlaceOrder):
             orders[record.decision_id] = record
@@ -182,9 +189,20 @@ def _live_answers(recorded: Sequence[object]) -> LiveAnswers:
             amends.append(record)
         elif isinstance(record, FundingCharged):
             funding.append(record)
+        elif isinstance(record, OrderImposed | MarginWarned):
+            imposed.append(record)
+        elif isinstance(record, Split):
+            splits.append(record)
         elif isinstance(record, _ANSWERS):
             reports.setdefault(record.decision_id, []).append(record)
-    return LiveAnswers(orders=orders, reports=reports, funding=funding, amends=tuple(amends))
+    return LiveAnswers(
+        orders=orders,
+        reports=reports,
+        funding=funding,
+        amends=tuple(amends),
+        imposed=tuple(imposed),
+        splits=tuple(splits),
+    )
 
 
 _ANSWERS = (
@@ -211,6 +229,7 @@ class _Rungs:
         started: RunStarted,
         ended: RunEnded,
         funding_rates: FundingSeries | None,
+        actions: Sequence[CorporateAction],
         *,
         sets: Sets,
     ) -> None:
@@ -222,6 +241,7 @@ class _Rungs:
         self._sets = sets
         self._started = started
         self._ended = ended
+        self._actions = actions_within(actions, started.arrival_time_ns)
         self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
 
     def history(self, progress: Progress | None) -> Source:
@@ -234,11 +254,13 @@ class _Rungs:
             self._ended.arrival_time_ns,
             slice_ns=self._manifest.slice_ns,
         )
+        past, later = self._actions
         source = HistorySource(
             self._started,
             self._ended,
-            streams,
+            [*streams, *streams_of_actions(later)],
             slice_ns=self._manifest.slice_ns,
+            past_actions=past,
             progress=progress,
         )
         return with_announcements(
@@ -282,6 +304,7 @@ class _Rungs:
             start_ns=self._started.arrival_time_ns,
             cash=self._started.cash,
             funding_rates=self._funding_rates,
+            quotes=quotes_known(self._datasets, profile),
         )
 
     def run(self, name: str, source: Source, venue: Venue) -> RungRecord:

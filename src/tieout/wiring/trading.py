@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.adapters.clocks.wall import WallClock
+from tieout.adapters.feeds.acting import ActingSource
 from tieout.adapters.feeds.recorded import FirstSource
 from tieout.adapters.feeds.slicing import SlicedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -19,10 +20,11 @@ from tieout.journal import (
 )
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.actions import actions_of, check_actions, not_recorded
 from tieout.wiring.assumptions import profile_of
 from tieout.wiring.books import check_no_books
 from tieout.wiring.journals import WrittenSource
-from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of
+from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of, same_data
 from tieout.wiring.markets import making_of
 from tieout.wiring.reference import announced_to, keep_sets, named_of
 from tieout.wiring.refolding import refolded, resume_point
@@ -40,13 +42,14 @@ if TYPE_CHECKING:
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
     from tieout.kernel.risk import RiskLimits
-    from tieout.model.events import Input
+    from tieout.model.events import CorporateAction, Input
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
 
 
 __all__ = [
     "VenueAccess",
+    "acted",
     "check_rules",
     "delivered",
     "gateway_of",
@@ -136,13 +139,19 @@ def live(
     )
     keep_sets(run, named.sets)
     try:
-        return _trade_live(run, loaded, access, progress)
+        actions = actions_of(datasets, manifest.profile, slice_ns=slice_ns)
+        check_actions(actions, manifest.profile, loaded())
+        return _trade_live(run, loaded, access, actions, progress)
     finally:
         run.unlock()
 
 
 def _trade_live(
-    run: RunFolder, loaded: LoadedStrategy, access: VenueAccess, progress: Progress | None
+    run: RunFolder,
+    loaded: LoadedStrategy,
+    access: VenueAccess,
+    actions: Sequence[CorporateAction],
+    progress: Progress | None,
 ) -> Result:
     manifest = run.manifest()
     with gateway_of(run, manifest, access) as gateway:
@@ -166,7 +175,7 @@ def _trade_live(
             manifest,
             started_ns=first.events[0].arrival_time_ns,
         )
-        source = announced_to(source, run, manifest)
+        source = announced_to(acted(source, actions), run, manifest)
         return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
@@ -174,6 +183,7 @@ def go_on_live(
     run: RunFolder,
     loaded: LoadedStrategy,
     access: VenueAccess,
+    store: StoredAt | None,
     *,
     fresh: bool,
     progress: Progress | None,
@@ -182,6 +192,7 @@ def go_on_live(
     from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
 
     manifest = run.manifest()
+    actions = _actions_again(run, manifest, store)
     folded = refolded(run, loaded)
     kernel, recorded = folded.kernel, folded.recorded
     with gateway_of(run, manifest, access) as gateway:
@@ -200,8 +211,27 @@ def go_on_live(
             started_ns=recorded[0].arrival_time_ns,
             recorded=recorded,
         )
+        source = acted(source, not_recorded(actions, recorded))
         source = announced_to(source, run, manifest, recorded=recorded)
         return _to_the_end(run, kernel, folded.journal, gateway, source, progress)
+
+
+def acted(source: Source, actions: Sequence[CorporateAction]) -> Source:
+    """Return a source with the corporate actions that a run is given; itself without any."""
+    return ActingSource(source, actions) if actions else source
+
+
+def _actions_again(
+    run: RunFolder, manifest: Manifest, store: StoredAt | None
+) -> list[CorporateAction]:
+    if not any(each.kind == "actions" for each in manifest.data):
+        return []
+    if store is None:
+        raise InputError(
+            f"run {run.run_id} is given corporate actions: name the folder of its data store"
+        )
+    datasets = same_data(Store(store), manifest)
+    return actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
 
 
 def warm_up_of(kernel: Kernel) -> int:
@@ -219,9 +249,19 @@ def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> Excha
         base_url=access.url,
         ws_url=f"{'wss' if scheme == 'https' else 'ws'}://{address}/ws",
         currency=manifest.instruments[0].currency,
+        fee_prices=manifest.profile.fee_prices,
+        fee_tokens=_fee_tokens(manifest.profile),
     )
     credentials = exchange.Credentials(access.key, access.secret) if access.key else None
     return exchange.ExchangeGateway(run.run_id, settings, credentials)
+
+
+def _fee_tokens(profile: SimulationProfile) -> tuple[str, ...]:
+    """Return the tokens that the account pays fees in, as the profile has it."""
+    schedule = profile.fee_schedule if profile.fees_in_token else None
+    if schedule is None:
+        return ()
+    return tuple(dict.fromkeys(each.token for each in schedule.versions if each.token))
 
 
 def streams_asked(kernel: Kernel) -> set[StreamKey]:

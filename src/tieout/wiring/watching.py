@@ -15,13 +15,15 @@ from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue, Standin
 from tieout.history import Store
 from tieout.journal import JournalWriter
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import Bar, Fill, RunStarted, Trade
+from tieout.model.events import Bar, Fill, FundingCharged, MarginWarned, RunStarted, Trade
 from tieout.model.money import money
 from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
 from tieout.strategy import LoadedStrategy, Strategy, load_strategy
+from tieout.wiring.actions import actions_of, check_actions, not_recorded
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import check_trades_or_bars
+from tieout.wiring.funding import market_data
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
@@ -31,6 +33,7 @@ from tieout.wiring.results import result_of
 from tieout.wiring.telling import Progress, told
 from tieout.wiring.trading import (
     VenueAccess,
+    acted,
     check_rules,
     delivered,
     gateway_of,
@@ -40,7 +43,7 @@ from tieout.wiring.trading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
+    from tieout.model.events import CorporateAction, Input
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
     from tieout.wiring.results import Result
@@ -206,6 +210,9 @@ def _watch(
 ) -> Result:
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
+    actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
+    check_actions(actions, manifest.profile, loaded())
+    datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
         check_rules(manifest.instruments, rules)
@@ -213,7 +220,7 @@ def _watch(
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
         kernel = kernel_of(manifest, loaded, journal)
-        watched, venue = _beside(gateway, kernel, manifest, datasets, started)
+        watched, venue = _beside(gateway, kernel, manifest, datasets, started, actions)
         source = announced_to(watched, run, manifest)
         return _to_the_end(run, kernel, journal, source, venue, progress)
 
@@ -229,11 +236,14 @@ def go_on_watching(
 ) -> Result:
     """Go on with a paper or shadow run; see `resume`."""
     manifest = run.manifest()
-    datasets = same_data(Store(store), manifest)
+    stored = same_data(Store(store), manifest)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    datasets = market_data(stored)
     folded = refolded(run, loaded)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
-        watched, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        missing = not_recorded(actions, folded.recorded)
+        watched, venue = _beside_again(gateway, folded, manifest, datasets, missing, fresh=fresh)
         source = announced_to(watched, run, manifest, recorded=folded.recorded)
         return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
 
@@ -261,6 +271,7 @@ def _beside(
     manifest: Manifest,
     datasets: Sequence[Dataset],
     started: RunStarted,
+    actions: Sequence[CorporateAction],
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
     check_trades_or_bars(manifest.profile)
@@ -288,7 +299,8 @@ def _beside(
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns
     )
-    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+    watched = WatchedSource(acted(source, actions), venue, markets, asked=streams_asked(kernel))
+    return watched, venue
 
 
 def _beside_again(
@@ -296,6 +308,7 @@ def _beside_again(
     folded: Refolded,
     manifest: Manifest,
     datasets: Sequence[Dataset],
+    actions: Sequence[CorporateAction],
     *,
     fresh: bool,
 ) -> tuple[WatchedSource, SimulatedVenue]:
@@ -321,8 +334,12 @@ def _beside_again(
         manifest,
         kernel.instruments,
         {symbol: markets[key] for symbol, key in matched.items()},
-        positions=((symbol, kernel.position_lots(symbol), 0) for symbol in kernel.instruments),
+        positions=(
+            (symbol, kernel.position_lots(symbol), kernel.ledger.position(symbol).cost)
+            for symbol in kernel.instruments
+        ),
         start_ns=point.down_since_ns,
+        cash=kernel.ledger.balance,
     )
     under_way = kernel.orders.open.values()
     unsent = (OrderState.INTENDED, OrderState.SENT)
@@ -340,6 +357,7 @@ def _beside_again(
         (each for each in recorded if isinstance(each, Fill)),
         down_ns=point.down_since_ns,
         back_ns=back_ns,
+        warned=_warned(recorded),
     )
     for each in under_way:
         if each.state in unsent:
@@ -348,7 +366,19 @@ def _beside_again(
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=started_ns, recorded=recorded
     )
-    return WatchedSource(source, venue, markets, asked=streams_asked(kernel)), venue
+    watched = WatchedSource(acted(source, actions), venue, markets, asked=streams_asked(kernel))
+    return watched, venue
+
+
+def _warned(recorded: Iterable[Input]) -> set[str]:
+    """Return the symbols whose position was warned of, and has not been moved since."""
+    warned: set[str] = set()
+    for each in recorded:
+        if isinstance(each, MarginWarned):
+            warned.add(each.instrument)
+        elif isinstance(each, Fill | FundingCharged):
+            warned.discard(each.instrument)
+    return warned
 
 
 def _matched(kernel: Kernel, datasets: Sequence[Dataset]) -> dict[str, StreamKey]:

@@ -203,7 +203,8 @@ class Bench:
         self.inbox = Inbox()
         self.outlet = Outlet(self.inbox, self.clock.now_ns)
         self.client = ScriptedClient()
-        self.desk = OrderDesk(RUN, self.clock, self.outlet)
+        self.token_prices: dict[str, Decimal] = {}
+        self.desk = OrderDesk(RUN, self.clock, self.outlet, price_of=self.token_prices.get)
         self.doubts = 0
         self.failures: list[Exception] = []
         self._tasks: set[asyncio.Task[None]] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -124,6 +125,22 @@ def test_a_fill_without_a_commission_costs_nothing(user: User) -> None:
     fill = user.receive(message)[1]
 
     assert (fill.fee, fill.fee_currency) == (0, "USDT")
+
+
+def test_a_fee_in_a_token_is_booked_at_what_it_was_worth(user: User) -> None:
+    user.bench.token_prices["BNB"] = Decimal("612.5")
+
+    fill = user.receive(trade(9, n="0.00005", N="BNB"))[1]
+
+    # 0.00005 BNB at 612.50 are 0.030625.
+    assert (fill.fee, fill.fee_currency) == (30_625_000_000, "USDT")
+    assert (fill.fee_charged, fill.fee_charged_currency) == (50_000_000, "BNB")
+
+
+def test_a_fee_whose_worth_is_not_known_is_shown_and_not_booked(user: User) -> None:
+    fill = user.receive(trade(9, n="0.00005", N="BNB"))[1]
+
+    assert (fill.fee, fill.fee_charged, fill.fee_charged_currency) == (0, 50_000_000, "BNB")
 
 
 def test_a_fill_sent_twice_is_told_once(user: User) -> None:

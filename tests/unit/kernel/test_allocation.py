@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.support.stages import perform
 from tests.support.worlds import ES, SYMBOL
+from tieout.errors import SettingsError
 from tieout.kernel.allocation import Held, lots_for
 from tieout.model.money import money
+from tieout.model.venues import EVERYTHING
 
 LEAST = msgspec.structs.replace(ES, min_lots=5, max_lots=40, min_notional=Decimal(9_000))
 
@@ -105,3 +107,18 @@ def test_weights_are_numbers_of_any_kind(weight: Any) -> None:
     run = perform([4000] * 4, {1: lambda context: context.targets({SYMBOL: weight})})
 
     assert run.kernel.position_lots(SYMBOL) == int(Decimal(weight) * 100)
+
+
+def test_a_venue_profile_may_leave_a_part_of_the_equity_in_cash() -> None:
+    buffered = msgspec.structs.replace(EVERYTHING, target_buffer=Decimal("0.0025"))
+    whole = {1: lambda context: context.targets({SYMBOL: 1})}
+
+    # 25,000 hold 25 lots at 1,000; less a quarter of a percent they hold 24.
+    assert perform([4000] * 4, whole, cash=Decimal(25_000)).fills[0].lots == 25
+    run = perform([4000] * 4, whole, cash=Decimal(25_000), venue_profile=buffered)
+    assert run.fills[0].lots == 24
+
+
+def test_a_buffer_that_is_no_share_is_refused() -> None:
+    with pytest.raises(SettingsError, match="target_buffer 1; allowed: a share"):
+        msgspec.structs.replace(EVERYTHING, target_buffer=Decimal(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -135,3 +136,23 @@ def test_one_tick_before_it_the_position_stands(lots: int, price: int, wallet: i
 def test_what_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         MarginTerms(**{"mode": MarginMode.CROSS, "brackets": STEPS.brackets, **given})
+
+
+@given(lots=st.integers(1, 50), price=st.integers(400, 8_000), share=st.integers(1, 99))
+def test_a_warning_never_comes_after_the_price_it_warns_of(
+    lots: int, price: int, share: int
+) -> None:
+    for signed in (lots, -lots):
+        cost = ES.notional(signed, price)
+        held = {"lots": signed, "cost": cost, "wallet": initial_margin(STEPS, cost)}
+        closes = liquidation_ticks(STEPS, ES, **held)
+        warns = liquidation_ticks(STEPS, ES, **held, ratio=Fraction(share, 100))
+
+        # A long is warned above the price, a short below it.
+        assert closes is None or (warns is not None and (warns - closes) * signed >= 0)
+
+
+@pytest.mark.parametrize("share", ["0", "1", "-0.5"])
+def test_a_warning_ratio_that_is_no_share_is_refused(share: str) -> None:
+    with pytest.raises(SettingsError, match="above 0 and below 1"):
+        MarginTerms(mode=MarginMode.CROSS, brackets=STEPS.brackets, warning_ratio=Decimal(share))

@@ -52,6 +52,8 @@ PINNED = {
     "kraken-futures-1": "abf22e79",
     "kraken-spot-1": "cb656c11",
     "kucoin-spot-b-1": "c4cde85c",
+    "lean-ib-futures-1": "907cfe9d",
+    "lean-ib-us-stocks-1": "76f8b845",
     "okx-spot-1": "eff225fa",
     "okx-swap-1": "384423ef",
 }

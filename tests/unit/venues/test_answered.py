@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
 
@@ -14,10 +16,14 @@ from tieout.model.events import (
     Fill,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     Report,
 )
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 PRACTICE = profile("practice-1")
 LIVE_TICKS = 440
@@ -29,6 +35,11 @@ class Simulated(ScriptedVenue):
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int:
         return SIMULATED_TICKS
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        raise AssertionError("without margin nothing is told")
+
+    unwatch = know  # type: ignore[assignment]
 
 
 def an_order(lots: int = 3, **fields: object) -> PlaceOrder:
@@ -300,3 +311,68 @@ def test_an_amend_of_a_simulated_order_goes_to_the_simulation() -> None:
     venue.amend(wish)
 
     assert simulated.amended == [wish]
+
+
+# -- what live's venue did by itself ------------------------------------------------------------
+
+
+def imposed_on(bought: int, closed: int) -> list[Report]:
+    """Return what a run sees that buys so many lots, where live's venue closed so many."""
+    live = an_order(bought)
+    closing = an_order(
+        closed, decision_id="liquidation:ES:1:9", side=-1, reduce_only=True, origin="venue:l"
+    )
+    own = OrderImposed(
+        order=closing,
+        reason="liquidation",
+        venue_time_ns=T0 + 5 * SECOND,
+        arrival_time_ns=T0 + 6 * SECOND,
+    )
+    simulated = Simulated(price_ticks=SIMULATED_TICKS)
+    answers = LiveAnswers(
+        orders={live.decision_id: live},
+        reports={
+            live.decision_id: [a_live_fill(live, bought)],
+            closing.decision_id: [a_live_fill(closing, closed, after_s=6)],
+        },
+        funding=[],
+        imposed=(own,),
+    )
+    costs = ChargedCosts([], Holdings({}), ModelledCosts(PRACTICE, {}, simulated))
+    venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
+    venue.place(live)
+    assert venue.next_wake_ns(T0 + 2 * SECOND) == T0 + SECOND
+    return list(venue.advance(T0 + 100 * SECOND))
+
+
+def test_a_position_that_the_venue_closed_for_live_is_closed_here() -> None:
+    reports = imposed_on(bought=3, closed=3)
+
+    assert [type(each) for each in reports] == [Fill, OrderImposed, Fill]
+    assert [each.side * each.lots for each in reports if isinstance(each, Fill)] == [3, -3]
+
+
+def test_no_more_is_closed_than_this_run_holds() -> None:
+    _, imposed, closed = imposed_on(bought=2, closed=5)
+
+    assert isinstance(imposed, OrderImposed)
+    assert isinstance(closed, Fill)
+    assert (imposed.order.lots, closed.lots) == (2, 2)
+
+
+def test_where_nothing_is_held_nothing_is_closed() -> None:
+    closing = an_order(4, decision_id="recall:ES:1", side=-1, reduce_only=True)
+    own = OrderImposed(
+        order=closing, reason="recall", venue_time_ns=T0 + SECOND, arrival_time_ns=T0 + SECOND
+    )
+    simulated = Simulated(price_ticks=SIMULATED_TICKS)
+    answers = LiveAnswers(
+        orders={},
+        reports={closing.decision_id: [a_live_fill(closing, 4)]},
+        funding=[],
+        imposed=(own,),
+    )
+    costs = ChargedCosts([], Holdings({}), ModelledCosts(PRACTICE, {}, simulated))
+    venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
+
+    assert venue.advance(T0 + 100 * SECOND) == []

@@ -19,7 +19,7 @@ from tieout.kernel.loop import Kernel
 from tieout.model.events import FundingCharged, RunEnded, RunStarted
 from tieout.model.funding import FundingRate, FundingSeries
 from tieout.model.money import money
-from tieout.model.profiles import HOUR, FundingRule, SimulationProfile, profile
+from tieout.model.profiles import HOUR, FundingFrom, FundingRule, SimulationProfile, profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,6 +98,22 @@ def paid(charges: Sequence[FundingCharged]) -> list[tuple[float, str]]:
 
 FLAT = trades([4000] * 300, step_ns=10 * MINUTE)
 """1,000 each, for two days."""
+
+
+def test_the_last_rate_told_is_charged_until_another_is() -> None:
+    carried = msgspec.structs.replace(QUIET, funding_from=FundingFrom.LAST_TOLD)
+    told = [rate(MIDNIGHT + 4 * HOUR, "0.001"), rate(MIDNIGHT + 16 * HOUR, "0.003")]
+
+    _, charges = held(FLAT, 1, rates=told, assumed=carried)
+
+    # One told at a time is charged at the next one, and nothing before the first was told.
+    assert paid(charges)[:4] == [(8.0, "-1"), (16.0, "-1"), (24.0, "-3"), (32.0, "-3")]
+
+
+def test_without_any_rate_told_nobody_is_charged() -> None:
+    carried = msgspec.structs.replace(QUIET, funding_from=FundingFrom.LAST_TOLD)
+
+    assert held(FLAT, 1, assumed=carried)[1] == []
 
 
 def test_ten_times_leverage_at_a_basis_point_costs_109_5_percent_of_the_margin_a_year() -> None:

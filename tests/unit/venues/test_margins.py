@@ -9,15 +9,16 @@ import msgspec
 import pytest
 
 from tests.support.compiled import cut
-from tests.support.worlds import ES, MINUTE, SYMBOL, MemoryJournal, bars, trades
+from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL, T0, MemoryJournal, bars, trades
 from tieout import Strategy
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
-from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.adapters.venues.simulated import SimulatedVenue, Standing
 from tieout.errors import InputError, SettingsError
 from tieout.kernel.loop import Kernel
 from tieout.model.events import (
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderImposed,
     OrderRejected,
     RunEnded,
@@ -277,5 +278,88 @@ def test_what_cannot_be_watched_is_refused() -> None:
         SimulatedVenue({SYMBOL: ES}, CROSS, market)
     venue = SimulatedVenue({SYMBOL: ES}, CROSS, market, cash=money(1))
     assert venue.lend() is None
-    with pytest.raises(InputError, match="does not go on after a stop"):
-        venue.go_on([], [], down_ns=0, back_ns=0)
+
+
+def warned_at(columns: Any, plan: dict[int, int], **given: Any) -> list[tuple[int, int]]:
+    """Return (lots held, ticks) of each warning at four fifths, in order."""
+    terms = msgspec.structs.replace(CROSS.margin, warning_ratio=Decimal("0.8"))
+    run = Run(columns, plan, msgspec.structs.replace(CROSS, margin=terms), **given)
+    assert run.of(OrderRejected) == []
+    return [(each.position_lots, each.price_ticks) for each in run.of(MarginWarned)]
+
+
+def test_a_warning_is_told_once_and_again_when_the_position_changes() -> None:
+    falling = trades([4000, 4000, 3840, 3830, 3820, 3815, 3810])
+
+    assert warned_at(falling, {1: 10}) == [(10, 3840)]
+    # With seven lots left it is warned of a lower price, which is not reached.
+    assert warned_at(falling, {1: 10, 3: -3}) == [(10, 3840)]
+
+
+def test_a_short_is_warned_on_its_way_up() -> None:
+    ((lots, ticks),) = warned_at(trades([4000, 4000, 4160, 4170]), {1: -10})
+
+    assert lots == -10
+    assert 4000 < ticks <= 4170
+
+
+def test_bars_warn_where_they_reach_the_price_and_the_position_stands() -> None:
+    assert warned_at(bars([4000, 4000, 4000, 3835, 3900]), {1: 10}) == [(10, 3840)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_warnings_are_the_same_however_rows_are_cut(rows: int) -> None:
+    falling = trades([4000, 4000, 3840, 3830, 3785, 3780, 3780])
+
+    assert warned_at(falling, {1: 10}, rows=rows) == warned_at(falling, {1: 10})
+
+
+def test_what_is_flat_is_not_warned() -> None:
+    assert warned_at(trades([4000, 4000, 3900, 3900, 3700, 3600]), {1: 10, 2: -10}) == []
+
+
+@pytest.mark.parametrize(("warned", "told"), [((), ["MarginWarned"]), ((SYMBOL,), [])])
+def test_after_a_stop_the_position_is_watched_and_not_warned_of_twice(
+    warned: tuple[str, ...], told: list[str]
+) -> None:
+    terms = msgspec.structs.replace(CROSS.margin, warning_ratio=Decimal("0.8"))
+    rows = trades([4000, 3900, 3840, 3789, 3780, 3780])
+    venue = SimulatedVenue(
+        {SYMBOL: ES},
+        msgspec.structs.replace(CROSS, margin=terms),
+        {SYMBOL: HistoryMarket([rows])},
+        positions={SYMBOL: 10},
+        costs={SYMBOL: ES.notional(10, 4000)},
+        cash=money(1_000),
+        start_ns=T0 + SECOND,
+    )
+
+    venue.go_on((), (), down_ns=T0 + SECOND, back_ns=T0 + 2 * SECOND, warned=warned)
+
+    reports = venue.advance(T0 + MINUTE)
+    assert [type(each).__name__ for each in reports][: len(told) + 2] == [
+        *told,
+        "OrderImposed",
+        "Fill",
+    ]
+
+
+def test_after_a_stop_what_the_venue_had_begun_to_close_it_closes() -> None:
+    run = Run(trades([4000, 4000, 3789, 3600, 3600]), {1: 10})
+    (imposed,) = run.of(OrderImposed)
+    rows = trades([4000, 3780, 3780, 3780])
+    venue = SimulatedVenue(
+        {SYMBOL: ES},
+        CROSS,
+        {SYMBOL: HistoryMarket([rows])},
+        positions={SYMBOL: 10},
+        costs={SYMBOL: ES.notional(10, 4000)},
+        cash=money(1_000),
+        start_ns=T0 + SECOND,
+    )
+    standing = Standing(place=imposed.order)
+
+    venue.go_on((standing,), (), down_ns=T0 + SECOND, back_ns=T0 + SECOND)
+
+    fills = [each for each in venue.advance(T0 + MINUTE) if isinstance(each, Fill)]
+    assert [(each.decision_id, each.lots) for each in fills] == [(imposed.order.decision_id, 10)]

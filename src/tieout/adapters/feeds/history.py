@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 
     from tieout.market import MadeBars, Window
     from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
-    from tieout.model.events import GapSeen
+    from tieout.model.events import CorporateAction, GapSeen
 
 __all__ = [
     "SLICE_NS_MAX",
+    "ActionRows",
     "GapRows",
     "HistoryMarket",
     "HistorySource",
     "Stream",
+    "action_stream",
     "as_rows",
     "at_slice_end",
     "check_slice",
@@ -48,6 +50,7 @@ _RANKS: Final[dict[type, int]] = {
     BookColumns: int(SourceRank.BOOK),
     OrderEventColumns: int(SourceRank.BOOK),
 }
+_ACTION: Final = int(SourceRank.ACTION)
 
 SLICE_NS_MAX: Final = 1_000_000_000
 """Widest slice; what is wider is a bar, and should be asked for as one."""
@@ -71,6 +74,43 @@ class GapRows:
     def rows(self, start: int, stop: int) -> GapRows:
         """Return rows [start, stop)."""
         return GapRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRows:
+    """Corporate actions, in order of arrival: rows that are single inputs.
+
+    Attributes:
+        events: The actions.
+        arrival_time_ns: (n,) when each was known.
+    """
+
+    events: Sequence[CorporateAction]
+    arrival_time_ns: Int64Column
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def rows(self, start: int, stop: int) -> ActionRows:
+        """Return rows [start, stop)."""
+        return ActionRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+
+
+_AnyRows = (
+    BarColumns
+    | TradeColumns
+    | QuoteColumns
+    | BookColumns
+    | OrderEventColumns
+    | GapRows
+    | ActionRows
+)
+
+
+def action_stream(actions: Sequence[CorporateAction]) -> Stream:
+    """Return corporate actions as a stream: each comes after the rows that arrive with it."""
+    rows = ActionRows(actions, np.array([each.arrival_time_ns for each in actions], np.int64))
+    return Stream("actions", iter((rows,)), made=True, may_halt=False)
 
 
 def as_rows(made: Iterable[MadeBars]) -> Iterator[MarketColumns | GapRows]:
@@ -120,13 +160,13 @@ class Stream:
     """
 
     name: str
-    columns: Iterator[MarketColumns | RecordedColumns | GapRows]
+    columns: Iterator[_AnyRows]
     warm_up: BarColumns | None = None
     opened: DataOpened | None = None
     made: bool = False
     may_halt: bool = True
     past: Iterator[RecordedColumns] | None = None
-    _chunk: MarketColumns | RecordedColumns | GapRows | None = field(default=None, init=False)
+    _chunk: _AnyRows | None = field(default=None, init=False)
     _row: int = field(default=0, init=False)
     _last_ns: int = field(default=0, init=False)
 
@@ -147,9 +187,10 @@ class Stream:
     @property
     def rank(self) -> int:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
-        return _RANKS.get(type(self._chunk), int(SourceRank.BAR))
+        kind = type(self._chunk)
+        return _ACTION if kind is ActionRows else _RANKS.get(kind, int(SourceRank.BAR))
 
-    def take(self, before_ns: int) -> MarketColumns | RecordedColumns | GapRows:
+    def take(self, before_ns: int) -> _AnyRows:
         """Return the rows of the present chunk that arrive before a time; the next one does."""
         assert self._chunk is not None, self.name
         stop = int(np.searchsorted(self._chunk.arrival_time_ns, before_ns, "left"))
@@ -167,7 +208,7 @@ class Stream:
             yield chunk.rows(self._row, len(chunk))
             self._chunk = None
 
-    def _check(self, chunk: MarketColumns | RecordedColumns | GapRows) -> None:
+    def _check(self, chunk: _AnyRows) -> None:
         arrivals = chunk.arrival_time_ns
         if not len(arrivals):
             return
@@ -256,6 +297,7 @@ class HistorySource:
         slice_ns: Rows that arrive within a slice of this width are delivered at its end, in the
             order of their arrival; 0: as they arrive. Bars that we make are told when they are
             known: the streams they come from hold rows as they are delivered.
+        past_actions: Corporate actions from before the start, given with it.
         progress: Called with time done and time in total, in seconds.
 
     Raises:
@@ -270,6 +312,7 @@ class HistorySource:
         streams: Sequence[Stream],
         *,
         slice_ns: int = 0,
+        past_actions: Sequence[CorporateAction] = (),
         progress: Callable[[float, float | None], None] | None = None,
     ) -> None:
         if ended.arrival_time_ns < started.arrival_time_ns:
@@ -281,6 +324,7 @@ class HistorySource:
         self._started = started
         self._ended = ended
         self._slice_ns = slice_ns
+        self._past_actions = tuple(past_actions)
         self._streams = list(streams)
         for each in self._streams:
             each.begin(started.arrival_time_ns)
@@ -305,12 +349,12 @@ class HistorySource:
         past = (columns for stream in self._streams for columns in stream.past or ())
         first = next(past, None)
         if first is None:
-            yield Inputs((self._started, *opened))
+            yield Inputs((self._started, *opened, *self._past_actions))
         else:
             yield Inputs((self._started,))
             for columns in chain((first,), past):
                 yield MarketBatch(columns, stored=True, past=True)
-            yield Inputs(tuple(opened))
+            yield Inputs((*opened, *self._past_actions))
         for stream in self._streams:
             if stream.warm_up is not None and len(stream.warm_up):
                 yield MarketBatch(_warming(stream.warm_up, self._started), stored=True)
@@ -335,7 +379,7 @@ class HistorySource:
             if self._progress:
                 done = int(taken.arrival_time_ns[-1]) - start
                 self._progress(done / 1e9, (end - start) / 1e9)
-            if isinstance(taken, GapRows):
+            if isinstance(taken, GapRows | ActionRows):
                 yield Inputs(taken.events)
             elif isinstance(taken, MergedColumns):
                 yield MergedBatch(taken if first.made else self._delivered(taken))

@@ -24,11 +24,14 @@ from tieout.model.events import (
     ClockReached,
     ConnectionLost,
     ConnectionRestored,
+    CorporateAction,
     Fill,
     FundingCharged,
     GapSeen,
+    MarginWarned,
     OrderAccepted,
     OrderCancelled,
+    OrderImposed,
     OrderOutcomeUnknown,
     OrderRejected,
     OrderTriggered,
@@ -115,13 +118,17 @@ _MARKET = (
     UniverseAnnounced,
     RulesChanged,
     RunEnded,
+    CorporateAction,
 )
 """Inputs that are the market as the run saw it; the venue's answers are none."""
 
 _Timed = OrderAccepted | OrderRejected | OrderTriggered | Fill | OrderCancelled | CancelRejected
 _Report = _Timed | OrderOutcomeUnknown
 _REPORTS = get_args(_Report)
-_Told = TypeVar("_Told", bound=_Timed | FundingCharged)
+_OWN = (FundingCharged, OrderImposed, MarginWarned)
+"""What the venue does and tells by itself."""
+
+_Told = TypeVar("_Told", bound=_Timed | FundingCharged | OrderImposed | MarginWarned)
 
 
 @dataclass(slots=True)
@@ -145,7 +152,7 @@ class _Healer:
         self._placed: set[str] = set()
         self._reported: set[str] = set()
         self._streams: dict[int, set[tuple[str, int]]] = {}
-        self.moved: list[Trade | Bar] = []
+        self.moved: list[Trade | Bar | CorporateAction] = []
         self.died: set[str] = set()
 
     def heal(self, record: object) -> object | None:
@@ -162,8 +169,10 @@ class _Healer:
             return self._report(record)
         if isinstance(record, Trade | Bar) and self._gone is not None:
             return self._row(record, self._gone.window)
-        if isinstance(record, FundingCharged) and self._gone is not None:
+        if isinstance(record, _OWN) and self._gone is not None:
             return self._known_in_time(record, self._gone.window)
+        if isinstance(record, CorporateAction) and self._gone is not None:
+            return self._action(record, self._gone.window)
         return record
 
     def missing(self, missed: Missed) -> Iterable[Trade | Bar]:
@@ -184,6 +193,14 @@ class _Healer:
         self._streams.setdefault(window.arrival_time_ns, set()).add(_stream(row))
         arrival_ns = max(due_ns, window.down_since_ns)
         self.moved.append(msgspec.structs.replace(row, arrival_time_ns=arrival_ns))
+        return None
+
+    def _action(self, action: CorporateAction, window: RunResumed) -> CorporateAction | None:
+        due_ns = self._slice_end(action.venue_time_ns + self._profile.action_delay_ns)
+        if due_ns >= window.arrival_time_ns:
+            return action
+        arrival_ns = max(due_ns, window.down_since_ns)
+        self.moved.append(msgspec.structs.replace(action, arrival_time_ns=arrival_ns))
         return None
 
     def _due_ns(self, row: Trade | Bar) -> int:
@@ -224,5 +241,7 @@ def _stream(row: Trade | Bar) -> tuple[str, int]:
     return (row.instrument, row.interval_ns if isinstance(row, Bar) else 0)
 
 
-def _rank(row: Trade | Bar) -> int:
+def _rank(row: Trade | Bar | CorporateAction) -> int:
+    if isinstance(row, CorporateAction):
+        return int(SourceRank.ACTION)
     return int(SourceRank.TRADE if isinstance(row, Trade) else SourceRank.BAR)

@@ -8,15 +8,17 @@ import msgspec
 
 from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.assumed import fee_meter_of
+from tieout.ledger.margin import liquidation_fee
 from tieout.model.funding import funding_due_ns
 from tieout.model.money import MONEY_DIGITS, round_half_up
+from tieout.model.splits import Ratio, lots_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.ledger.fees import FeeMeter
     from tieout.model.borrow import BorrowRates
-    from tieout.model.events import Fill, FundingCharged
+    from tieout.model.events import Fill, FundingCharged, Split
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -65,9 +67,11 @@ class ModelledCosts:
 
     def fee(self, fill: Fill) -> int:
         """Return the profile's commission of a fill; by a schedule, each fill is asked once."""
+        instrument, terms = self._instruments[fill.instrument], self._profile.margin
+        extra = 0 if terms is None else liquidation_fee(terms, instrument, fill)
         if self._meter is not None:
-            return self._meter.charge(fill).fee
-        return modelled_fee(self._profile, self._instruments[fill.instrument], fill)
+            return self._meter.charge(fill).fee + extra
+        return modelled_fee(self._profile, instrument, fill) + extra
 
     def funding(self, after_ns: int, until_ns: int, held: Holdings) -> Sequence[FundingCharged]:
         """Return the profile's charges that become known in (after, until]."""
@@ -151,13 +155,26 @@ class Holdings:
     Args:
         positions: Signed lots at the start, by symbol.
         fills: What traded so far.
+        splits: Of what is held; those from before the start are in the positions already.
     """
 
-    def __init__(self, positions: Mapping[str, int], fills: Iterable[Fill] = ()) -> None:
+    def __init__(
+        self,
+        positions: Mapping[str, int],
+        fills: Iterable[Fill] = (),
+        splits: Iterable[Split] = (),
+    ) -> None:
         self._start = dict(positions)
         self._fills: dict[str, list[Fill]] = {}
+        self._splits: list[Split] = []
         for fill in fills:
             self.take(fill)
+        for split in splits:
+            self.split(split)
+
+    def split(self, split: Split) -> None:
+        """Hold what a split leaves from its venue time on."""
+        self._splits.append(split)
 
     def take(self, fill: Fill) -> None:
         """Book a fill."""
@@ -165,12 +182,18 @@ class Holdings:
 
     def lots_before(self, instrument: str, venue_time_ns: int) -> int:
         """Return the signed lots held before a venue time; funding precedes a fill of its time."""
-        traded = (
-            fill.side * fill.lots
-            for fill in self._fills.get(instrument, ())
-            if fill.venue_time_ns < venue_time_ns
-        )
-        return self._start.get(instrument, 0) + sum(traded)
+        fills = [
+            each for each in self._fills.get(instrument, ()) if each.venue_time_ns < venue_time_ns
+        ]
+        held = self._start.get(instrument, 0)
+        for split in self._splits:
+            if split.instrument != instrument or split.venue_time_ns > venue_time_ns:
+                continue
+            before = [each for each in fills if each.venue_time_ns < split.venue_time_ns]
+            fills = fills[len(before) :]
+            held += sum(each.side * each.lots for each in before)
+            held = lots_after(held, Ratio(split.new, split.old))
+        return held + sum(each.side * each.lots for each in fills)
 
 
 class Market(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tieout.model.events import FundingCharged
 from tieout.model.funding import INTERVAL_NS_MAX, RATE_DIGITS
 from tieout.model.money import MONEY_DIGITS, round_half_up
-from tieout.model.profiles import FundingRule
+from tieout.model.profiles import FundingFrom, FundingRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,9 @@ class Funding:
 
     A time is covered by a known rate when it lies in the interval that the rate is for. Where no
     rate covers it, the profile's constant falls due on whole multiples of its interval: before the
-    first rate, after the last, and in a hole between two.
+    first rate, after the last, and in a hole between two. With `funding_from` the last rate told,
+    each is charged from the multiple after it was told until another is told, and the constant
+    never.
 
     A short pays for what it borrows once a day, at the profile's time of day: what was held just
     before, at the last price, at the rate of then a year. Both are booked as funding; the id of a
@@ -56,7 +58,10 @@ class Funding:
         self._rates = rates
         self._borrow = borrow
         self._borrows = borrow is not None or bool(profile.borrow_rate)
-        self._funds = profile.funding_rule is not FundingRule.NONE
+        self._carries = profile.funding_from is FundingFrom.LAST_TOLD
+        self._funds = profile.funding_rule is not FundingRule.NONE and not (
+            self._carries and rates is None
+        )
         self._rounding: int = 10 ** (MONEY_DIGITS - profile.fee_digits)
         self._steps: dict[str, int] = {}
         self._constant = profile.funding_rate.as_integer_ratio()
@@ -160,6 +165,8 @@ class Funding:
         profile = self._profile
         if not self._funds:
             return None
+        if self._carries:
+            return self._carried_rate(symbol, due_ns)
         if self._rates is not None:
             later = self._rates.at(symbol, due_ns - 1, due_ns + INTERVAL_NS_MAX)
             if later and later[0].venue_time_ns == due_ns:
@@ -170,6 +177,16 @@ class Funding:
         if due_ns % profile.funding_interval_ns:
             return None
         return *self._constant, str(profile.funding_rate), None
+
+    def _carried_rate(self, symbol: str, due_ns: int) -> tuple[int, int, str, int | None] | None:
+        """Return the last rate that was told before a time, which is charged at the last price."""
+        assert self._rates is not None
+        if due_ns % self._profile.funding_interval_ns:
+            return None
+        told = self._rates.at(symbol, -1, due_ns - 1)
+        if not told:
+            return None
+        return told[-1].rate_e18, 10**RATE_DIGITS, _text(told[-1].rate_e18), None
 
 
 def _text(rate_e18: int) -> str:

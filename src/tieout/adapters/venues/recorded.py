@@ -13,24 +13,29 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from tieout.adapters.venues.costs import Holdings, Market
-from tieout.kernel.ports import Venue
+from tieout.kernel.ports import ActingVenue, Venue
 from tieout.model.events import (
     AmendRejected,
     CancelRejected,
     Fill,
     FundingCharged,
+    MarginWarned,
     OrderAmended,
     OrderCancelled,
+    OrderImposed,
     OrderRejected,
     Report,
+    Split,
 )
 from tieout.model.money import round_half_up
 from tieout.model.orders import AmendOrder, PlaceOrder
+from tieout.model.splits import Ratio, lots_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.costs import Costs
+    from tieout.model.events import CorporateAction
     from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
 
@@ -77,8 +82,14 @@ class RecordedVenue:
         return self._reports[start : self._next]
 
 
-class SimulatedMarket(Venue, Market, Protocol):
-    """A simulated venue that can be asked for the market price."""
+class SimulatedMarket(Venue, ActingVenue, Market, Protocol):
+    """A simulated venue that can be asked for the market price, and told of an account."""
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        """Know of an account on margin what another venue told of it."""
+
+    def unwatch(self, symbol: str, at_ns: int) -> None:
+        """Watch a position no longer."""
 
 
 class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,14 +100,19 @@ class LiveAnswers(msgspec.Struct, frozen=True, kw_only=True):
         reports: Reports by decision id, in journal order.
         funding: Funding charges, in journal order.
         amends: Amends that live sent, in journal order.
+        splits: Splits that the run was given, those before its start included.
         down: (since, until) of each time that the process was down.
+        imposed: Orders that the venue placed by itself, what became of them stands in `reports`,
+            and its warnings of them, in journal order.
     """
 
     orders: dict[str, PlaceOrder]
     reports: dict[str, list[Report]]
     funding: list[FundingCharged]
     amends: tuple[AmendOrder, ...] = ()
+    splits: tuple[Split, ...] = ()
     down: tuple[tuple[int, int], ...] = ()
+    imposed: tuple[OrderImposed | MarginWarned, ...] = ()
 
     def order(self, wanted: PlaceOrder) -> PlaceOrder | None:
         """Return the order that live made of the same decision, at the same time; None: none.
@@ -126,6 +142,9 @@ class AnsweredVenue:
     quantity that both orders share; what only this run wanted is simulated. Cancels and amends
     that live made at its own wish are answered only when this run wishes them too. An amend that
     live did not make ends what the record can say: what is left of the order then is simulated.
+
+    What live's venue closed by itself, a liquidation or a recall, is closed here too, as far as
+    this run holds the position. A position that live did not hold so is watched by the model.
     """
 
     def __init__(
@@ -151,6 +170,11 @@ class AnsweredVenue:
         self._placed: dict[str, PlaceOrder] = {}
         self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
+        self._imposed = list(answers.imposed)
+        self._live = Holdings(positions, answers.fills()) if profile.margin is not None else None
+        if self._live is not None:
+            for symbol in positions:
+                simulated.unwatch(symbol, start_ns)
 
     def place(self, order: PlaceOrder) -> None:
         """Take an order: answered from the record where live made it, else simulated."""
@@ -171,6 +195,13 @@ class AnsweredVenue:
                     # Live's order was larger, or it became so by an amend.
                     beyond = self._beyond.setdefault(order.decision_id, [])
                     beyond.append(_part(report, report.lots - lots))
+            elif (ratio := self._split_by(order.instrument, report)) is not None:
+                assert isinstance(report, OrderAmended), report
+                done = self._placed[order.decision_id].lots - left
+                left = lots_after(left, ratio)
+                after = msgspec.structs.replace(report, lots=done + left)
+                self._placed[order.decision_id] = msgspec.structs.replace(order, lots=after.lots)
+                self._wait(after, order.decided_at_ns)
             elif type(report) in _ANSWERS_TO_AMENDS:
                 continue
             elif type(report) is not OrderCancelled or report.reason != "requested":
@@ -200,7 +231,7 @@ class AnsweredVenue:
         kept = [
             each
             for each in self._waiting
-            if each[2].decision_id != target  # type: ignore[union-attr]
+            if getattr(each[2], "decision_id", "") != target
             or type(each[2]) is not Fill
             or each[2].venue_time_ns <= reached_ns
         ]
@@ -223,10 +254,11 @@ class AnsweredVenue:
             return
         made = [each for each in self._answers.amends if each.order_decision_id == target]
         ours = [each.decision_id for each in made]
+        symbol = self._placed[target].instrument
         answers = [
             report
             for report in self._answers.reports.get(target, [])
-            if type(report) in _ANSWERS_TO_AMENDS
+            if type(report) in _ANSWERS_TO_AMENDS and self._split_by(symbol, report) is None
         ]
         if order.decision_id not in ours:
             self._depart(order)
@@ -236,9 +268,19 @@ class AnsweredVenue:
             if type(answer) is OrderAmended:
                 self._grow(target, answer.lots, order.decided_at_ns)
 
+    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+        """Let the orders that are simulated be as an action leaves them; others were answered."""
+        if isinstance(action, Split) and not past:
+            self._held.split(action)
+        self._simulated.act(action, held_lots=held_lots, past=past)
+
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest time by the limit at which there may be a report."""
         wake = self._simulated.next_wake_ns(limit_ns)
+        if self._imposed:
+            imposed_ns = self._imposed[0].arrival_time_ns
+            if imposed_ns <= limit_ns:
+                wake = imposed_ns if wake is None else min(wake, imposed_ns)
         if self._waiting and self._waiting[0][0] <= limit_ns:
             first = self._waiting[0][0]
             wake = first if wake is None else min(wake, first)
@@ -258,18 +300,76 @@ class AnsweredVenue:
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
         simulated = self._own(self._simulated.advance(until_ns))
+        while self._imposed and self._imposed[0].arrival_time_ns <= until_ns:
+            self._impose(self._imposed.pop(0))
         answered: list[Report] = []
         while self._waiting and self._waiting[0][0] <= until_ns:
             answered.append(self._priced(heappop(self._waiting)[2]))
         reports = sorted(
             [*charges, *answered, *simulated], key=lambda report: report.arrival_time_ns
         )
+        if self._live is not None:
+            self._tell_model([*charges, *answered], until_ns)
         for report in reports:
             if type(report) is Fill:
                 self._held.take(report)
                 served = self._served.get(report.decision_id, 0)
                 self._served[report.decision_id] = served + report.lots
         return reports
+
+    def _tell_model(self, reports: Sequence[Report], until_ns: int) -> None:
+        """Let the model know the account, and watch what live did not hold as this run does."""
+        assert self._live is not None
+        # Of our own fills the model knows already what it filled itself.
+        told = sorted(reports, key=lambda report: report.arrival_time_ns)
+        lots: dict[str, int] = {}
+        for each in told:
+            if isinstance(each, Fill):
+                lots[each.instrument] = lots.get(each.instrument, 0) + each.side * each.lots
+        same = {
+            symbol
+            for symbol, traded in lots.items()
+            if self._held.lots_before(symbol, until_ns + 1) + traded
+            == self._live.lots_before(symbol, until_ns + 1)
+        }
+        self._simulated.know(told, unwatched=same)
+
+    def _impose(self, live: OrderImposed | MarginWarned) -> None:
+        """Let the venue close what this run holds of the position that it closed for live."""
+        if isinstance(live, MarginWarned):
+            held = self._held.lots_before(live.instrument, live.venue_time_ns + 1)
+            if held * live.position_lots > 0:
+                self._wait(live, live.arrival_time_ns)
+            return
+        order = live.order
+        held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
+        left = min(order.lots, held)
+        if left <= 0:
+            return
+        told_ns = live.arrival_time_ns
+        closing = msgspec.structs.replace(order, lots=left)
+        self._wait(msgspec.structs.replace(live, order=closing), told_ns)
+        for report in self._answers.reports.get(order.decision_id, []):
+            if type(report) is not Fill:
+                self._wait(report, told_ns)
+                continue
+            lots = min(left, report.lots)
+            left -= lots
+            if lots:
+                self._wait(_part(report, lots), told_ns)
+
+    def _split_by(self, symbol: str, report: Report) -> Ratio | None:
+        """Return the split that live's venue changed an order by, or None."""
+        if type(report) is not OrderAmended:
+            return None
+        return next(
+            (
+                Ratio(each.new, each.old)
+                for each in self._answers.splits
+                if (each.instrument, each.venue_time_ns) == (symbol, report.venue_time_ns)
+            ),
+            None,
+        )
 
     def _grow(self, target: str, lots: int, decided_at_ns: int) -> None:
         """Give the recorded fills that only the amended order is large enough for."""
@@ -292,8 +392,7 @@ class AnsweredVenue:
         self._waiting = sorted(
             each
             for each in self._waiting
-            if each[2].decision_id != target  # type: ignore[union-attr]
-            or each[2].venue_time_ns <= reached_ns  # type: ignore[union-attr]
+            if getattr(each[2], "decision_id", "") != target or each[2].venue_time_ns <= reached_ns  # type: ignore[union-attr]
         )
         coming = sum(
             each[2].lots

@@ -2,6 +2,7 @@
 
 from tieout.history.formats.detection import FORMATS, detect
 from tieout.history.formats.reading import (
+    ActionsReading,
     Ask,
     Format,
     Guess,
@@ -15,6 +16,7 @@ from tieout.history.formats.reading import (
 
 __all__ = [
     "FORMATS",
+    "ActionsReading",
     "Ask",
     "Format",
     "Guess",

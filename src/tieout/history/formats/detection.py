@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import DataError, InputError
+from tieout.history.formats.actions import ActionTable, LeanFactors
 from tieout.history.formats.binance_archive import ARCHIVES
 from tieout.history.formats.cryptodatadownload import CryptoDataDownload
 from tieout.history.formats.dbn import Dbn
@@ -28,6 +29,7 @@ AUTO: Final = "auto"
 
 _ALL: Final[tuple[Format, ...]] = (
     Table(),
+    ActionTable(),
     *ARCHIVES,
     *CAPTURES,
     CryptoDataDownload(),
@@ -36,6 +38,7 @@ _ALL: Final[tuple[Format, ...]] = (
     HftBacktest(),
     Hyperliquid(),
     Lean(),
+    LeanFactors(),
     MarketByOrder(),
     Nautilus(),
     Tardis(),

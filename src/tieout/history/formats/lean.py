@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Lean"]
+__all__ = ["Lean", "zone_of_folder"]
 
 _SECURITIES: Final = (
     "equity",
@@ -168,6 +168,15 @@ def _place(path: Path) -> _Place | None:
             usual = "quote" if security in ("forex", "cfd") else "trade"
             return _Place(root, security, market, resolution, whole[1], None, whole[2] or usual)
     return None
+
+
+def zone_of_folder(root: Path, security: str, market: str, symbol: str, ask: Ask, file: str) -> str:
+    """Return the zone of a symbol's times by the folder's market hours.
+
+    Raises:
+        InputError: Nobody says it, or a person says another.
+    """
+    return _zone(_Place(root, security, market, "", symbol, None, ""), ask, file)
 
 
 def _zone(place: _Place, ask: Ask, file: str) -> str:

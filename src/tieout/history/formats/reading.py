@@ -2,13 +2,14 @@
 
 look_at(path) ──▶ Look ──▶ Format.detect ──▶ Guess          the surest guess is taken
 Ask + Look ──▶ Format.read ──▶ TableReading | RecordedReading   rows with their file's row numbers
+                               ActionsReading                   corporate actions, read whole
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, unique
@@ -26,10 +27,12 @@ from tieout.model.columns import interval_ns
 if TYPE_CHECKING:
     from tieout.history._files import Part, Progress
     from tieout.history._stamps import StampReader
+    from tieout.model.actions import Action
     from tieout.model.columns import RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
 
 __all__ = [
+    "ActionsReading",
     "Ask",
     "Format",
     "Guess",
@@ -206,7 +209,23 @@ class RecordedReading:
     counted: Mapping[str, int] = field(default_factory=dict)
 
 
-Reading = TableReading | RecordedReading
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsReading:
+    """A file of corporate actions, read whole: they are few.
+
+    Attributes:
+        actions: In any order.
+        time_rule: How its days were read, in words.
+        notes: For the description.
+    """
+
+    actions: Sequence[Action]
+    time_rule: str
+    notes: tuple[str, ...] = ()
+    kind: str = "actions"
+
+
+Reading = TableReading | RecordedReading | ActionsReading
 
 
 class Format(Protocol):

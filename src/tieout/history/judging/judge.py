@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tieout.errors import DataError, InputError
 from tieout.history.judging.findings import Severity, finding
+from tieout.history.judging.of_actions import judge_actions
 from tieout.history.judging.of_bars import columns_put_right, judge_bars
 from tieout.history.judging.of_rates import judge_rates
 from tieout.history.judging.of_recordings import is_recording, judge_recording
@@ -54,6 +55,8 @@ def judge(
         try:
             if is_recording(path):
                 found += judge_recording(path)
+            elif (told_of_actions := judge_actions(path)) is not None:
+                found += told_of_actions
             else:
                 sheet, told = _judge_one(read_sheet(path), calendar)
                 sheets.append(sheet)

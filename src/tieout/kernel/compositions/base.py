@@ -33,11 +33,13 @@ from tieout.model.events import (
     Trade,
 )
 from tieout.model.orders import OrderType
+from tieout.model.splits import order_after
 
 if TYPE_CHECKING:
     from tieout.kernel.desk import Desk
     from tieout.kernel.timers import Timer
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["Composition", "News", "merged", "span_of", "untriggered"]
 
@@ -156,6 +158,17 @@ class Composition:
             f"{symbol}: {lots} lots wanted, {gone_lots} have filled or are under way; cancel the "
             "order instead",
         )
+
+    def split(self, ratio: Ratio, cause: str) -> None:
+        """Be as a split leaves an order; where no lot is left of it, it ends.
+
+        The venue splits the parts that it has, and tells of each.
+        """
+        self.order = order_after(self.order, self.filled_lots, ratio)
+        if self.order.lots > self.filled_lots or self.parts:
+            self.desk.tell_amended(self.order, cause)
+        else:
+            self.finish("venue")
 
     # -- parts --------------------------------------------------------------------------------
 

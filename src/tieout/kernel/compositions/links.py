@@ -13,11 +13,13 @@ import msgspec
 from tieout.kernel.compositions.base import ENDS, Composition
 from tieout.model.events import Fill, OrderAmended, OrderCancelled
 from tieout.model.orders import Link
+from tieout.model.splits import lots_after, order_after
 
 if TYPE_CHECKING:
     from tieout.kernel.compositions.base import News
     from tieout.kernel.desk import Desk
     from tieout.model.orders import AmendOrder, PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["Bracket", "HeldLeg", "OneCancelsOther", "OneUpdatesOther"]
 
@@ -39,6 +41,9 @@ class OneCancelsOther:
             for other in self.members:
                 if other != news.decision_id:
                     self.desk.drop(other, self.desk.cause)
+
+    def split(self, instrument: str, ratio: Ratio) -> None:
+        """Take it that an instrument was split: sizes are none of its business."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that its next decision depends on."""
@@ -75,6 +80,12 @@ class OneUpdatesOther:
             self.wanted_lots = self.filled_lots + self.desk.wanted_lots(news.decision_id)
             self.share(self.desk.cause)
 
+    def split(self, instrument: str, ratio: Ratio) -> None:
+        """Want what a split leaves, where it is of its members' instrument."""
+        terms = self.desk.terms(self.members[0])
+        if terms is not None and terms.instrument == instrument:
+            self.wanted_lots = self.filled_lots + lots_after(self.open_lots, ratio)
+
     def share(self, cause: str) -> None:
         """Give every member the size that is left."""
         for member in self.members:
@@ -107,6 +118,12 @@ class HeldLeg(Composition):
                 f"{self.order.instrument}: the leg gets the size that its entry fills; amend the "
                 "entry instead",
             )
+
+    def split(self, ratio: Ratio, cause: str) -> None:
+        """Be priced as a split leaves it; its size is what the entry fills."""
+        after = order_after(self.order, 0, ratio)
+        self.order = msgspec.structs.replace(after, lots=max(1, after.lots))
+        self.desk.tell_amended(self.order, cause)
 
     def release(self, lots: int, entry: str) -> None:
         """Let it go, so large."""
@@ -159,6 +176,16 @@ class Bracket(OneUpdatesOther):
             self._grow(self.entry_filled_lots - self.given_up_lots)
         else:
             self._void(news)
+
+    def split(self, instrument: str, ratio: Ratio) -> None:
+        """Guard what a split leaves of the position."""
+        if instrument != self.instrument:
+            return
+        guarded = self.entry_filled_lots - self.given_up_lots - self.filled_lots
+        self.given_up_lots = 0
+        self.entry_filled_lots = self.filled_lots + lots_after(guarded, ratio)
+        if self.released:
+            self.wanted_lots = self.entry_filled_lots
 
     def give_up(self, lots: int) -> None:
         """Shrink by what other orders closed of the position."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from tieout.kernel.compositions.base import Composition
 from tieout.model.events import Bar, OrderCancelled, Trade
 from tieout.model.orders import OrderType
+from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
     from tieout.kernel.desk import Desk
     from tieout.kernel.timers import Timer
     from tieout.model.events import Fill, OrderDenied, OrderRejected
     from tieout.model.orders import WorkOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["OverTime", "WithVolume"]
 
@@ -54,6 +56,9 @@ class OverTime(_Schedule):
         self.interval_ns = wish.interval_ns
         self.began_ns = desk.now_ns
         self.number = 0
+        # Parts and lots of before a split; what is left is shared out among the parts left.
+        self._parts_before = 0
+        self._lots_before = 0
 
     def start(self) -> None:
         """Send the first part."""
@@ -71,9 +76,16 @@ class OverTime(_Schedule):
         else:
             self.finish("expired")
 
+    def split(self, ratio: Ratio, cause: str) -> None:
+        """Share what a split leaves among the parts that are left."""
+        self._parts_before = self.number
+        self._lots_before = self.filled_lots + lots_after(self.under_way_lots, ratio)
+        super().split(ratio, cause)
+
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that its next decision depends on."""
-        return *super().snapshot(), self.began_ns, self.number
+        before = (self._parts_before, self._lots_before) if self._parts_before else ()
+        return *super().snapshot(), self.began_ns, self.number, *before
 
     def filled(self, fill: Fill) -> None:
         """End where only the last part was waited for."""
@@ -89,7 +101,9 @@ class OverTime(_Schedule):
             self.began_ns + self.number * self.interval_ns,
             self,
         )
-        share = self.order.lots * self.number // self.count
+        left = self.order.lots - self._lots_before
+        parts = self.number - self._parts_before, self.count - self._parts_before
+        share = self._lots_before + left * parts[0] // parts[1]
         lots = self.desk.whole_lots(
             self.order.instrument, share - self.filled_lots - self.under_way_lots
         )
@@ -135,6 +149,11 @@ class WithVolume(_Schedule):
         del fill
         if self.ending and not self.parts:
             self.finish("requested")
+
+    def split(self, ratio: Ratio, cause: str) -> None:
+        """Want what a split leaves; of the volume so far, what was filled has used its share."""
+        self.volume_lots = min(self.volume_lots, -(-self.filled_lots * 10**8 // self.share_e8))
+        super().split(ratio, cause)
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that its next decision depends on."""

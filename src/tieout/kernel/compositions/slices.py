@@ -9,12 +9,14 @@ import msgspec
 from tieout.kernel.compositions.base import Composition, merged
 from tieout.model.events import OrderAccepted, OrderAmended, OrderCancelled
 from tieout.model.orders import OrderType, TimeInForce
+from tieout.model.splits import limit_after, order_after
 
 if TYPE_CHECKING:
     from tieout.kernel.compositions.base import News
     from tieout.kernel.desk import Desk
     from tieout.model.events import Fill, OrderDenied, OrderRejected
     from tieout.model.orders import AmendOrder, PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["Iceberg", "MarketToLimit"]
 
@@ -126,6 +128,12 @@ class MarketToLimit(Composition):
             lots=None if wish.lots is None else wish.lots - others,
             limit_ticks=wish.limit_ticks,
         )
+
+    def split(self, ratio: Ratio, cause: str) -> None:  # noqa: ARG002 - the venue tells of it
+        """Want what a split leaves; the venue tells of what it has."""
+        self.order = order_after(self.order, self.filled_lots, ratio)
+        if self.first_price_ticks is not None:
+            self.first_price_ticks = limit_after(self.first_price_ticks, self.order.side, ratio)
 
     def ended(self, news: OrderCancelled | OrderRejected | OrderDenied) -> None:
         """Let the rest of the market order rest."""

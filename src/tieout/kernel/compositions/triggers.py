@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from tieout.kernel.compositions.base import Composition, span_of, untriggered
 from tieout.model.events import Bar, OrderTriggered, Trade
 from tieout.model.orders import OrderType, Side
+from tieout.model.splits import trigger_after
 
 if TYPE_CHECKING:
     from tieout.kernel.desk import Desk
     from tieout.model.orders import PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["FixedTrigger", "TrailingTrigger", "trail_level"]
 
@@ -103,6 +105,14 @@ class TrailingTrigger(_Trigger):
         self._follow(best)
         if self._beyond(last):
             self._release(event)
+
+    def split(self, ratio: Ratio, cause: str) -> None:
+        """Be as a split leaves it, where it stands now included."""
+        if self.level_ticks is not None:
+            self.level_ticks = trigger_after(
+                self.level_ticks, self.order.side, ratio, touched=False
+            )
+        super().split(ratio, cause)
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that its next decision depends on."""

@@ -22,6 +22,7 @@ from tieout.model.events import (
     OrderCancelled,
     OrderTriggered,
 )
+from tieout.model.splits import order_after
 
 if TYPE_CHECKING:
     from tieout.kernel.compositions.base import News
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tieout.kernel.orders import Order
     from tieout.model.events import OrderDenied, OrderRejected
     from tieout.model.orders import AmendOrder, CancelOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["Working"]
 
@@ -73,6 +75,11 @@ class Working(Composition):
         self.desk.decided(wish)
         if not waiting:
             self._drop(self.parts[-1], wish.decision_id)
+
+    def split(self, ratio: Ratio, cause: str) -> None:  # noqa: ARG002 - the venue tells of it
+        """Want what a split leaves; the venue tells of what works."""
+        self.order = order_after(self.order, self.filled_lots, ratio)
+        self.standing = order_after(self.standing, self.filled_lots, ratio)
 
     def cancel(self, wish: CancelOrder) -> None:
         """Cancel what works, and send nothing after it."""

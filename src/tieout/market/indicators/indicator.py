@@ -171,6 +171,15 @@ class _Working:
         self._state[:] = told
         self._stand()
 
+    def begin_anew(self) -> None:
+        """Forget every bar."""
+        self._let_go()
+        tick, given = self._state[TICK], self._state[GIVEN:MEMORY].copy()
+        self._state[:] = 0.0
+        self._state[TICK] = tick
+        self._state[GIVEN:MEMORY] = given
+        self._stand()
+
     def _stand(self) -> None:
         self._seen = int(self._state[SEEN])
         self.ready = self._seen >= self.warm_up
@@ -344,6 +353,11 @@ class PairIndicator(_Working):
         """Take the next closed bar of the first stream."""
         self._waits = bar
         self._pair()
+
+    def begin_anew(self) -> None:
+        """Forget every bar of both streams."""
+        super().begin_anew()
+        self._waits = self._other_waits = None
 
     def update_other(self, bar: Bar) -> None:
         """Take the next closed bar of the second stream."""

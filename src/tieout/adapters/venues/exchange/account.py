@@ -81,9 +81,9 @@ async def instruments_of(
     return found
 
 
-async def mark_of(client: ExchangeClient, instrument: Instrument) -> Decimal:
-    """Return the venue's mark price now."""
-    answer = await client.call("fapiPublic", "GET", "premiumIndex", symbol=instrument.venue_symbol)
+async def mark_of(client: ExchangeClient, venue_symbol: str) -> Decimal:
+    """Return the venue's mark price of what it calls so, now."""
+    answer = await client.call("fapiPublic", "GET", "premiumIndex", symbol=venue_symbol)
     if not isinstance(answer, dict):
         raise Unreadable(f"premiumIndex: the venue answered {str(answer)[:200]!r}")
     return decimal(answer.get("markPrice"))

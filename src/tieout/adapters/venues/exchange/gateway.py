@@ -106,6 +106,7 @@ class ExchangeGateway:
         self._start_snapshot: AccountSnapshot | None = None
         self._failure: BaseException | None = None
         self._stop_reason = ""
+        self._token_prices = dict(settings.fee_prices)
         self._doubted_ns = 0
         self._is_open = self._is_over = self._is_closed = False
         self._time: Timekeeper
@@ -339,7 +340,9 @@ class ExchangeGateway:
         )
         market_outlet = Outlet(self._inbox, clock.now_ns)
         self._user_outlet = Outlet(self._inbox, clock.now_ns)
-        self._desk = OrderDesk(self._run_id, clock, self._user_outlet)
+        self._desk = OrderDesk(
+            self._run_id, clock, self._user_outlet, price_of=self._token_prices.get
+        )
         self._sender = OrderSender(
             self._client,
             clock,
@@ -405,6 +408,7 @@ class ExchangeGateway:
         self._market_outlet.shut()
         self._user_outlet.shut()
         self._market.hold()
+        await self._learn_token_prices()
         if self._user_keeper is not None:
             await self._account.prepare(self._instruments.values())
             self._user.trade(self._instruments)
@@ -558,7 +562,7 @@ class ExchangeGateway:
         """Return the venue's mark prices, to the nearest tick."""
         return tuple(
             [
-                (each.symbol, each.round_stop(await mark_of(self._client, each)))
+                (each.symbol, each.round_stop(await mark_of(self._client, each.venue_symbol)))
                 for each in self._instruments.values()
             ]
         )
@@ -674,6 +678,20 @@ class ExchangeGateway:
         while True:
             await self._time.clock.sleep(self._settings.clock_interval_ns)
             await self._measure_clock()
+            await self._learn_token_prices()
+
+    async def _learn_token_prices(self) -> None:
+        """Ask the venue what the tokens are worth that fees are paid in."""
+        if self._user_keeper is None:
+            return
+        for token in self._settings.fee_tokens:
+            if token in self._settings.fee_prices:
+                continue
+            try:
+                price = await mark_of(self._client, f"{token}{self._settings.currency}")
+            except VenueError:
+                continue  # The price before stands; without any the fee's worth is not known.
+            self._token_prices[token] = price
 
     async def _measure_clock(self) -> None:
         try:

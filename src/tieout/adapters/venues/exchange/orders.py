@@ -29,10 +29,12 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.identity import client_order_id, decision_id_of
+from tieout.model.money import round_half_up
 from tieout.model.orders import OrderState, OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from decimal import Decimal
 
     from tieout.adapters.clocks import VenueClock
     from tieout.adapters.venues.exchange.inbox import Outlet
@@ -55,6 +57,10 @@ class OrderPhase(IntEnum):
     UNKNOWN = 2
     LIVE = 3
     FINAL = 4
+
+
+def _unknown(_: str) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -151,12 +157,21 @@ class OrderDesk:
         run_id: Makes and recognises client order ids.
         clock: Stamps arrivals.
         outlet: Where reports go.
+        price_of: Price of a currency that fees are taken in, in the account's; None: not known.
     """
 
-    def __init__(self, run_id: str, clock: VenueClock, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        clock: VenueClock,
+        outlet: Outlet,
+        *,
+        price_of: Callable[[str], Decimal | None] = _unknown,
+    ) -> None:
         self._run_id = run_id
         self._clock = clock
         self._outlet = outlet
+        self._price_of = price_of
         self.by_decision: dict[str, TrackedOrder] = {}
         self.by_order_id: dict[str, TrackedOrder] = {}
         self.foreign_fills: dict[str, int] = {}
@@ -294,6 +309,8 @@ class OrderDesk:
             order.phase = OrderPhase.FINAL
         elif order.phase is not OrderPhase.FINAL:
             order.phase = OrderPhase.LIVE
+        other = row.fee_currency != order.instrument.currency
+        fee = self._worth(row) if other else row.fee
         self._outlet.put(
             Fill(
                 decision_id=order.decision_id,
@@ -302,13 +319,27 @@ class OrderDesk:
                 side=int(order.side),
                 lots=row.lots,
                 price_ticks=row.price_ticks,
-                fee=row.fee,
-                fee_currency=row.fee_currency,
+                fee=fee,
+                fee_currency=order.instrument.currency,
                 liquidity=int(row.liquidity),
                 venue_time_ns=row.venue_time_ns,
                 arrival_time_ns=order.touched_ns,
+                fee_charged=row.fee if other else 0,
+                fee_charged_currency=row.fee_currency if other else "",
             )
         )
+
+    def _worth(self, row: FillRow) -> int:
+        """Return what a fee in another currency was worth; 0 where its price is not known.
+
+        A fill is a fact and cannot wait for a price: what was charged stands in it all the same.
+        """
+        price = self._price_of(row.fee_currency)
+        if price is None:
+            return 0
+        numerator, denominator = price.as_integer_ratio()
+        worth: int = round_half_up(row.fee * numerator, denominator)
+        return worth
 
     def cancelled(
         self, order: TrackedOrder, *, expired: bool, filled_lots: int, venue_time_ns: int

@@ -74,6 +74,9 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         clock_interval_ns: How often the offset of a real venue's clock is measured.
         weight_share: Share of the venue's request weight that queries may use; orders may use the
             rest.
+        fee_prices: Stated prices of currencies that fees are taken in, in the account's.
+        fee_tokens: Currencies whose price the venue is asked for, at the start and whenever its
+            clock is measured; a stated price goes before.
     """
 
     base_url: str = BINANCE_REST
@@ -86,6 +89,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     keep_alive_ns: int = 30 * 60 * SECOND
     clock_interval_ns: int = 10 * 60 * SECOND
     weight_share: Decimal = Decimal("0.8")
+    fee_prices: dict[str, Decimal] = {}
+    fee_tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.base_url.startswith(("http://", "https://")) or self.base_url.endswith("/"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tieout.adapters.venues.simulated.under_way import UnderWay
+from tieout.ledger.affordable import unborrowable
 from tieout.model.events import Fill, OrderCancelled, OrderRejected
+from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from tieout.model.borrow import BorrowRates
     from tieout.model.events import Report
     from tieout.model.orders import PlaceOrder
+    from tieout.model.splits import Ratio
 
 __all__ = ["RECALL", "Shorting"]
 
@@ -54,6 +57,11 @@ class Shorting:
             ):
                 self._called[report.decision_id.split(":", 1)[1].rsplit(":", 1)[0]] = 0
 
+    def split(self, symbol: str, ratio: Ratio) -> None:
+        """Hold what a split leaves of a position."""
+        self._held[symbol] = lots_after(self._held.get(symbol, 0), ratio)
+        self._called[symbol] = lots_after(self._called.get(symbol, 0), ratio)
+
     def next_recall_ns(self, limit_ns: int) -> int | None:
         """Return when a short is next looked at, if that is by the limit."""
         due = [
@@ -88,16 +96,9 @@ class Shorting:
 
     def refusal(self, order: PlaceOrder, at_ns: int) -> str | None:
         """Return why a sale cannot be covered, or None."""
-        if order.side > 0 or order.reduce_only:
-            return None
-        known = self._rates.at(order.instrument, at_ns)
-        if known is None or known.available_lots is None:
-            return None
-        sales = self.under_way.lots(order.instrument, -1) + order.lots
-        after = self._held.get(order.instrument, 0) - sales
-        if -after <= known.available_lots:
-            return None
-        return (
-            f"{order.instrument}: short {-after} lots with what is under way; there are "
-            f"{known.available_lots} to borrow"
+        return unborrowable(
+            order,
+            self._rates.at(order.instrument, at_ns),
+            held_lots=self._held.get(order.instrument, 0),
+            sales_lots=self.under_way.lots(order.instrument, -1),
         )

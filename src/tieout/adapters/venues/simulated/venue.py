@@ -8,42 +8,55 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.acting import (
+    closing_order,
+    closing_reports,
+    order_report,
+)
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
+from tieout.adapters.venues.simulated.last_price import FRESH, LastPrices
 from tieout.adapters.venues.simulated.lent import Lent
 from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
+from tieout.market import ASSUMED, REASONS, DrillingCore, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
 from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import (
     AmendRejected,
     CancelRejected,
+    Delisted,
+    DividendPaid,
     Fill,
+    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
     OrderImposed,
     OrderRejected,
     OrderTriggered,
+    PriceAged,
+    Split,
 )
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
-from tieout.model.profiles import FundingRule
+from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
+from tieout.model.splits import Ratio, order_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
+    from tieout.adapters.venues.simulated.last_price import QuotesKnown, Seen
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
     from tieout.market.book_matching import BookCore
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
-    from tieout.model.events import Report
+    from tieout.model.events import CorporateAction, Report
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
@@ -68,6 +81,12 @@ _ONCE_TRIGGERED = {
     int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
     int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
 }
+
+_OWN = "venue:"
+"""What the origins of the venue's own orders begin with."""
+
+_OUT_OF_REACH = 10**10
+"""A limit in ticks at which nobody ever buys."""
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -200,6 +219,9 @@ class SimulatedVenue:
             and no limit where they say nothing.
         cash: Balance at the start in money units, of an account on margin.
         costs: What the positions at the start cost, by symbol, of an account on margin.
+        quotes: Best bids and asks by symbol, which market orders fill at where the profile's
+            `market_rule` is the last price.
+        hours: Sessions without their breaks, by symbol, in which that rule fills; None: sessions.
     """
 
     def __init__(
@@ -217,6 +239,8 @@ class SimulatedVenue:
         borrow_rates: BorrowRates | None = None,
         cash: int = 0,
         costs: Mapping[str, int] | None = None,
+        quotes: Mapping[str, QuotesKnown] | None = None,
+        hours: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     ) -> None:
         missing = sorted(set(instruments) - set(records))
         if missing:
@@ -261,11 +285,20 @@ class SimulatedVenue:
         self._reported = 0
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
+        self._delisted: dict[str, int] = {}
         self._assumed = Assumed(profile, models or {}, seed=seed)
+        self._last = (
+            LastPrices(profile, hours or trading, quotes or {})
+            if LastPrices.asked_by(profile)
+            else None
+        )
         self._margins = self._account(instruments, cash, held, costs or {})
         # Numbers of the venue's own orders, and whether they were told of.
         self._guards: dict[int, bool] = {}
         self._guarding: dict[str, int] = {}
+        # Numbers of orders that never trade: their trigger is where the venue warns.
+        self._warnings: dict[int, MarginWarned] = {}
+        self._warning: dict[str, int] = {}
         if self._margins is not None:
             for symbol in instruments:
                 self._guard(symbol, start_ns)
@@ -296,6 +329,8 @@ class SimulatedVenue:
                 self._reject(order, "margin", detail, way)
                 return
             self._margins.under_way.place(order)
+        if self._last is not None and self._meets_last(order, core, sent_ns, way):
+            return
         reason = core.place(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         if reason is not None:
             self._reject(order, reason, REJECTED[reason], way)
@@ -307,6 +342,53 @@ class SimulatedVenue:
             # Whether it is accepted depends on the market at its arrival: the core says.
             return
         self._wait(self._accepted(order, arrival_ns, arrival_ns + response_ns), arrival_ns)
+
+    def _meets_last(self, order: PlaceOrder, core: Core, sent_ns: int, way: Way) -> bool:
+        """Let a market order meet the last price known; say whether that settled it."""
+        assert self._last is not None
+        seen = self._last.seen(order, core, sent_ns=sent_ns, arrival_ns=way.arrival_ns)
+        if seen is None:
+            return False
+        self._tell_age(order, seen, way)
+        if seen.policy == StalePolicy.REFUSE:
+            self._reject(order, "stale_price", REJECTED["stale_price"], way)
+            return True
+        if seen.fills:
+            self._trade_now(order, seen, way)
+        return seen.fills
+
+    def _tell_age(self, order: PlaceOrder, seen: Seen, way: Way) -> None:
+        """Say how old the price was that a market order found, where its age matters."""
+        if self._profile.stale_after_ns is None:
+            return
+        aged = PriceAged(
+            decision_id=order.decision_id,
+            price_ticks=seen.price.ticks,
+            price_time_ns=seen.price.venue_time_ns,
+            policy=seen.policy,
+            venue_time_ns=way.arrival_ns,
+            arrival_time_ns=way.arrival_ns + way.response_ns,
+        )
+        self._wait(aged, way.arrival_ns)
+
+    def _trade_now(self, order: PlaceOrder, seen: Seen, way: Way) -> None:
+        """Accept an order and fill it as it arrives, at the last price known."""
+        number, market = self._next_number, self._markets[order.instrument]
+        arrival_ns, response_ns, _ = way
+        assert isinstance(market.core, MatchingCore), order
+        assert seen.policy == FRESH, seen
+        self._placed[number] = _Placed(order)
+        self._next_number += 1
+        self._numbers[order.decision_id] = number
+        self._wait(self._accepted(order, arrival_ns, arrival_ns + response_ns), arrival_ns)
+        filled = market.core.trade_now(
+            number,
+            order,
+            ticks=seen.price.ticks,
+            arrival_ns=arrival_ns,
+            response_ns=response_ns,
+        )
+        self._take(market, filled)
 
     def cancel(self, order: CancelOrder) -> None:
         """Take a cancel; it arrives after its latency."""
@@ -413,6 +495,73 @@ class SimulatedVenue:
         if idle:
             self._leave_idle()
 
+    # -- corporate actions ----------------------------------------------------------------------
+
+    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+        """Treat open orders and the position as venues do when an action takes effect.
+
+        Raises:
+            InputError: The profile matches in a way that knows no corporate actions.
+        """
+        market = self._markets.get(action.instrument)
+        if market is None:
+            return
+        core = market.core
+        if not isinstance(core, MatchingCore) or self._margins is not None:
+            raise InputError(
+                f"{action.instrument}: profile {self._profile.name} matches on several "
+                "resolutions, on a book or on margin, which know no corporate actions yet; use "
+                "one of level naive, fixed or impact without margin"
+            )
+        # Rows from before the action are of the prices before it.
+        known_ns = action.venue_time_ns + self._profile.action_delay_ns
+        for row in market.advance(known_ns if past else action.arrival_time_ns):
+            self._take(market, row)
+        self._attend(market)
+        if isinstance(action, DividendPaid):
+            return
+        told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
+        if isinstance(action, Split):
+            ratio = Ratio(action.new, action.old)
+            held = core.position_lots
+            left, paid = core.split(ratio, at_ns=action.venue_time_ns, known_ns=told_ns)
+            for row in paid:
+                self._take(market, row)
+            if past:
+                core.hold(held)
+            elif self._shorting is not None:
+                self._shorting.split(action.instrument, ratio)
+        else:
+            ratio = Ratio(1, 1)
+            left = core.drop_orders()
+        for each in left:
+            placed = self._placed[each.number]
+            report = order_report(placed.place, each, action, told_ns)
+            placed.place = order_after(placed.place, each.filled_lots, ratio)
+            self._wait(report, action.venue_time_ns)
+        if isinstance(action, Delisted):
+            self._delist(market, core, action, held_lots=held_lots, told_ns=told_ns)
+
+    def _delist(
+        self,
+        market: _Market,
+        core: MatchingCore,
+        action: Delisted,
+        *,
+        held_lots: int,
+        told_ns: int,
+    ) -> None:
+        """Close a position at the last price; without any price nobody knows what it is worth."""
+        self._delisted[action.instrument] = action.venue_time_ns
+        price = core.last_price
+        if held_lots and price is not None:
+            order = closing_order(action, held_lots, price)
+            resolved = self._resolved
+            resolved[ASSUMED] = resolved.get(ASSUMED, 0) + 1
+            for report in closing_reports(order, price, market.instrument.currency, told_ns):
+                self._wait(report, action.venue_time_ns)
+        core.hold(0)
+
     # -- what a compiled run asks ---------------------------------------------------------------
 
     def lend(self) -> Lent | None:
@@ -424,6 +573,8 @@ class SimulatedVenue:
         if len(self._each) != 1 or self._waiting or self._back_ns:
             return None
         if not self._funding.is_constant or self._margins is not None:
+            return None
+        if self._last is not None or self._profile.inside_rule is not InsideRule.WORSE:
             return None
         market = self._each[0]
         ways = self._assumed.constant_ways
@@ -471,7 +622,13 @@ class SimulatedVenue:
     # -- going on -----------------------------------------------------------------------------
 
     def go_on(
-        self, orders: Iterable[Standing], fills: Iterable[Fill], *, down_ns: int, back_ns: int
+        self,
+        orders: Iterable[Standing],
+        fills: Iterable[Fill],
+        *,
+        down_ns: int,
+        back_ns: int,
+        warned: Iterable[str] = (),
     ) -> None:
         """Take over from a process that stopped: its orders stand as if nothing had happened.
 
@@ -483,12 +640,8 @@ class SimulatedVenue:
             fills: All fills so far; they say how sure the result is.
             down_ns: When the process stopped, by our clock.
             back_ns: When it was back.
+            warned: Symbols whose position was warned of as it stands: that is not said again.
         """
-        if self._margins is not None:
-            raise InputError(
-                f"profile {self._profile.name}: a run with margin does not go on after a stop yet; "
-                "start a new one"
-            )
         self._back_ns = back_ns
         self._all_busy()
         fills = tuple(fills)
@@ -496,8 +649,15 @@ class SimulatedVenue:
             self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
+        for symbol in warned:
+            number = self._warning.pop(symbol, None)
+            if number is not None:
+                self._markets[symbol].core.cancel(number, arrival_ns=down_ns, response_ns=0)
         for each in orders:
-            kind = _ONCE_TRIGGERED.get(each.place.order_type) if each.triggered else None
+            # What the venue placed by itself was told of when it was triggered.
+            own = each.place.origin.startswith(_OWN)
+            triggered = each.triggered or own
+            kind = _ONCE_TRIGGERED.get(each.place.order_type) if triggered else None
             order = msgspec.structs.replace(
                 each.place,
                 lots=each.place.lots - each.filled_lots,
@@ -510,8 +670,12 @@ class SimulatedVenue:
             self._next_number += 1
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
+            if own:
+                self._guards[number] = True
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
+            if self._margins is not None:
+                self._margins.under_way.place(each.place, filled_lots=each.filled_lots)
             refused = self._markets[order.instrument].core.place(
                 number,
                 order,
@@ -522,6 +686,34 @@ class SimulatedVenue:
                 self._reject(order, refused, REJECTED[refused], self._way("place", order))
 
     # -- what the ladder asks -----------------------------------------------------------------
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        """Know of an account on margin what another venue told of it.
+
+        Args:
+            reports: Fills and payments, in order of arrival.
+            unwatched: Symbols whose positions that venue watches itself: they are not closed here.
+        """
+        if self._margins is None:
+            return
+        for each in reports:
+            core = self._markets[each.instrument].core if isinstance(each, Fill) else None
+            if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
+                core.hold(core.position_lots + each.side * each.lots)
+        for symbol, at_ns in self._margins.take(reports).items():
+            if symbol in unwatched:
+                self.unwatch(symbol, at_ns)
+            else:
+                self._guard(symbol, at_ns)
+
+    def unwatch(self, symbol: str, at_ns: int) -> None:
+        """Watch a position no longer: neither close it nor warn of that."""
+        market = self._markets[symbol]
+        for known in (self._guarding, self._warning):
+            number = known.pop(symbol, None)
+            if number is not None:
+                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+                    self._take(market, row)
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
@@ -612,6 +804,11 @@ class SimulatedVenue:
     def _refusal(self, order: PlaceOrder) -> str | None:
         if order.instrument not in self._markets:
             return f"{order.instrument} is not traded here"
+        if order.instrument in self._delisted:
+            return (
+                f"{order.instrument} was delisted at {self._delisted[order.instrument]} ns and "
+                "trades no more"
+            )
         refused = terms_refused(order)
         if refused is None and self._on_book:
             refused = book_refusal(order)
@@ -662,6 +859,8 @@ class SimulatedVenue:
             )
         if row.order in self._guards:
             return self._of_guard(market, row)
+        if row.order in self._warnings:
+            return self._of_warning(row)
         if row.kind == _FILL:
             return (self._fill(market.instrument, self._placed[row.order], row),)
         return (self._report(row),)
@@ -671,12 +870,10 @@ class SimulatedVenue:
         assert self._margins is not None
         market = self._markets[symbol]
         lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
-        number = self._guarding.pop(symbol, None)
-        if number is not None:
-            for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
-                self._take(market, row)
+        self.unwatch(symbol, at_ns)
         if not lots or ticks is None:
             return
+        self._watch_margin(symbol, lots, ticks, at_ns)
         number = self._next_number
         name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
         order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
@@ -685,6 +882,45 @@ class SimulatedVenue:
         response_ns = self._profile.response_latency_ns
         self._attend(market)
         market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _watch_margin(self, symbol: str, lots: int, liquidation_ticks: int, at_ns: int) -> None:
+        """Have the venue warn at a price, by a stop-limit order whose limit is out of reach."""
+        assert self._margins is not None
+        ticks = self._margins.warning_ticks(symbol)
+        if ticks is None:
+            return
+        number = self._next_number
+        order = self._own_order(f"warning:{symbol}:{at_ns}", symbol, -lots, at_ns, stop_ticks=ticks)
+        order = msgspec.structs.replace(
+            order,
+            order_type=int(OrderType.STOP_LIMIT),
+            limit_ticks=1 if lots < 0 else _OUT_OF_REACH,
+            reduce_only=False,
+        )
+        self._warnings[number] = MarginWarned(
+            instrument=symbol,
+            position_lots=lots,
+            price_ticks=ticks,
+            liquidation_ticks=liquidation_ticks,
+            venue_time_ns=at_ns,
+            arrival_time_ns=at_ns,
+        )
+        self._warning[symbol] = number
+        market = self._markets[symbol]
+        self._attend(market)
+        response_ns = self._profile.response_latency_ns
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+
+    def _of_warning(self, row: CoreReport) -> Iterable[Report]:
+        """Return the warning whose price was reached; of its order nothing else is told."""
+        if row.kind != ReportKind.TRIGGER:
+            return ()
+        warned = msgspec.structs.replace(
+            self._warnings[row.order],
+            venue_time_ns=row.venue_time_ns,
+            arrival_time_ns=row.arrival_ns,
+        )
+        return (warned,)
 
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
         """Buy back what the lender wants: a market order of the venue's own."""
@@ -718,7 +954,7 @@ class SimulatedVenue:
             time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
             decided_at_ns=at_ns,
             decision_price_ticks=stop_ticks,
-            origin=f"venue:{name.split(':', 1)[0]}",
+            origin=f"{_OWN}{name.split(':', 1)[0]}",
             reduce_only=True,
         )
         self._placed[self._next_number] = _Placed(order)

@@ -1,0 +1,252 @@
+"""Statistics of a run by a stated convention: returns of days, made yearly, and of round trips.
+
+Two platforms that print a Sharpe ratio seldom mean the same: they end their days in another zone,
+count another number of them a year, leave out the first, or take another rate for free of risk. A
+`Convention` says all of that; `OURS` is what reports print, `LEAN` is what LEAN prints.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum, unique
+from fractions import Fraction
+from itertools import pairwise
+from math import sqrt
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from tieout.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tieout.model.events import Fill
+    from tieout.model.instruments import Instrument
+    from tieout.reconcile.figures import EquityPoint
+    from tieout.reconcile.summary import RunSummary
+
+__all__ = ["LEAN", "OURS", "Convention", "FirstDay", "RunStatistics", "statistics_of", "traded"]
+
+_NS: Final = 1_000_000_000
+_FEWEST_OF_A_VARIANCE: Final = 2
+
+RateStep = tuple[int, Fraction]
+"""(from when on in ns, rate free of risk a year as a share)."""
+
+Traded = tuple[int, int]
+"""(when we knew of a fill in ns, its notional in internal money units)."""
+
+
+@unique
+class FirstDay(StrEnum):
+    """What becomes of the first day's return."""
+
+    COUNTED = "counted"
+    LEFT_OUT = "left_out"
+
+
+class Convention(msgspec.Struct, frozen=True, kw_only=True):
+    """How returns are taken and made yearly.
+
+    Attributes:
+        name: Name, for reports.
+        zone: Time zone whose midnights end the days; every day of the calendar counts.
+        days_a_year: Days that a year is taken to have.
+        first_day: `FirstDay`.
+        fewest_returns: With fewer daily returns nothing is said.
+    """
+
+    name: str
+    zone: str
+    days_a_year: int
+    first_day: FirstDay
+    fewest_returns: int
+
+
+OURS: Final = Convention(
+    name="tieout", zone="UTC", days_a_year=365, first_day=FirstDay.COUNTED, fewest_returns=30
+)
+"""What our reports print."""
+
+LEAN: Final = Convention(
+    # Source: LEAN's portfolio statistics as of 2026-08; found equal to the digits that it prints.
+    name="lean",
+    zone="America/New_York",
+    days_a_year=252,
+    first_day=FirstDay.LEFT_OUT,
+    fewest_returns=2,
+)
+"""What LEAN prints for US markets; its days end in the zone of the algorithm."""
+
+
+class RunStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A run in a dozen figures; None where a convention says nothing.
+
+    Attributes:
+        convention: By which they were taken.
+        returns: Daily ones, the first day's as the convention has it.
+        net_profit: Last equity ÷ first − 1.
+        drawdown: Deepest fall from an earlier high, as a share of it, at every price of the curve.
+        average_win, average_loss: Mean profit of the round trips that won and that did not, after
+            fees, each as a share of the capital before it: the first equity and all profits since.
+        win_rate: Closed round trips that won ÷ all closed.
+        turnover: Mean over all days of what traded ÷ the equity at the day's end.
+        risk_free: Mean rate of the days, a year.
+        annual_return: (1 + mean daily return) ^ days a year − 1.
+        annual_deviation: Deviation of daily returns (n − 1) · √(days a year).
+        annual_downside: The same of the negative ones alone; None with fewer than two.
+        sharpe: (annual return − risk-free) ÷ annual deviation.
+        sortino: The same ÷ annual downside.
+    """
+
+    convention: str
+    returns: tuple[float, ...]
+    net_profit: float | None
+    drawdown: float | None
+    average_win: float | None
+    average_loss: float | None
+    win_rate: float | None
+    turnover: float
+    risk_free: float
+    annual_return: float | None
+    annual_deviation: float | None
+    annual_downside: float | None
+    sharpe: float | None
+    sortino: float | None
+
+
+def statistics_of(
+    summary: RunSummary,
+    fills: Sequence[Traded],
+    *,
+    convention: Convention,
+    risk_free: Sequence[RateStep] = (),
+    since_ns: int | None = None,
+) -> RunStatistics:
+    """Return the statistics of a run.
+
+    Args:
+        summary: Its equity at every price and its round trips.
+        fills: What traded and when; see `traded`.
+        convention: How returns are taken and made yearly.
+        risk_free: Steps of the yearly rate, ascending; before the first one, and without any, 0.
+        since_ns: A time in the first day; the run's start when None.
+
+    Raises:
+        SettingsError: No such time zone.
+    """
+    started_ns = summary.started_ns if since_ns is None else since_ns
+    days = _days(started_ns, summary.ended_ns, convention.zone)
+    closes = _closes(summary.equity, days)
+    every = [after / before - 1 for before, after in pairwise([summary.equity[0][1], *closes])]
+    returns = every[1:] if convention.first_day is FirstDay.LEFT_OUT else every
+    rates = [_rate_at(risk_free, day_ns) for day_ns in (started_ns, *days)]
+    free = float(sum(rates, Fraction(0)) / len(rates))
+    says = len(returns) >= convention.fewest_returns
+    yearly = _yearly(returns, convention, free) if says else None
+    wins, losses = _trips(summary) if says else ([], [])
+    share = summary.drawdown_share
+    return RunStatistics(
+        convention=convention.name,
+        returns=tuple(returns),
+        net_profit=closes[-1] / summary.equity[0][1] - 1 if says else None,
+        drawdown=float(share) if says and share is not None else None,
+        average_win=_mean(wins) if wins else None,
+        average_loss=_mean(losses) if losses else None,
+        win_rate=len(wins) / (len(wins) + len(losses)) if wins or losses else None,
+        turnover=_turnover(fills, days, closes),
+        risk_free=free,
+        annual_return=None if yearly is None else yearly[0],
+        annual_deviation=None if yearly is None else yearly[1],
+        annual_downside=None if yearly is None else yearly[2],
+        sharpe=None if yearly is None else yearly[3],
+        sortino=None if yearly is None else yearly[4],
+    )
+
+
+def traded(fills: Sequence[Fill], instruments: dict[str, Instrument]) -> list[Traded]:
+    """Return when each fill became known, and what it was worth."""
+    return [
+        (each.arrival_time_ns, instruments[each.instrument].notional(each.lots, each.price_ticks))
+        for each in fills
+    ]
+
+
+def _days(started_ns: int, ended_ns: int, zone: str) -> list[int]:
+    """Return the ends of all days of a zone that a run lies in, as UTC nanoseconds."""
+    try:
+        place = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(f"statistics: there is no time zone {zone!r}") from error
+    first = datetime.fromtimestamp(started_ns // _NS, UTC).astimezone(place).date()
+    ends: list[int] = []
+    while not ends or ends[-1] < ended_ns:
+        following = first + timedelta(days=len(ends) + 1)
+        midnight = datetime(following.year, following.month, following.day, tzinfo=place)
+        ends.append(int(midnight.timestamp()) * _NS)
+    return ends
+
+
+def _closes(curve: Sequence[EquityPoint], days: Sequence[int]) -> list[int]:
+    """Return the equity at the end of each day; what came at midnight belongs to the day before."""
+    times = [time_ns for time_ns, _ in curve]
+    return [curve[max(0, bisect_right(times, end_ns) - 1)][1] for end_ns in days]
+
+
+def _rate_at(steps: Sequence[RateStep], at_ns: int) -> Fraction:
+    place = bisect_right(steps, at_ns, key=lambda step: step[0]) - 1
+    return steps[place][1] if place >= 0 else Fraction(0)
+
+
+def _yearly(
+    returns: Sequence[float], convention: Convention, free: float
+) -> tuple[float, float, float | None, float | None, float | None]:
+    """Return (return, deviation, downside, sharpe, sortino), all a year."""
+    annual: float = (1 + _mean(returns)) ** convention.days_a_year - 1
+    spread = _deviation(returns) or 0.0
+    deviation = spread * sqrt(convention.days_a_year)
+    below = _deviation([each for each in returns if each < 0])
+    downside = None if below is None else below * sqrt(convention.days_a_year)
+    return (
+        annual,
+        deviation,
+        downside,
+        (annual - free) / deviation if deviation else None,
+        (annual - free) / downside if downside else None,
+    )
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    """Return the deviation of a sample (n − 1); None with fewer than two."""
+    if len(values) < _FEWEST_OF_A_VARIANCE:
+        return None
+    mean = _mean(values)
+    return sqrt(sum((each - mean) ** 2 for each in values) / (len(values) - 1))
+
+
+def _trips(summary: RunSummary) -> tuple[list[float], list[float]]:
+    """Return what closed round trips won, and what they did not, as shares of the capital."""
+    capital = summary.equity[0][1]
+    wins: list[float] = []
+    losses: list[float] = []
+    closed = [each for each in summary.trips if each.closed_ns is not None]
+    for trip in sorted(closed, key=lambda each: each.closed_ns or 0):
+        (wins if trip.profit > 0 else losses).append(trip.profit / capital)
+        capital += trip.profit
+    return wins, losses
+
+
+def _turnover(fills: Sequence[Traded], days: Sequence[int], closes: Sequence[int]) -> float:
+    shares = [0.0] * len(days)
+    for time_ns, notional in fills:
+        # What became known at midnight belongs to the day before, as its price does.
+        day = min(len(days) - 1, bisect_right(days, time_ns - 1))
+        shares[day] += notional / closes[day] if closes[day] else 0.0
+    return _mean(shares)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
