@@ -86,7 +86,12 @@ def journal_grows(folder: Path, client: subprocess.Popen[str]) -> None:
 
 
 def journal_bytes(folder: Path) -> int:
-    return sum(each.stat().st_size for each in folder.glob("runs/*/journal/*.tio"))
+    # Of a run that was started: one that was killed before that cannot be gone on with.
+    return sum(
+        each.stat().st_size
+        for each in folder.glob("runs/*/journal/*.tio")
+        if (each.parent.parent / "snapshot.json").is_file()
+    )
 
 
 def check(folder: Path) -> None:

@@ -440,8 +440,21 @@ def test_a_venue_with_a_calendar_that_is_not_named_is_refused() -> None:
 # -- compiled strategies ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strategy", [Mixed, MixedTrades])
-def test_a_compiled_strategy_does_the_same_in_the_loop_at_a_venue_with_hours(
+class InAndOut(Strategy):
+    """Changes its position on every third bar, open or not."""
+
+    def on_start(self, context: Context) -> None:
+        context.bars(SYMBOL, "1m")
+        self.bars = 0
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        self.bars += 1
+        if self.bars % 3 == 0:
+            context.target(SYMBOL, units=self.bars % 4)
+
+
+@pytest.mark.parametrize("strategy", [Mixed, MixedTrades, InAndOut])
+def test_what_runs_in_compiled_code_does_the_same_in_the_loop_at_a_venue_with_hours(
     strategy: type[Strategy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hours = [Session(T0 + each * HOUR, T0 + each * HOUR + HOUR // 2) for each in range(1, 40, 2)]
@@ -463,6 +476,7 @@ def test_a_compiled_strategy_does_the_same_in_the_loop_at_a_venue_with_hours(
 
     compiled = result()
     monkeypatch.setattr("tieout.kernel.loop.lane_of", lambda *_: None)
+    monkeypatch.setattr("tieout.kernel.loop.shortcut_of", lambda *_: None)
     interpreted = result()
 
     assert compiled == interpreted
