@@ -71,7 +71,7 @@ def test_every_example_in_the_guide_is_valid() -> None:
     faults = load_faults("[" + ",".join(examples) + "]")
 
     # Every kind has its example.
-    assert len({type(fault) for fault in faults}) == 16
+    assert len({type(fault) for fault in faults}) == 17
 
 
 def test_a_window_begins_at_its_start_and_ends_before_its_end() -> None:
