@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +22,7 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    time_of,
 )
 from tieout.errors import InputError
 
@@ -513,15 +513,7 @@ def amount(text: str | None, default: Decimal) -> Decimal:
 
 def _time(text: str | None) -> int | None:
     """Return UTC nanoseconds of an ISO time; times without a zone are UTC."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError(f"time {text!r}: {error}; write it like 2013-09-01T18:00") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    whole = int(moment.replace(microsecond=0).timestamp())
-    return whole * 1_000_000_000 + moment.microsecond * 1000
+    return None if text is None else time_of(text, "time")
 
 
 def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401

@@ -20,6 +20,7 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    time_of,
 )
 from tieout.errors import InputError
 
@@ -69,6 +70,18 @@ def import_(
     ] = "auto",
     member: Annotated[str | None, typer.Option(help="A zip's part, e.g. a contract.")] = None,
     side: Annotated[str | None, typer.Option(help="Bars of quotes: bid or ask.")] = None,
+    published_after: Annotated[
+        str | None, typer.Option(help="Known so long after it was over: 36h, 2d.")
+    ] = None,
+    revised: Annotated[
+        str | None, typer.Option("--revise", help="Add later versions of bars to this data set.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="With --revise: when the file was published, UTC.")
+    ] = None,
+    outage: Annotated[
+        list[str], typer.Option(help="When the way to it was down, FROM/TO in UTC; repeatable.")
+    ] = [],  # noqa: B006
     volume: Annotated[str, typer.Option(help="Of bars: exact, or round_down to lots.")] = "exact",
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Leave defective rows out and list them.")
@@ -91,8 +104,13 @@ def import_(
             )
         else:
             path = Path(source)
+            _check_revised(revised, known_at, name, outage)
             ask = history.Ask(
-                instrument=_instrument(symbol, tick, lot, venue_symbol),
+                instrument=(
+                    store.dataset(revised).meta.instrument
+                    if revised
+                    else _instrument(symbol, tick, lot, venue_symbol)
+                ),
                 kind=kind,
                 interval=interval,
                 zone=zone,
@@ -106,17 +124,22 @@ def import_(
                 instrument_id=instrument_id,
                 set_aside=set_aside,
                 progress=progress,
+                published_after_ns=_published_after(published_after),
+                outages=tuple(_outage(each) for each in outage),
             )
-            with TemporaryDirectory() as folder:
-                made = history.import_any(
+            if revised:
+                known_at_ns = time_of(known_at, "--known-at") if known_at else None
+                made = history.revise(
                     store,
                     path,
                     ask,
-                    name=name or _name_of(path),
+                    name=revised,
+                    known_at_ns=known_at_ns,
                     form=form,
                     volume=volume,
-                    against=_finer(store, against, ask, Path(folder)),
                 )
+            else:
+                made = _imported(store, path, ask, name or _name_of(path), form, volume, against)
     facts = dataset_facts(made)
     if as_json:
         print_json(facts)
@@ -128,6 +151,30 @@ def import_(
     say(f"  {facts['time_rule']}")
     for problem, rows in facts["set_aside"].items():
         say(f"  {rows:,} × {problem}")
+
+
+def _imported(
+    store: Store, path: Path, ask: Ask, name: str, form: str, volume: str, against: str | None
+) -> Dataset:
+    from tieout import history  # noqa: PLC0415 - heavy
+
+    with TemporaryDirectory() as folder:
+        finer = _finer(store, against, ask, Path(folder))
+        return history.import_any(
+            store, path, ask, name=name, form=form, volume=volume, against=finer
+        )
+
+
+def _check_revised(
+    revised: str | None, known_at: str | None, name: str | None, outages: list[str]
+) -> None:
+    if known_at and not revised:
+        raise InputError(
+            "--known-at goes with --revise NAME; rows of an import of their own have "
+            "--published-after, or a column known_time"
+        )
+    if revised and (name or outages):
+        raise InputError(f"--revise {revised}: leave --name and --outage out; the data set stays")
 
 
 def _finer(store: Store, named: str | None, ask: Ask, folder: Path) -> Dataset | None:
@@ -147,6 +194,18 @@ def _finer(store: Store, named: str | None, ask: Ask, folder: Path) -> Dataset |
     return history.import_any(
         history.Store(folder), Path(named), plain, name="finer", volume="round_down"
     )
+
+
+def _published_after(text: str | None) -> int:
+    from tieout.model.availability import publication_delay_ns  # noqa: PLC0415 - heavy
+
+    return publication_delay_ns(text) if text else 0
+
+
+def _outage(text: str) -> tuple[int, int]:
+    """Return a span of time that is written as two ISO times, UTC where they have no zone."""
+    begin, _, end = text.partition("/")
+    return time_of(begin, "--outage"), time_of(end, "--outage")
 
 
 def _name_of(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout.errors import InputError
+from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
     from tieout.cli.settings import ProjectSettings
@@ -27,6 +28,7 @@ __all__ = [
     "progress_of",
     "say",
     "settings_of",
+    "time_of",
     "utc",
 ]
 
@@ -74,6 +76,21 @@ def decimal_of(text: str, option: str) -> Decimal:
     return value
 
 
+def time_of(text: str, option: str) -> int:
+    """Return UTC nanoseconds of an ISO time; times without a zone are UTC.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{option} {text!r}: {error}; write it like 2013-09-01T18:00") from error
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    whole = int(moment.replace(microsecond=0).timestamp())
+    return whole * 1_000_000_000 + moment.microsecond * 1000
+
+
 def progress_of(title: str, *, quiet: bool) -> Any:  # noqa: ANN401
     """Return the progress bar of a command."""
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
@@ -109,5 +126,16 @@ def dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
         "last": utc(meta.last_time_ns),
         "fingerprint": meta.fingerprint,
         "set_aside": dict(meta.defects),
+        "known": _known_in_words(meta),
+        "revised": meta.revised,
         "time_rule": meta.time_rule,
     }
+
+
+def _known_in_words(meta: Any) -> str:  # noqa: ANN401
+    """Return when rows of a data set are known, before the profile adds the way to us."""
+    if meta.known:
+        return f"by a time of its own for each row, when it was {meta.known}"
+    if meta.published_after_ns:
+        return f"{interval_name(meta.published_after_ns)} after it was over"
+    return "as soon as it was over"

@@ -1,5 +1,6 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
+from tieout.history.availability import Availability, availability_of, stream_availability
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
 from tieout.history.formats import FORMATS, Ask
@@ -7,7 +8,9 @@ from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.imports import import_any, open_reading
 from tieout.history.ranges import StoredRanges
 from tieout.history.recordings import RECORDINGS, import_recording
+from tieout.history.revising import revise
 from tieout.history.samples import SAMPLES, Sample, import_sample
+from tieout.history.seen import matched_rows, seen_rows
 from tieout.history.store import Store
 
 __all__ = [
@@ -16,12 +19,14 @@ __all__ = [
     "RECORDINGS",
     "SAMPLES",
     "Ask",
+    "Availability",
     "Dataset",
     "DatasetMeta",
     "Progress",
     "Sample",
     "Store",
     "StoredRanges",
+    "availability_of",
     "bars_from_trades",
     "ends_of",
     "import_any",
@@ -29,5 +34,9 @@ __all__ = [
     "import_recording",
     "import_sample",
     "made_bars",
+    "matched_rows",
     "open_reading",
+    "revise",
+    "seen_rows",
+    "stream_availability",
 ]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.history.dataset import COLUMNS, TIME_COLUMN, Dataset, DatasetMeta, Fingerprint
+from tieout.history.dataset import TIME_COLUMN, Dataset, DatasetMeta, Fingerprint, columns_stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["DatasetWriter"]
+__all__ = ["DatasetWriter", "sync"]
 
 _GROUP_ROWS = 1 << 16
 """Small enough to read an hour of a busy market alone; larger ones are not read faster."""
@@ -45,6 +45,9 @@ class DatasetWriter:
         instrument: Whose data it is.
         interval_ns: Length of a bar; 0 for all else.
         source: Where it comes from, in words.
+        published_after_ns: As of `DatasetMeta`.
+        known: The same; the rows have known times then, and bars revisions.
+        outages: The same.
 
     Attributes:
         source: The same.
@@ -61,18 +64,26 @@ class DatasetWriter:
         *,
         interval_ns: int,
         source: str,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> None:
         self._place = store / name
         self._kind = kind
         self._instrument = instrument
         self.interval_ns = interval_ns
         self.source = source
-        self.columns = COLUMNS[kind]
-        self._fingerprint = Fingerprint(kind)
+        self.columns = columns_stored(kind, known)
+        self._published_after_ns = published_after_ns
+        self._known = known
+        self._outages = tuple(outages)
+        self._fingerprint = Fingerprint(kind, known)
         self._defects: dict[str, int] = {}
         self._rows = 0
         self._first_ns = 0
         self._last_ns = 0
+        self._last_known_ns = 0
+        self._revised = 0
         # Columns that may have holes are read at two thirds of the speed: a mark for every value.
         whole = [pa.field(column, pa.int64(), nullable=False) for column in self.columns]
         self._schema = pa.schema(whole)
@@ -121,6 +132,10 @@ class DatasetWriter:
             self._first_ns = int(when[0])
         self._last_ns = int(when[-1])
         self._rows += len(when)
+        if self._known:
+            self._last_known_ns = max(self._last_known_ns, int(arrays["known_time_ns"].max()))
+            if "revision" in arrays:
+                self._revised += int(np.count_nonzero(arrays["revision"]))
         self._fingerprint.add(arrays)
         try:
             self._parquet.write_table(
@@ -161,6 +176,56 @@ class DatasetWriter:
             DataError: There is no row in it.
             InputError: The name was taken meanwhile, or the folder cannot be written to.
         """
+        meta = self._description(time_rule)
+        try:
+            self._parquet.close()
+            (self._half / "meta.json").write_bytes(meta.json())
+            # mkdtemp makes a folder for one user; a data set is like any other file of its store.
+            self._half.chmod(self._place.parent.stat().st_mode & 0o777)
+            for each in (*self._half.iterdir(), self._half):
+                sync(each)
+            if self._place.exists():
+                raise InputError(
+                    f"{self._place.parent}: a data set {self._place.name!r} was made meanwhile; "
+                    "choose another name"
+                )
+            self._half.rename(self._place)
+            sync(self._place.parent)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        return Dataset(self._place, meta)
+
+    def replace(self, old: Dataset, *, time_rule: str) -> Dataset:
+        """Become what a data set holds from now on; what it held stays beside it, and is found.
+
+        The description is exchanged last and at once: whoever is stopped before has the old one.
+
+        Raises:
+            DataError: There is no row in it.
+            InputError: The folder cannot be written to.
+        """
+        described = self._description(time_rule)
+        short = described.fingerprint[:16]
+        meta = msgspec.structs.replace(described, name=old.meta.name, part=f"part-{short}.parquet")
+        place = old.path
+        try:
+            self._parquet.close()
+            kept = place / f"meta-{old.meta.fingerprint[:16]}.json"
+            kept.write_bytes((place / "meta.json").read_bytes())
+            (self._half / "part.parquet").rename(place / meta.part)
+            if (self._half / "set_aside.csv").exists():
+                (self._half / "set_aside.csv").rename(place / f"set_aside-{short}.csv")
+            half = self._half / "meta.json"
+            half.write_bytes(meta.json())
+            for each in (kept, place / meta.part, half, place):
+                sync(each)
+            half.replace(place / "meta.json")
+            sync(place)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        return Dataset(place, meta)
+
+    def _description(self, time_rule: str) -> DatasetMeta:
         if not self._rows:
             raise DataError("there is no row in it", file=self.source, remedy="Give other data.")
         meta = DatasetMeta(
@@ -171,29 +236,18 @@ class DatasetWriter:
             rows=self._rows,
             first_time_ns=self._first_ns,
             last_time_ns=self._last_ns,
-            fingerprint=self._fingerprint.text(self._instrument, self.interval_ns),
+            fingerprint="",
             source=self.source,
             time_rule=time_rule,
             defects=dict(sorted(self._defects.items())),
+            published_after_ns=self._published_after_ns,
+            known=self._known,
+            last_known_ns=self._last_known_ns,
+            revised=self._revised,
+            outages=self._outages,
         )
-        try:
-            self._parquet.close()
-            description = msgspec.json.format(msgspec.json.encode(meta), indent=2)
-            (self._half / "meta.json").write_bytes(description + b"\n")
-            # mkdtemp makes a folder for one user; a data set is like any other file of its store.
-            self._half.chmod(self._place.parent.stat().st_mode & 0o777)
-            for each in (*self._half.iterdir(), self._half):
-                _sync(each)
-            if self._place.exists():
-                raise InputError(
-                    f"{self._place.parent}: a data set {self._place.name!r} was made meanwhile; "
-                    "choose another name"
-                )
-            self._half.rename(self._place)
-            _sync(self._place.parent)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        return Dataset(self._place, meta)
+        found = self._fingerprint.text(self._instrument, self.interval_ns, meta.terms)
+        return msgspec.structs.replace(meta, fingerprint=found)
 
     def _cannot_write(self, error: OSError) -> InputError:
         return InputError(
@@ -202,7 +256,8 @@ class DatasetWriter:
         )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file or a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

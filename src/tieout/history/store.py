@@ -13,7 +13,9 @@ from tieout.errors import DataError, InputError
 from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import DatasetWriter
+from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
+from tieout.model.availability import KNOWN_NS_MAX, PUBLISHED_AFTER_NS_MAX
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -23,7 +25,7 @@ from tieout.model.columns import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -64,6 +66,7 @@ _COLUMN_OF: Final = {
     "bid_quantity": "bid_lots",
     "ask_quantity": "ask_lots",
     "arrival": "arrival_time_ns",
+    "known_time": "known_time_ns",
 }
 
 
@@ -97,15 +100,7 @@ class Store:
         if not _NAME.fullmatch(name) or not file.is_file():
             known = ", ".join(self.names()) or "none"
             raise InputError(f"{self.path}: no data set {name!r}; there are: {known}")
-        try:
-            meta = msgspec.json.decode(file.read_bytes(), type=DatasetMeta)
-        except (msgspec.DecodeError, OSError) as error:
-            raise DataError(
-                f"the description is damaged ({error})",
-                file=str(file),
-                remedy="Delete its folder. Import the data again.",
-            ) from error
-        return Dataset(self.path / name, meta)
+        return Dataset(self.path / name, _described(file))
 
     def verify(self, name: str) -> None:
         """Read a data set whole and compare its fingerprint.
@@ -126,15 +121,39 @@ class Store:
         interval_ns: int = 0,
         source: str,
         time_rule: str = _GIVEN,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> Dataset:
         """Write a data set from its stored columns by name, in order of time; on an error nothing.
+
+        Args:
+            name: Name in the store.
+            kind: As of `DatasetMeta`, as are all that follow but the rows.
+            instrument: Whose data it is.
+            chunks: Stored columns by name.
+            interval_ns: Length of a bar; 0 for all else.
+            source: Where it comes from, in words.
+            time_rule: How its times were read, in words.
+            published_after_ns: After a row is over.
+            known: What known times are, where the rows have some.
+            outages: When the way to this data was down.
 
         Raises:
             InputError: The name is taken or not allowed, or the folder cannot be written to.
             DataError: A row cannot be right, or there is none.
         """
         rules = rules_of(kind, interval_ns)
-        with self.writer(name, kind, instrument, interval_ns=interval_ns, source=source) as writer:
+        with self.writer(
+            name,
+            kind,
+            instrument,
+            interval_ns=interval_ns,
+            source=source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
+        ) as writer:
             _append_judged(writer, chunks, rules)
             return writer.finish(time_rule=time_rule)
 
@@ -225,12 +244,24 @@ class Store:
             return writer.finish(time_rule=time_rule)
 
     def writer(
-        self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
+        self,
+        name: str,
+        kind: str,
+        instrument: Instrument,
+        *,
+        interval_ns: int = 0,
+        source: str,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> DatasetWriter:
         """Return a writer for rows that are judged already; use it in a `with` block.
 
+        The settings are those of `write`.
+
         Raises:
-            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            InputError: The name is taken or not allowed, the folder cannot be written to, or what
+                is said of known times is not possible.
         """
         if kind not in COLUMNS or (interval_ns > 0) != (kind in WITH_INTERVAL):
             raise InputError(
@@ -247,9 +278,82 @@ class Store:
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
+        check_terms(name, kind, published_after_ns, known, outages)
         return DatasetWriter(
-            self.path, name, kind, instrument, interval_ns=interval_ns, source=source
+            self.path,
+            name,
+            kind,
+            instrument,
+            interval_ns=interval_ns,
+            source=source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
         )
+
+    def earlier(self, name: str) -> list[Dataset]:
+        """Return what a data set held before it was revised, in no order.
+
+        Raises:
+            InputError: There is none of this name.
+            DataError: A description is damaged.
+        """
+        made = self.dataset(name)
+        files = sorted(made.path.glob("meta-*.json"))
+        return [Dataset(made.path, _described(each)) for each in files]
+
+    def contents(self) -> dict[str, Dataset]:
+        """Return all that is there by fingerprint, what data sets held before included."""
+        names = self.names()
+        before = (each for name in names for each in self.earlier(name))
+        now = map(self.dataset, names)
+        return {each.meta.fingerprint: each for each in chain(before, now)}
+
+
+def _described(file: Path) -> DatasetMeta:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=DatasetMeta)
+    except (msgspec.DecodeError, OSError) as error:
+        raise DataError(
+            f"the description is damaged ({error})",
+            file=str(file),
+            remedy="Delete its folder. Import the data again.",
+        ) from error
+
+
+def check_terms(
+    name: str, kind: str, published_after_ns: int, known: str, outages: Sequence[tuple[int, int]]
+) -> None:
+    """Check what is said of when a data set's rows are known.
+
+    Raises:
+        InputError: It is not possible, or not of this kind.
+    """
+    if kind not in ("trades", "bars") and (published_after_ns or known or outages):
+        raise InputError(
+            f"{name}: {kind} have no publication delay, known times or outages; of trades and bars "
+            "alone these are known"
+        )
+    if not 0 <= published_after_ns <= PUBLISHED_AFTER_NS_MAX:
+        raise InputError(
+            f"{name}: published_after_ns {published_after_ns}; allowed: 0 … "
+            f"{PUBLISHED_AFTER_NS_MAX} (3660 days)"
+        )
+    if known not in ("", PUBLISHED, RECEIVED):
+        raise InputError(f"{name}: known {known!r}; allowed: {PUBLISHED}, {RECEIVED}, or nothing")
+    if known and published_after_ns:
+        raise InputError(
+            f"{name}: known times and a publication delay; each row's known time counts, leave the "
+            "delay out"
+        )
+    before_ns = 0
+    for begin_ns, end_ns in outages:
+        if not before_ns <= begin_ns < end_ns <= KNOWN_NS_MAX:
+            raise InputError(
+                f"{name}: outage {begin_ns} … {end_ns} ns is empty, or begins before {before_ns} "
+                "ns; give ascending spans that do not overlap"
+            )
+        before_ns = end_ns
 
 
 def _check_recorded(

@@ -249,9 +249,10 @@ class KernelContext:
             new = BarSubscription(instrument, length)
             asked = self.subscriptions.bars.setdefault((instrument, length), new)
         else:
-            rule = bar_rule(
-                interval, rules, made_of=made_of or "trades", gaps=gaps, sessions=sessions
-            )
+            # A rule for gaps alone changes nothing in what the bars are made of.
+            published = gaps != "skip" and running is None
+            source = made_of or (interval if published else "trades")
+            rule = bar_rule(interval, rules, made_of=source, gaps=gaps, sessions=sessions)
             new = BarSubscription(instrument, rule.interval_ns, made=rule)
             asked = self.subscriptions.made.setdefault((instrument, rule.name), new)
             _set_running(asked, running)

@@ -26,6 +26,7 @@ from tieout.kernel.books import Books, last_print, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor
 from tieout.kernel.desk import Desk
+from tieout.kernel.history import newest_bars
 from tieout.kernel.lanes import lane_of
 from tieout.kernel.listening import handler_of, handler_of_event, only_feeds
 from tieout.kernel.merged_cursor import MergedCursor
@@ -681,27 +682,20 @@ class Kernel:
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
-        """Return the last `count` bars the strategy has seen, the one being handled included."""
+        """Return the last `count` bars the strategy has seen, the one being handled included.
+
+        A bar that was revised stands once, as it was last seen, in the place of its time.
+        """
         subscription = self.subscriptions.of(stream)
         assert subscription is not None, stream
-        found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.
         cursor = self._under_way
         under_way = None if cursor is None else cursor.seen_of(stream)
         if under_way is not None:
             parts.append(under_way)
-        for part in reversed(parts):
-            if isinstance(part, Bar):
-                found.append(part)
-            else:
-                tick = self.instruments[stream.instrument].tick_float
-                start = max(0, len(part) - (count - len(found)))
-                tail = Cursor(part.rows(start, len(part)), tick)
-                found.extend(bar for bar in reversed(list(tail.events)) if isinstance(bar, Bar))
-            if len(found) >= count:
-                break
-        return found[:count][::-1]
+        tick = self.instruments[stream.instrument].tick_float
+        return newest_bars(parts, count, tick)
 
     # -- state --------------------------------------------------------------------------------
 

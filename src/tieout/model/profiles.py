@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.availability import POLLINGS, FeedSettings, Polling
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
 from tieout.model.margin import MarginTerms
@@ -136,6 +137,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         spread_sources: What each of them rests on.
         margin: What the account may hold for its money, and when the venue closes a position; None:
             whatever is ordered.
+        polling: When the bot looks for new trades and bars, as a schedule or the name of one; None:
+            it is given them as they come.
+        bar_feed, trade_feed: How long a bar or a trade takes from where it is published to us,
+            where that is not always `bar_delay_ns` or `trade_delay_ns`.
+        feed_seed: Keys the draws of these; None: a run writes its own seed here.
     """
 
     name: str
@@ -177,6 +183,10 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     spread_from: SpreadFrom = SpreadFrom.DEFAULT
     spreads: dict[str, Decimal] = {}
     spread_sources: dict[str, str] = {}
+    polling: Polling | str | None = None
+    bar_feed: FeedSettings | None = None
+    trade_feed: FeedSettings | None = None
+    feed_seed: int | None = None
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -222,6 +232,21 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         self._check_costs()
         self._check_fees()
         self._check_book()
+        self._check_feeds()
+
+    def _check_feeds(self) -> None:
+        """Refuse a schedule that nobody knows, and two answers to how long a way is."""
+        if isinstance(self.polling, str) and self.polling not in POLLINGS:
+            raise SettingsError(
+                f"profile {self.name}: polling {self.polling!r}; allowed: {', '.join(POLLINGS)}, "
+                "or a table with every_ns and offset_ns"
+            )
+        for feed, constant in (("bar_feed", "bar_delay_ns"), ("trade_feed", "trade_delay_ns")):
+            if getattr(self, feed) is not None and getattr(self, constant):
+                raise SettingsError(
+                    f"profile {self.name}: {feed} and {constant}; one of them says how long the "
+                    f"way is: set {constant} to 0, or leave {feed} out"
+                )
 
     def _check_costs(self) -> None:
         """Refuse a spread or a price of borrowing that cannot be."""
@@ -311,6 +336,17 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
                 "book itself says what a fill costs and how much there is; leave it out and "
                 f"start from base = '{self.fill_level}-1'"
             )
+
+    @property
+    def schedule(self) -> Polling | None:
+        """The polling schedule that `polling` is or names; None: nothing is waited for."""
+        return POLLINGS[self.polling] if isinstance(self.polling, str) else self.polling
+
+    def feed_delay_ns_max(self, *, bars: bool) -> int:
+        """Return the longest way of a bar, or of a trade, to us."""
+        feed = self.bar_feed if bars else self.trade_feed
+        constant = self.bar_delay_ns if bars else self.trade_delay_ns
+        return constant if feed is None else feed.delay_ns_max
 
     @property
     def pays_half_spread(self) -> bool:

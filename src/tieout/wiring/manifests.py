@@ -86,6 +86,8 @@ def manifest_of(
     """
     check_slice(slice_ns)
     profile = with_spreads(profile, datasets, start_ns)
+    if profile.feed_seed is None and (profile.bar_feed or profile.trade_feed):
+        profile = msgspec.structs.replace(profile, feed_seed=seed)
     instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
     for each in datasets:
         if each.meta.instrument != instruments[each.meta.instrument.symbol]:
@@ -158,7 +160,7 @@ def same_strategy(manifest: Manifest) -> LoadedStrategy:
 
 def same_data(store: Store, manifest: Manifest) -> list[Dataset]:
     """Return the data sets a run used, found by fingerprint."""
-    stored = {each.meta.fingerprint: each for each in map(store.dataset, store.names())}
+    stored = store.contents()
     missing = [each.name for each in manifest.data if each.fingerprint not in stored]
     if missing:
         raise InputError(

@@ -19,6 +19,8 @@ from tieout.journal import (
 )
 from tieout.model.events import (
     ClockReached,
+    ConnectionLost,
+    ConnectionRestored,
     DataOpened,
     GapSeen,
     RunEnded,
@@ -104,7 +106,10 @@ def _history_again(
         ended.arrival_time_ns,
         slice_ns=manifest.slice_ns,
     )
-    framing = (RunStarted, RunEnded, DataOpened, ClockReached, GapSeen)
+    framing = (
+        *(RunStarted, RunEnded, DataOpened, ClockReached, GapSeen),
+        *(ConnectionLost, ConnectionRestored),
+    )
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
     source = HistorySource(started, ended, streams, slice_ns=manifest.slice_ns, progress=progress)
     return source, RecordedVenue(answers)

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
     from tieout.market import MadeBars, Window
     from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
-    from tieout.model.events import GapSeen
+    from tieout.model.events import ConnectionLost, ConnectionRestored, GapSeen
 
 __all__ = [
     "SLICE_NS_MAX",
     "GapRows",
     "HistoryMarket",
     "HistorySource",
+    "OutageRows",
     "Stream",
     "as_rows",
     "at_slice_end",
@@ -48,6 +49,7 @@ _RANKS: Final[dict[type, int]] = {
     BookColumns: int(SourceRank.BOOK),
     OrderEventColumns: int(SourceRank.BOOK),
 }
+"""Of what comes as columns; all else is told of bars, or of the connection."""
 
 SLICE_NS_MAX: Final = 1_000_000_000
 """Widest slice; what is wider is a bar, and should be asked for as one."""
@@ -71,6 +73,17 @@ class GapRows:
     def rows(self, start: int, stop: int) -> GapRows:
         """Return rows [start, stop)."""
         return GapRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class OutageRows(GapRows):
+    """Outages of the way to stored data: each is lost, and restored when its rows come late."""
+
+    events: Sequence[ConnectionLost | ConnectionRestored]  # type: ignore[assignment]
+
+    def rows(self, start: int, stop: int) -> OutageRows:
+        """Return rows [start, stop)."""
+        return OutageRows(self.events[start:stop], self.arrival_time_ns[start:stop])
 
 
 def as_rows(made: Iterable[MadeBars]) -> Iterator[MarketColumns | GapRows]:
@@ -147,6 +160,8 @@ class Stream:
     @property
     def rank(self) -> int:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
+        if isinstance(self._chunk, OutageRows):
+            return int(SourceRank.CONNECTION)
         return _RANKS.get(type(self._chunk), int(SourceRank.BAR))
 
     def take(self, before_ns: int) -> MarketColumns | RecordedColumns | GapRows:
