@@ -333,6 +333,18 @@ def test_published_bars_with_a_rule_for_gaps_are_filled_or_halt_the_run(tmp_path
     assert (gap.open_time_ns, gap.rule) == (MIDNIGHT + 2 * HOUR, "1h@1h+halt")
 
 
+def test_a_published_bar_that_began_before_the_start_is_whole(tmp_path: Path) -> None:
+    some_bars(tmp_path, [400, 401, 402])
+    begin_ns = MIDNIGHT + 30 * MINUTE
+
+    run_of(tmp_path, start_ns=begin_ns)
+    plain = [(now, bar.close_ticks) for now, bar in SEEN]
+    run_of(tmp_path, type("Filling", (Watch,), {"gaps": "fill"}), start_ns=begin_ns)
+
+    assert plain == [(now, bar.close_ticks) for now, bar in SEEN]
+    assert len(plain) == 3
+
+
 AT_THE_MINUTE = f'''
 from tieout import Strategy
 

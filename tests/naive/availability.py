@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,28 @@ def arrivals(rows: Sequence[Row], how: Availability) -> list[tuple[int, Row]]:
         arrival = known_ns if how.known == "received" else on_the_way(known_ns, row, how)
         latest = max(latest, arrival)
         found.append((when_back(latest, how), row))
+    return found
+
+
+def matched(rows: Sequence[Row], how: Availability) -> list[tuple[int, int]]:
+    """Return arrival and place of the last version of each bar, as the venue's own market.
+
+    Args:
+        rows: In the order in which they are stored, of one bar together.
+        how: How they come to be seen.
+    """
+    found: list[tuple[int, int]] = []
+    latest = 0
+    for over_ns in dict.fromkeys(row.over_ns for row in rows):
+        places = [place for place, row in enumerate(rows) if row.over_ns == over_ns]
+        first = rows[places[0]]
+        pushed = replace(how, look_ns=0, offset_ns=0)
+        if how.known == "received":
+            assert first.known_ns is not None, first
+            latest = max(latest, first.known_ns)
+        else:
+            latest = max(latest, on_the_way(over_ns, first, pushed))
+        found.append((when_back(latest, how), places[-1]))
     return found
 
 

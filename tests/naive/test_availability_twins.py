@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.naive.availability import Row, arrivals
+from tests.naive.availability import Row, arrivals, matched
 from tests.unit.history.builders import ES, MINUTE, SECOND, T0, left_behind
-from tieout.history import Availability, Store, _writer, seen_rows
+from tieout.history import Availability, Store, _writer, matched_rows, seen_rows
 from tieout.history.revisions import numbered
 from tieout.model.availability import DrawnFeed, MeasuredArrival, MeasuredFeed
 from tieout.model.latencies import WHOLE, Quantiles
@@ -130,6 +130,37 @@ def test_versions_arrive_when_they_were_known_in_whatever_order_that_was(
     dataset = stored(tmp_path, rows, known=known)
     check(dataset, rows, how, at_a_time)
     assert dataset.meta.revised == sum(row.revision > 0 for row in rows)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    versions=st.lists(st.lists(late, min_size=1, max_size=3, unique=True), min_size=1, max_size=20),
+    how=ways,
+    known=st.sampled_from(["published", "received"]),
+    at_a_time=st.integers(1, 9),
+)
+def test_the_venue_s_market_is_the_best_word_on_each_bar_in_the_venue_s_order(
+    tmp_path: Path, versions: list[list[int]], how: Availability, known: str, at_a_time: int
+) -> None:
+    rows = [
+        Row(close, close + after, close, revision)
+        for close, laters in ((T0 + MINUTE * n, sorted(each)) for n, each in enumerate(versions, 1))
+        for revision, after in enumerate(laters)
+    ]
+    how = replace(how, known=known)
+    dataset = stored(tmp_path, rows, known=known)
+
+    given_ = [
+        (arrival, price - 400)
+        for each in matched_rows(dataset, how, rows=at_a_time)
+        for arrival, price in zip(
+            each.arrival_time_ns.tolist(),
+            each.close_ticks.tolist(),  # type: ignore[union-attr]
+            strict=True,
+        )
+    ]
+
+    assert given_ == matched(rows, how)
 
 
 @settings(max_examples=60)
