@@ -384,3 +384,46 @@ def test_at_ten_o_clock_the_bar_that_closes_then_is_not_there_in_either_world(
         assert len(written) >= 4
         for each in written:
             assert int(each.value) == int(each.key) - MINUTE
+
+
+WHEN_SEEN = f'''
+from tieout import Strategy
+
+class WhenSeen(Strategy):
+    """Writes down when each bar was there."""
+
+    def on_start(self, context):
+        context.bars("{SYMBOL}", "1m")
+
+    def on_bar(self, context, bar):
+        context.save(str(bar.close_time_ns), str(context.now_ns))
+'''
+
+
+def test_a_twin_can_be_given_the_outages_of_the_live_run(tmp_path: Path) -> None:
+    a_market(tmp_path)
+    (tmp_path / "when_seen.py").write_text(WHEN_SEEN)
+    loaded = load_strategy(str(tmp_path / "when_seen.py"))
+    faults = [{"fault": "disconnect", "after_s": 90, "for_s": 100}]
+    live = a_live_run(tmp_path, loaded, faults=faults, end_ns=START_NS + 6 * MINUTE)
+    (lost,) = [each for each in of_kind(live, ConnectionLost) if each.stream == "market"]
+    (back,) = [each for each in of_kind(live, ConnectionRestored) if each.stream == "market"]
+
+    seen = []
+    for with_outages in (False, True):
+        runs = Runs(tmp_path / "runs")
+        mirrored = twin(live, store=tmp_path / "data", runs=runs, with_outages=with_outages)
+        run = runs.find(mirrored.run_id)
+        seen.append({int(each.key): int(each.value) for each in of_kind(run, StoreWritten)})
+        assert replay(run, store=tmp_path / "data").difference is None
+    as_live = {int(each.key): int(each.value) for each in of_kind(live, StoreWritten)}
+
+    plain, interrupted = seen
+    missed = [close for close, now in plain.items() if lost.arrival_time_ns <= now]
+    missed = [close for close in missed if plain[close] < back.arrival_time_ns]
+    assert len(missed) >= 1
+    assert all(now == close + PROFILE.bar_delay_ns for close, now in plain.items())
+    for close, now in interrupted.items():
+        assert now == (back.arrival_time_ns if close in missed else plain[close])
+        if close in missed:
+            assert as_live[close] == now

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.errors import DataError
-from tieout.model.availability import KNOWN_NS_MAX, DrawnFeed
+from tieout.model.availability import KNOWN_NS_MAX, DrawnFeed, union
 from tieout.model.columns import interval_name
 from tieout.model.latencies import WHOLE
 
@@ -204,7 +204,7 @@ def availability_of(meta: DatasetMeta, profile: SimulationProfile) -> Availabili
         found,
         published_after_ns=meta.published_after_ns,
         known=meta.known,
-        outages=meta.outages,
+        outages=union(meta.outages, found.outages),
     )
 
 
@@ -225,6 +225,7 @@ def stream_availability(symbol: str, record_ns: int, profile: SimulationProfile)
         feed_ns=profile.bar_delay_ns if record_ns else profile.trade_delay_ns,
         feed=profile.bar_feed if record_ns else profile.trade_feed,
         seed=profile.feed_seed or 0,
+        outages=profile.outages,
     )
 
 

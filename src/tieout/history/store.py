@@ -15,7 +15,7 @@ from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import DatasetWriter
 from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
-from tieout.model.availability import KNOWN_NS_MAX, PUBLISHED_AFTER_NS_MAX
+from tieout.model.availability import PUBLISHED_AFTER_NS_MAX, check_outages
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -346,14 +346,7 @@ def check_terms(
             f"{name}: known times and a publication delay; each row's known time counts, leave the "
             "delay out"
         )
-    before_ns = 0
-    for begin_ns, end_ns in outages:
-        if not before_ns <= begin_ns < end_ns <= KNOWN_NS_MAX:
-            raise InputError(
-                f"{name}: outage {begin_ns} … {end_ns} ns is empty, or begins before {before_ns} "
-                "ns; give ascending spans that do not overlap"
-            )
-        before_ns = end_ns
+    check_outages(name, outages)
 
 
 def _check_recorded(

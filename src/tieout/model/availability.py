@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.columns import interval_ns
 from tieout.model.latencies import LATENCY_NS_MAX, Quantiles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "KNOWN_NS_MAX",
@@ -28,7 +31,10 @@ __all__ = [
     "MeasuredArrival",
     "MeasuredFeed",
     "Polling",
+    "Spans",
+    "check_outages",
     "publication_delay_ns",
+    "union",
 ]
 
 SECOND: Final = 1_000_000_000
@@ -186,6 +192,41 @@ class MeasuredFeed(
 
 FeedSettings = DrawnFeed | MeasuredFeed
 """Ways of market data to us that are not always of one length."""
+
+
+Spans = tuple[tuple[int, int], ...]
+"""Pairs [from, to) of our clock, ascending."""
+
+
+def check_outages(subject: str, outages: Sequence[tuple[int, int]]) -> None:
+    """Check that spans ascend and do not overlap.
+
+    Raises:
+        SettingsError: They do not, or one is empty.
+    """
+    before_ns = 0
+    for begin_ns, end_ns in outages:
+        if not before_ns <= begin_ns < end_ns <= KNOWN_NS_MAX:
+            raise SettingsError(
+                f"{subject}: outage {begin_ns} … {end_ns} ns is empty, or begins before "
+                f"{before_ns} ns; give ascending spans that do not overlap"
+            )
+        before_ns = end_ns
+
+
+def union(one: Spans, other: Spans) -> Spans:
+    """Return the times that lie in either, as spans that do not touch.
+
+    >>> union(((1, 3), (8, 9)), ((2, 5),))
+    ((1, 5), (8, 9))
+    """
+    found: list[tuple[int, int]] = []
+    for begin_ns, end_ns in sorted((*one, *other)):
+        if found and begin_ns <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end_ns))
+        else:
+            found.append((begin_ns, end_ns))
+    return tuple(found)
 
 
 def publication_delay_ns(text: str) -> int:

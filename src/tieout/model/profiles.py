@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
-from tieout.model.availability import POLLINGS, FeedSettings, Polling
+from tieout.model.availability import POLLINGS, FeedSettings, Polling, Spans, check_outages
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
 from tieout.model.margin import MarginTerms
@@ -142,6 +142,8 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         bar_feed, trade_feed: How long a bar or a trade takes from where it is published to us,
             where that is not always `bar_delay_ns` or `trade_delay_ns`.
         feed_seed: Keys the draws of these; None: a run writes its own seed here.
+        outages: Pairs [from, to) of our clock in which the way to us was down: what would have
+            arrived meanwhile arrives when it is back.
     """
 
     name: str
@@ -187,6 +189,7 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     bar_feed: FeedSettings | None = None
     trade_feed: FeedSettings | None = None
     feed_seed: int | None = None
+    outages: Spans = ()
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -247,6 +250,7 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
                     f"profile {self.name}: {feed} and {constant}; one of them says how long the "
                     f"way is: set {constant} to 0, or leave {feed} out"
                 )
+        check_outages(f"profile {self.name}", self.outages)
 
     def _check_costs(self) -> None:
         """Refuse a spread or a price of borrowing that cannot be."""

@@ -51,6 +51,7 @@ _ASSUMED: Final = {
     "trade_delay_ns": "Trade until it is known, in ns",
     "bar_feed": "Way of a bar to us, where it is not of one length",
     "trade_feed": "Way of a trade to us, where it is not of one length",
+    "outages": "When the way of market data to us was down, in ns",
     "polling": "When the bot looks for new bars and trades; none: it is given them",
     "taker_fee_rate": "Fee of a taker, share of notional",
     "maker_fee_rate": "Fee of a maker, share of notional",

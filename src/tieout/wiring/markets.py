@@ -139,31 +139,33 @@ def streams_of(
         for _, asked in sorted(subscriptions.made.items())
     ]
     streams += book_streams(subscriptions, datasets, profile, start_ns, end_ns)
-    return [*outages_of(datasets, start_ns, end_ns, slice_ns=slice_ns), *streams]
+    return [*outages_of(datasets, profile, (start_ns, end_ns), slice_ns=slice_ns), *streams]
 
 
 def outages_of(
-    datasets: Sequence[Dataset], start_ns: int, end_ns: int, *, slice_ns: int
+    datasets: Sequence[Dataset],
+    profile: SimulationProfile,
+    bounds: tuple[int, int],
+    *,
+    slice_ns: int = 0,
 ) -> list[Stream]:
-    """Return a stream for each data set with outages within [start, end]: what is told of them.
+    """Return what is told of outages within [start, end]: of data sets, and of the profile.
 
     What is told within a slice is told at its end, as rows are.
     """
-    streams = []
+    start_ns, end_ns = bounds
     width = slice_ns or 1
-    for dataset in datasets:
-        name = f"store:{dataset.meta.name}"
+    named = [(f"store:{each.meta.name}", each.meta.outages) for each in datasets]
+    streams = []
+    for name, outages in (("market", profile.outages), *named):
         told: list[ConnectionLost | ConnectionRestored] = []
-        for span in dataset.meta.outages:
-            begin_ns, over_ns = (-(-each // width) * width for each in span)
-            if start_ns <= begin_ns <= end_ns:
-                lost = ConnectionLost(
-                    stream=name, reason="outage of the stored data", arrival_time_ns=begin_ns
-                )
-                told.append(lost)
-            if start_ns <= over_ns <= end_ns:
-                restored = ConnectionRestored(stream=name, backfilled=0, arrival_time_ns=over_ns)
-                told.append(restored)
+        for span in outages:
+            lost_ns, back_ns = (-(-each // width) * width for each in span)
+            told.append(
+                ConnectionLost(stream=name, reason="as was assumed", arrival_time_ns=lost_ns)
+            )
+            told.append(ConnectionRestored(stream=name, backfilled=0, arrival_time_ns=back_ns))
+        told = [each for each in told if start_ns <= each.arrival_time_ns <= end_ns]
         if told:
             arrivals = np.array([each.arrival_time_ns for each in told], np.int64)
             streams.append(Stream(name, iter((OutageRows(told, arrivals),))))
