@@ -278,7 +278,7 @@ class Store:
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
-        check_terms(name, kind, published_after_ns, known, outages)
+        _check_terms(name, kind, published_after_ns, known, outages)
         return DatasetWriter(
             self.path,
             name,
@@ -321,7 +321,7 @@ def _described(file: Path) -> DatasetMeta:
         ) from error
 
 
-def check_terms(
+def _check_terms(
     name: str, kind: str, published_after_ns: int, known: str, outages: Sequence[tuple[int, int]]
 ) -> None:
     """Check what is said of when a data set's rows are known.
