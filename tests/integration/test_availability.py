@@ -427,3 +427,54 @@ def test_a_twin_can_be_given_the_outages_of_the_live_run(tmp_path: Path) -> None
         assert now == (back.arrival_time_ns if close in missed else plain[close])
         if close in missed:
             assert as_live[close] == now
+
+
+FILLED = f'''
+from tieout import Strategy
+
+class Filled(Strategy):
+    """Writes down the bars it is given, those of the past and those that fill holes too."""
+
+    def on_start(self, context):
+        self.bars = context.bars("{SYMBOL}", "1m", gaps="fill", warm_up=6)
+        self.mean = context.indicator("sma", self.bars, 5)
+
+    def on_bar(self, context, bar):
+        told = (bar.close_ticks, bar.volume_lots, bar.revision, bar.synthetic, bar.warm_up)
+        context.save(str(bar.close_time_ns), f"{{told}} {{self.mean.value}}")
+        context.target(bar.instrument, units=bar.close_ticks % 3)
+'''
+
+
+def with_pauses(folder: Path) -> None:
+    """Store prints each second but for the minutes 57 … 58 and 62 … 64 of the hour."""
+    seconds = np.array([at for at in range(75 * 60) if at // 60 not in (57, 58, 62, 63, 64)])
+    price = 6560 + np.cumsum(np.random.default_rng(2).choice([-2, -1, 0, 1, 2], len(seconds)))
+    chunk = {
+        "venue_time_ns": T0 + SECOND * seconds.astype(np.int64),
+        "price_ticks": price,
+        "quantity_lots": np.full(len(seconds), 3, np.int64),
+        "aggressor": np.zeros(len(seconds), np.int64),
+        "trade_id": np.arange(1, len(seconds) + 1, dtype=np.int64),
+    }
+    Store(folder / "data").write("made", "trades", ES, [chunk], source="made up")
+
+
+def test_live_candles_with_holes_are_filled_as_the_twin_s_are_the_past_included(
+    tmp_path: Path,
+) -> None:
+    with_pauses(tmp_path)
+    (tmp_path / "filled.py").write_text(FILLED)
+    loaded = load_strategy(str(tmp_path / "filled.py"))
+
+    live = a_live_run(tmp_path, loaded, end_ns=START_NS + 9 * MINUTE)
+    mirrored = twin(live, store=tmp_path / "data", runs=Runs(tmp_path / "runs"))
+
+    ours = of_kind(Runs(tmp_path / "runs").find(mirrored.run_id), StoreWritten)
+    theirs = of_kind(live, StoreWritten)
+    assert [(each.key, each.value) for each in theirs] == [(each.key, each.value) for each in ours]
+    values = [each.value for each in theirs]
+    assert sum("True, True" in each for each in values) == 2
+    assert sum("True, False" in each for each in values) == 3
+    assert len(values) >= 6 + 9
+    assert replay(live, store=tmp_path / "data").difference is None

@@ -109,6 +109,11 @@ class BarSubscription:
         return self.rule or interval_name(self.interval_ns)
 
     @property
+    def is_published(self) -> bool:
+        """Whether somebody else makes the bars, and at most their holes are filled here."""
+        return self.made is None or self.made.finer_ns == self.made.interval_ns > 0
+
+    @property
     def rule(self) -> str:
         """Name of the rule by which we make the bars; empty when they come as they are."""
         return "" if self.made is None else self.made.name

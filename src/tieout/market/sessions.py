@@ -43,6 +43,11 @@ class Sessions:
         """Whether the market never closes."""
         return not self._opens
 
+    def holds(self, time_ns: int) -> bool:
+        """Return whether the market is open at a time."""
+        session = self.closing_after(time_ns)
+        return self.always or (session is not None and session[0] <= time_ns)
+
     def closing_after(self, time_ns: int) -> tuple[int, int] | None:
         """Return the first session that closes after a time, or None."""
         return self._at(bisect_right(self._closes, time_ns))

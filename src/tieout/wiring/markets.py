@@ -287,10 +287,12 @@ def making_of(
     started_ns: int,
 ) -> BarMakingSource:
     """Return a source of single inputs with the bars that a strategy wants made of them."""
+    wanted = [each for _, each in sorted(asked.items())]
     return BarMakingSource(
         source,
-        [maker_of(each, profile, started_ns) for _, each in sorted(asked.items())],
+        [maker_of(each, profile, started_ns) for each in wanted],
         ticks={symbol: each.tick_float for symbol, each in instruments.items()},
+        warm_ups=[each.warm_up if each.is_published else 0 for each in wanted],
     )
 
 
