@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import sys
 import time
 from importlib.metadata import version
@@ -30,6 +31,8 @@ QUOTE_EVERY_NS = 100_000_000
 QUOTE_LATENCY_NS = 10_000_000
 QUOTE_LOTS = 10.0
 QUOTE_MOST_LOTS = 100.0
+LAST_OF_BOOK = 128
+"""Its flag of a row after which the book is whole."""
 
 
 def backtesting_bars(columns: dict[str, Any]) -> dict[str, Any]:
@@ -234,10 +237,16 @@ def _nautilus_cross(instrument: Any, kind: Any, *, tag: str = "000") -> Any:
 
 def nautilus_trades(columns: dict[str, Any]) -> dict[str, Any]:
     """NautilusTrader: trades to a Python `on_trade_tick`."""
+    instrument = _nautilus_instrument()
+    strategy = _nautilus_count(instrument)
+    trades = _nautilus_ticks(instrument, columns)
+    outcome = _nautilus_run([instrument], [trades], [strategy], trade_execution=True)
+    return outcome | {"seen": strategy.seen, "last_ticks": round(float(str(strategy.last)) * 100)}
+
+
+def _nautilus_count(instrument: Any) -> Any:
     from nautilus_trader.config import StrategyConfig
     from nautilus_trader.trading.strategy import Strategy
-
-    instrument = _nautilus_instrument()
 
     class Count(Strategy):
         def __init__(self) -> None:
@@ -252,10 +261,213 @@ def nautilus_trades(columns: dict[str, Any]) -> dict[str, Any]:
             self.seen += 1
             self.last = tick.price
 
-    strategy = Count()
-    trades = _nautilus_ticks(instrument, columns)
-    outcome = _nautilus_run([instrument], [trades], [strategy], trade_execution=True)
-    return outcome | {"seen": strategy.seen, "last_ticks": round(float(str(strategy.last)) * 100)}
+    return Count()
+
+
+def nautilus_streamed(folder: Path) -> dict[str, Any]:
+    """NautilusTrader: trades from a catalog of its own to a Python `on_trade_tick`."""
+    from nautilus_trader.backtest.node import BacktestNode
+    from nautilus_trader.config import (
+        BacktestDataConfig,
+        BacktestEngineConfig,
+        BacktestRunConfig,
+        BacktestVenueConfig,
+        LoggingConfig,
+    )
+    from nautilus_trader.model.currencies import USDT
+    from nautilus_trader.model.data import TradeTick
+    from nautilus_trader.model.identifiers import Venue
+    from nautilus_trader.persistence.catalog import ParquetDataCatalog
+
+    instrument = _nautilus_instrument()
+
+    def write(target: Path) -> None:
+        catalog = ParquetDataCatalog(str(target))
+        catalog.write_data([instrument])
+        for columns in _stored_trades(folder):
+            catalog.write_data(_nautilus_ticks(instrument, columns))
+
+    catalog = _written_once(folder, "nautilus", write)
+    config = BacktestRunConfig(
+        engine=BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False),
+        venues=[
+            BacktestVenueConfig(
+                name="SIM",
+                oms_type="NETTING",
+                account_type="MARGIN",
+                starting_balances=[f"{CASH} USDT"],
+                book_type="L1_MBP",
+                trade_execution=True,
+            )
+        ],
+        data=[
+            BacktestDataConfig(
+                catalog_path=str(catalog), data_cls=TradeTick, instrument_id=instrument.id
+            )
+        ],
+        chunk_size=100_000,
+        raise_exception=True,
+    )
+    node = BacktestNode([config])
+    node.build()
+    strategy = _nautilus_count(instrument)
+    engine = node.get_engine(config.id)
+    engine.add_strategy(strategy)
+    started, begun = time.perf_counter(), time.process_time()
+    node.run()
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - begun
+    balance = engine.cache.account_for_venue(Venue("SIM")).balance_total(USDT)
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "rows": strategy.seen,
+        "fills": 0,
+        "equity": float(balance),
+        "seen": strategy.seen,
+        "last_ticks": round(float(str(strategy.last)) * 100),
+        "version": version("nautilus_trader"),
+        "note": "Python callback; a catalog of its own, Parquet",
+    }
+
+
+def _stored_trades(folder: Path) -> Any:
+    """Yield the rows of the store in pieces, as the other works have them."""
+    import pyarrow.parquet as pq
+
+    names = ["venue_time_ns", "price_ticks", "quantity_lots", "aggressor"]
+    for part in sorted((folder / "trades").glob("*.parquet")):
+        with pq.ParquetFile(part) as file:
+            for batch in file.iter_batches(2_000_000, columns=names):
+                rows = {name: batch.column(name).to_numpy() for name in names}
+                yield {
+                    "time_ns": rows["venue_time_ns"],
+                    "price_ticks": rows["price_ticks"],
+                    "quantity_lots": rows["quantity_lots"],
+                    "aggressor": np.where(rows["aggressor"] == 1, 1, 2).astype(np.uint8),
+                }
+
+
+def _written_once(folder: Path, engine: str, write: Any) -> Path:
+    """Return the folder of an engine's own files beside the store, written now if it is not."""
+    target = folder.with_name(f"{folder.name}.{engine}")
+    if not target.is_dir():
+        half = target.with_name(f"{target.name}.part")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir()
+        write(half)
+        half.rename(target)
+    return target
+
+
+def nautilus_maker(columns: dict[str, Any]) -> dict[str, Any]:
+    """NautilusTrader: a Python callback each 100 ms; quotes fill without a queue, by prints."""
+    from nautilus_trader.backtest.models import LatencyModel
+    from nautilus_trader.model.enums import BookType
+
+    instrument = _nautilus_instrument()
+    deltas, prints = _nautilus_book(instrument, columns)
+    strategy = _nautilus_quotes(instrument)
+    outcome = _nautilus_run(
+        [instrument],
+        # One list, sorted once: of rows of one time the levels come first, as they are here.
+        [deltas + prints],
+        [strategy],
+        book_type=BookType.L2_MBP,
+        trade_execution=True,
+        latency_model=LatencyModel(base_latency_nanos=QUOTE_LATENCY_NS),
+    )
+    return outcome | {
+        "looks": strategy.looks,
+        "best_sum": strategy.best_sum,
+        "last_bid": strategy.bid_ticks,
+        "last_ask": strategy.ask_ticks,
+        "note": f"Python callback, no queue; {strategy.quotes} quotes",
+    }
+
+
+def _nautilus_book(instrument: Any, columns: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return levels and prints as its own objects."""
+    from nautilus_trader.model.data import OrderBookDelta
+    from nautilus_trader.model.enums import BookAction, OrderSide
+    from nautilus_trader.model.objects import Price, Quantity
+
+    tick, lot = Price.from_str("0.01").raw, Quantity.from_int(1).raw
+    is_print = columns["kind"] == PRINT
+    levels = {name: column[~is_print].tolist() for name, column in columns.items()}
+    deltas = [
+        OrderBookDelta.from_raw(
+            instrument.id,
+            BookAction.UPDATE if lots else BookAction.DELETE,
+            OrderSide.BUY if side == 1 else OrderSide.SELL,
+            price * tick,
+            2,
+            lots * lot,
+            0,
+            price,
+            LAST_OF_BOOK if last else 0,
+            0,
+            at_ns,
+            at_ns,
+        )
+        for at_ns, side, price, lots, last in zip(
+            levels["time_ns"],
+            levels["side"],
+            levels["price_ticks"],
+            levels["lots"],
+            levels["last"],
+            strict=True,
+        )
+    ]
+    prints = {
+        "time_ns": columns["time_ns"][is_print],
+        "price_ticks": columns["price_ticks"][is_print],
+        "quantity_lots": columns["lots"][is_print],
+        "aggressor": np.where(columns["side"][is_print] == 1, 1, 2).astype(np.uint8),
+    }
+    return deltas, _nautilus_ticks(instrument, prints)
+
+
+def _nautilus_quotes(instrument: Any) -> Any:
+    from nautilus_trader.config import StrategyConfig
+    from nautilus_trader.model.enums import BookType, OrderSide
+    from nautilus_trader.trading.strategy import Strategy
+
+    class Quotes(Strategy):
+        def __init__(self) -> None:
+            super().__init__(StrategyConfig())
+            self.standing: list[Any] = []
+            self.looks = self.best_sum = self.quotes = self.bid_ticks = self.ask_ticks = 0
+
+        def on_start(self) -> None:
+            self.lots = instrument.make_qty(QUOTE_LOTS)
+            self.subscribe_order_book_deltas(instrument.id, book_type=BookType.L2_MBP)
+            # Not its own snapshots at an interval: the first ones of those are left out.
+            begun_ns = self.clock.timestamp_ns() // QUOTE_EVERY_NS * QUOTE_EVERY_NS
+            self.clock.set_timer_ns("quote", QUOTE_EVERY_NS, begun_ns, 0, self.look)
+
+        def look(self, event: Any) -> None:
+            book = self.cache.order_book(instrument.id)
+            bid, ask = book.best_bid_price(), book.best_ask_price()
+            self.bid_ticks, self.ask_ticks = round(float(bid) * 100), round(float(ask) * 100)
+            self.looks += 1
+            self.best_sum += self.bid_ticks + self.ask_ticks
+            for order in self.standing:
+                if not order.is_closed:
+                    self.cancel_order(order)
+            held = float(self.portfolio.net_position(instrument.id))
+            self.standing = []
+            if held < QUOTE_MOST_LOTS:
+                self._quote(OrderSide.BUY, bid)
+            if held > -QUOTE_MOST_LOTS:
+                self._quote(OrderSide.SELL, ask)
+
+        def _quote(self, side: Any, price: Any) -> None:
+            order = self.order_factory.limit(instrument.id, side, self.lots, price, post_only=True)
+            self.submit_order(order)
+            self.standing.append(order)
+            self.quotes += 1
+
+    return Quotes()
 
 
 def _nautilus_instrument(name: str = "BTCUSDT") -> Any:
@@ -331,14 +543,72 @@ def _nautilus_run(
 
 def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     """hftbacktest: the callback is compiled; it has no Python one, so it is not the same work."""
+    count = _hftbacktest_count()
+    _count_some(count, columns)
+    events = _hftbacktest_events(columns, is_end=True)
+    market = _hftbacktest_opened([events])
+    started = time.perf_counter()
+    seen, last = count(market)
+    seconds = time.perf_counter() - started
+    market.close()
+    return {
+        "seconds": seconds,
+        "rows": len(columns["time_ns"]),
+        "fills": 0,
+        "equity": CASH,
+        "seen": int(seen),
+        "last_ticks": round(last * 100),
+        "version": version("hftbacktest"),
+        "note": "compiled callback, no Python one",
+    }
+
+
+def hftbacktest_streamed(folder: Path) -> dict[str, Any]:
+    """hftbacktest: compressed files of its own form, one after another; it reads no Parquet."""
+
+    def write(target: Path) -> None:
+        rows = 0
+        for columns in _stored_trades(folder):
+            rows += len(columns["time_ns"])
+            np.savez_compressed(
+                target / f"{rows:012d}.npz", data=_hftbacktest_events(columns, is_end=False)
+            )
+        np.savez_compressed(
+            target / f"{rows + 1:012d}.npz", data=_hftbacktest_events(columns, is_end=True)[-1:]
+        )
+
+    files = sorted(_written_once(folder, "hftbacktest", write).glob("*.npz"))
+    count = _hftbacktest_count()
+    _count_some(count, next(_stored_trades(folder)))
+    started, begun = time.perf_counter(), time.process_time()
+    market = _hftbacktest_opened([str(each) for each in files])
+    seen, last = count(market)
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - begun
+    market.close()
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "rows": int(files[-1].stem) - 1,
+        "fills": 0,
+        "equity": CASH,
+        "seen": int(seen),
+        "last_ticks": round(last * 100),
+        "version": version("hftbacktest"),
+        "note": "compressed files of its own form, read in a thread of its own",
+    }
+
+
+def _hftbacktest_events(columns: dict[str, Any], *, is_end: bool) -> Any:
+    """Return trades as its events.
+
+    It ends when it takes the last row, and does not wake the callback for it: so at the end one
+    more row follows, which says that nobody stands at a price where nobody stood.
+    """
     import hftbacktest
-    import numba
     from hftbacktest.types import event_dtype
 
     rows = len(columns["time_ns"])
-    # It ends when it takes the last row, and does not wake the callback for it: so one more row
-    # follows, which says that nobody stands at a price where nobody stood.
-    every = np.zeros(rows + 1, event_dtype)
+    every = np.zeros(rows + is_end, event_dtype)
     events = every[:rows]
     buyer = columns["aggressor"] == 1
     events["ev"] = (
@@ -351,11 +621,17 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
     events["local_ts"] = columns["time_ns"]
     events["px"] = columns["price_ticks"] / 100.0
     events["qty"] = columns["quantity_lots"]
-    every[rows] = events[-1]
-    every["ev"][rows] ^= np.uint64(hftbacktest.TRADE_EVENT) ^ np.uint64(hftbacktest.DEPTH_EVENT)
-    every["exch_ts"][rows] += 1
-    every["local_ts"][rows] += 1
-    every["qty"][rows] = 0
+    if is_end:
+        every[rows] = events[-1]
+        every["ev"][rows] ^= np.uint64(hftbacktest.TRADE_EVENT) ^ np.uint64(hftbacktest.DEPTH_EVENT)
+        every["exch_ts"][rows] += 1
+        every["local_ts"][rows] += 1
+        every["qty"][rows] = 0
+    return every
+
+
+def _hftbacktest_count() -> Any:
+    import numba
 
     @numba.njit
     def count(market: Any) -> Any:
@@ -369,41 +645,37 @@ def hftbacktest_trades(columns: dict[str, Any]) -> dict[str, Any]:
                 market.clear_last_trades(0)
         return seen, last
 
-    def opened(rows: Any) -> Any:
-        asset = (
-            hftbacktest.BacktestAsset()
-            .data([rows])
-            .linear_asset(1.0)
-            .constant_order_latency(0, 0)
-            .risk_adverse_queue_model()
-            .no_partial_fill_exchange()
-            .trading_value_fee_model(FEE, FEE)
-            .tick_size(0.01)
-            .lot_size(1.0)
-            .last_trades_capacity(1000)
-            .roi_lb(900.0)
-            .roi_ub(1100.0)
-        )
-        return hftbacktest.ROIVectorMarketDepthBacktest([asset])
+    return count
 
-    small = opened(events[:WARM_UP_ROWS])
-    count(small)
-    small.close()
-    market = opened(every)
-    started = time.perf_counter()
-    seen, last = count(market)
-    seconds = time.perf_counter() - started
+
+def _count_some(count: Any, columns: dict[str, Any]) -> None:
+    """Compile: count the first rows."""
+    part = {name: column[:WARM_UP_ROWS] for name, column in columns.items()}
+    # It reads the array's memory and does not keep it alive.
+    events = _hftbacktest_events(part, is_end=True)
+    market = _hftbacktest_opened([events])
+    count(market)
     market.close()
-    return {
-        "seconds": seconds,
-        "rows": rows,
-        "fills": 0,
-        "equity": CASH,
-        "seen": int(seen),
-        "last_ticks": round(last * 100),
-        "version": version("hftbacktest"),
-        "note": "compiled callback, no Python one",
-    }
+
+
+def _hftbacktest_opened(rows: Any) -> Any:
+    import hftbacktest
+
+    asset = (
+        hftbacktest.BacktestAsset()
+        .data(rows)
+        .linear_asset(1.0)
+        .constant_order_latency(0, 0)
+        .risk_adverse_queue_model()
+        .no_partial_fill_exchange()
+        .trading_value_fee_model(FEE, FEE)
+        .tick_size(0.01)
+        .lot_size(1.0)
+        .last_trades_capacity(1000)
+        .roi_lb(900.0)
+        .roi_ub(1100.0)
+    )
+    return hftbacktest.ROIVectorMarketDepthBacktest([asset])
 
 
 def hftbacktest_maker(columns: dict[str, Any]) -> dict[str, Any]:
@@ -518,11 +790,18 @@ def _hftbacktest_maker(  # noqa: PLR0915 - one compiled strategy and its arrays
     return outcome
 
 
-WORKS = {
+STREAMED = {
+    ("nautilus_trader", "parquet_stream"): nautilus_streamed,
+    ("hftbacktest", "parquet_stream"): hftbacktest_streamed,
+}
+"""Works that read files themselves."""
+
+COLUMNS = {
     ("nautilus_trader", "bars_python"): nautilus_bars,
     ("nautilus_trader", "trades_python"): nautilus_trades,
     ("nautilus_trader", "trades_to_bars"): nautilus_made_bars,
     ("nautilus_trader", "merge_20"): nautilus_merged,
+    ("nautilus_trader", "l2_market_maker"): nautilus_maker,
     ("vectorbt", "trades_to_bars"): vectorbt_made_bars,
     ("backtesting", "bars_python"): backtesting_bars,
     ("vectorbt", "bars_python"): vectorbt_bars,
@@ -532,13 +811,17 @@ WORKS = {
     ("hftbacktest", "l2_market_maker"): hftbacktest_maker,
     ("hftbacktest_power", "l2_market_maker"): hftbacktest_maker_power,
 }
+WORKS = (*STREAMED, *COLUMNS)
 
 
 def main() -> None:
     """Run one work on one engine and print its figures."""
     engine, work, folder = sys.argv[1:]
-    columns = {path.stem: np.load(path) for path in sorted(Path(folder).glob("*.npy"))}
-    outcome = WORKS[engine, work](columns)
+    if (engine, work) in STREAMED:
+        outcome = STREAMED[engine, work](Path(folder))
+    else:
+        columns = {path.stem: np.load(path) for path in sorted(Path(folder).glob("*.npy"))}
+        outcome = COLUMNS[engine, work](columns)
     outcome["peak_rss_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(outcome))
 

@@ -36,6 +36,7 @@ WORKS: Final = (
     "trades_compiled",
     "trades_to_bars",
     "merge_20",
+    "parquet_bars",
     "parquet_stream",
     "l2_market_maker",
 )

@@ -1,8 +1,8 @@
-"""Twenty million trades from our own store on disk, minute bars of them to a Python callback.
+"""Twenty million trades from our own store on disk to a compiled callback, counted one by one.
 
-The callback counts bars and their trades and keeps the last price, as the work `trades_python` does
-with trades; it sends no orders. A run reads its data set while it goes, keeps its journal on disk,
-and needs no more memory for more rows.
+It is the work `trades_compiled` with rows that are read while the run goes on: its journal is on
+disk, and more rows need no more memory. No orders are sent. A peer reads the same rows from files
+of its own form, written beside the store before.
 """
 
 from __future__ import annotations
@@ -15,48 +15,46 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numba
 import numpy as np
-import pyarrow.parquet as pq
 
 from benchmarks.data import INSTRUMENT, folder
 from benchmarks.work_bars_python import CASH
-from tieout import Bar, Context, Strategy
+from benchmarks.work_parquet_bars import DATA, ROWS, WARM_UP_ROWS, bare_columns, stored_rows
 from tieout.adapters.storage.runs import Runs
-from tieout.history import Store
+from tieout.compiled import Account, CompiledStrategy, Given, Memory, TradeRow, Wishes
 from tieout.wiring import backtest
 
 if TYPE_CHECKING:
+    from tieout import Context, Instrument
     from tieout.wiring import Result
 
 __all__ = ["DATA", "ENGINES", "ROWS", "SAME"]
 
-DATA: Final = "store"
-ROWS: Final = 20_000_000
-SAME: Final = {"equity": 0.0, "bars": 0.0, "seen": 0.0, "last_ticks": 0.0}
+SAME: Final = {"equity": 0.0, "seen": 0.0, "last_ticks": 0.0}
 """What every engine must agree on, and how closely."""
 
-WARM_UP_ROWS: Final = 200_000
-MINUTE_NS: Final = 60_000_000_000
-GROUPS: Final = 16
 COUNTED: Final[dict[str, int]] = {}
 """What the last run's strategy had seen when it stopped."""
 
 
-class CountBars(Strategy):
-    """Trade nothing; show that every bar was seen, and what went into it."""
+class CompiledCount(CompiledStrategy):
+    """Trade nothing; show that every print was seen."""
 
     def on_start(self, context: Context) -> None:
-        context.bars(INSTRUMENT.symbol, "1m", made_of="trades")
-        self.bars = 0
-        self.seen = 0
-        self.last_ticks = 0
+        context.trades(INSTRUMENT.symbol)
 
-    def on_bar(self, context: Context, bar: Bar) -> None:
-        self.bars += 1
-        self.seen += bar.trades or 0
-        self.last_ticks = bar.close_ticks
+    def prepare(self, memory: Memory, instrument: Instrument) -> None:
+        self.memory = memory
+
+    @staticmethod
+    def step_trade(
+        trade: TradeRow, given: Given, memory: Memory, account: Account, wishes: Wishes
+    ) -> None:
+        memory.whole[0] += 1
+        memory.whole[1] = trade.price_ticks
 
     def on_stop(self, context: Context) -> None:
-        COUNTED.update(bars=self.bars, seen=self.seen, last_ticks=self.last_ticks)
+        seen, last_ticks = self.memory.whole[:2].tolist()
+        COUNTED.update(seen=seen, last_ticks=last_ticks)
 
 
 def tieout(source: Path) -> dict[str, Any]:
@@ -67,7 +65,7 @@ def tieout(source: Path) -> dict[str, Any]:
     return {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - begun,
-        "rows": _rows(source),
+        "rows": stored_rows(source),
         "fills": result.fills,
         "equity": float(result.equity),
         **COUNTED,
@@ -75,33 +73,28 @@ def tieout(source: Path) -> dict[str, Any]:
 
 
 def limit(source: Path) -> dict[str, Any]:
-    """Read the columns that bars need and count bars in a bare compiled loop: no engine."""
+    """Read the three columns that a print is made of and count them in a bare compiled loop."""
     _bare_run(folder(DATA, WARM_UP_ROWS))
     started, begun = time.perf_counter(), time.process_time()
-    state = _bare_run(source)
+    seen, last_ticks = _bare_run(source)
     return {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - begun,
-        "rows": _rows(source),
+        "rows": stored_rows(source),
         "fills": 0,
         "equity": float(CASH),
-        "bars": int(state[2]),
-        "seen": int(state[3]),
-        "last_ticks": int(state[4]),
+        "seen": seen,
+        "last_ticks": last_ticks,
     }
 
 
 ENGINES: Final = {"tieout": tieout, "limit": limit}
 
 
-def _rows(source: Path) -> int:
-    return Store(source).dataset("trades").meta.rows
-
-
 def _engine_run(store: Path) -> Result:
     with tempfile.TemporaryDirectory() as runs:
         return backtest(
-            CountBars,
+            CompiledCount,
             store=store,
             data=["trades"],
             profile="zero-latency",
@@ -110,41 +103,21 @@ def _engine_run(store: Path) -> Result:
         )
 
 
-def _bare_run(store: Path) -> Any:  # noqa: ANN401  an array of the bare loop
-    state = np.zeros(6, np.int64)
-    names = ["venue_time_ns", "price_ticks", "quantity_lots"]
-    with pq.ParquetFile(Store(store).dataset("trades").part) as file:
-        groups = range(file.num_row_groups)
-        for start in range(0, len(groups), GROUPS):
-            for batch in file.iter_batches(
-                131_072,
-                row_groups=groups[start : start + GROUPS],
-                columns=names,
-                use_threads=False,
-            ):
-                _bare(state, *(batch.column(name).to_numpy() for name in names))
-    return state
+def _bare_run(store: Path) -> tuple[int, int]:
+    state = np.zeros(2, np.int64)
+    for columns in bare_columns(store):
+        _bare(state, *columns)
+    seen, last_ticks = state.tolist()
+    return seen, last_ticks
 
 
 @numba.njit
 def _bare(state, times, prices, quantities):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count bars that are over, but for the first, their trades, and the last close.
-
-    state: end of the minute under way, trades in it, bars, trades in bars, last close, last price.
-    """
-    end, inside, last = state[0], state[1], state[5]
-    lots = 0
+    """Count prints; state: how many, last price. The sums keep the columns from being skipped."""
+    elapsed = lots = 0
     for row in range(len(times)):
-        if times[row] >= end:
-            if inside > 0:
-                state[2] += 1
-                state[3] += inside
-                state[4] = last
-            # The minute in which the data begins is not whole.
-            inside = 0 if end > 0 else -(1 << 62)
-            end = times[row] - times[row] % MINUTE_NS + MINUTE_NS
-        inside += 1
-        last = prices[row]
+        state[0] += 1
+        state[1] = prices[row]
+        elapsed += times[row] - times[0]
         lots += quantities[row]
-    state[0], state[1], state[5] = end, inside, last
-    return lots
+    return elapsed, lots

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import IntEnum, unique
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,6 +18,9 @@ from tieout.model.orders import (
     PlaceOrder,
     WorkOrder,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "Decision",
@@ -58,14 +63,61 @@ Decision = (
 Record = Decision | Input
 """Everything a journal can hold."""
 
-encode = msgspec.msgpack.Encoder().encode
-"""Turn a record into its canonical bytes."""
+_encode = msgspec.msgpack.Encoder().encode
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
+"""What a number of the format can be; money of more is written as text."""
 
-decode = msgspec.msgpack.Decoder(Record).decode
-"""Turn canonical bytes into a record."""
 
-decode_input = msgspec.msgpack.Decoder(Input).decode
-"""Turn canonical bytes into an input."""
+def encode(record: Any) -> bytes:  # noqa: ANN401 - whatever a frame can hold
+    """Turn a record into its canonical bytes."""
+    try:
+        return _encode(record)
+    except OverflowError:
+        # Eighteen million of a currency, in our units, is more than the format's numbers hold.
+        return _encode(_with_text(msgspec.to_builtins(record)))
+
+
+def decode(data: bytes) -> Record:
+    """Turn canonical bytes into a record.
+
+    Raises:
+        msgspec.DecodeError: They are not the bytes of a record.
+    """
+    record: Record = _decoded(data, _STRICT, _LAX)
+    return record
+
+
+def decode_input(data: bytes) -> Input:
+    """Turn canonical bytes into an input; errors as of `decode`."""
+    event: Input = _decoded(data, _STRICT_INPUT, _LAX_INPUT)
+    return event
+
+
+_STRICT: Final = msgspec.msgpack.Decoder(Record).decode
+_LAX: Final = msgspec.msgpack.Decoder(Record, strict=False).decode
+_STRICT_INPUT: Final = msgspec.msgpack.Decoder(Input).decode
+_LAX_INPUT: Final = msgspec.msgpack.Decoder(Input, strict=False).decode
+
+
+def _decoded(data: bytes, strict: Callable[[bytes], Any], lax: Callable[[bytes], Any]) -> Any:  # noqa: ANN401
+    try:
+        return strict(data)
+    except msgspec.ValidationError:
+        # Numbers as text are read here alone, and only where that is how they are written.
+        with suppress(msgspec.ValidationError):
+            record = lax(data)
+            if encode(record) == data:
+                return record
+        raise
+
+
+def _with_text(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, list | tuple):
+        return [_with_text(each) for each in value]
+    if type(value) is int and not _INT_MIN <= value <= _INT_MAX:
+        return str(value)
+    return value
+
 
 decode_block = msgspec.msgpack.Decoder(Block).decode
 """Turn the bytes of a block frame into the block."""
