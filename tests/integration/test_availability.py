@@ -15,6 +15,7 @@ from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL, T0, trades
 from tieout import Context, Strategy
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
+from tieout.errors import InputError
 from tieout.history import Store
 from tieout.history.revisions import numbered
 from tieout.journal import JournalReader
@@ -343,6 +344,19 @@ def test_a_published_bar_that_began_before_the_start_is_whole(tmp_path: Path) ->
 
     assert plain == [(now, bar.close_ticks) for now, bar in SEEN]
     assert len(plain) == 3
+
+
+def test_of_bars_made_of_trades_that_were_published_one_by_one_nobody_knows_when(
+    tmp_path: Path,
+) -> None:
+    columns = trades([400, 401])
+    chunk = {name: getattr(columns, name) for name in type(columns).__slots__[1:]}
+    chunk["known_time_ns"] = columns.venue_time_ns + SECOND
+    Store(tmp_path / "data").write(
+        "bars", "trades", ES, [chunk], source="made up", known="published"
+    )
+    with pytest.raises(InputError, match="import bars of 1h too"):
+        run_of(tmp_path)
 
 
 AT_THE_MINUTE = f'''

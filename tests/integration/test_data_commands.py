@@ -139,6 +139,7 @@ def test_bars_with_known_times_are_imported_shown_and_revised(tmp_path: Path) ->
     [
         (("--published-after", "-2d"), "'-2d'"),
         (("--published-after", "soon"), "36h or 2d"),
+        (("--published-after", "36h"), "a sample is taken as it is"),
         (("--outage", "2024-01-01"), "--outage"),
         (("--outage", "2024-01-02/2024-01-01"), "is empty"),
         (("--known-at", "2024-01-02"), "--known-at goes with --revise"),
@@ -151,6 +152,8 @@ def test_wrong_words_about_known_times_are_refused(
 ) -> None:
     before = sorted((project / "data").iterdir())
     source = ("import", "BTCUSDT-1m-2024-01.csv", "--name", "new", *BTC)
+    if "36h" in words:
+        source = ("import", "es-trades")
     if "--revise" in words:
         source = ("import", "BTCUSDT-1m-2024-01.csv")
     done = in_this_process(*source, *words, folder=project)

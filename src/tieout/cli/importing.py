@@ -99,6 +99,7 @@ def import_(
     store = history.Store(project / settings.data)
     with progress_of(f"import {source}", quiet=as_json) as progress:
         if source in history.SAMPLES:
+            _check_plain(source, published_after, outage, revised, known_at)
             made = history.import_sample(
                 store, source, name=name, accept_licence=accept_licence, progress=progress
             )
@@ -162,6 +163,20 @@ def _imported(
         finer = _finer(store, against, ask, Path(folder))
         return history.import_any(
             store, path, ask, name=name, form=form, volume=volume, against=finer
+        )
+
+
+def _check_plain(
+    sample: str,
+    published_after: str | None,
+    outages: list[str],
+    revised: str | None,
+    known_at: str | None,
+) -> None:
+    if published_after or outages or revised or known_at:
+        raise InputError(
+            f"{sample}: a sample is taken as it is; leave --published-after, --outage, --revise "
+            "and --known-at out"
         )
 
 

@@ -103,13 +103,14 @@ class Store:
         return Dataset(self.path / name, _described(file))
 
     def verify(self, name: str) -> None:
-        """Read a data set whole and compare its fingerprint.
+        """Read a data set whole, and what it held before, and compare fingerprints.
 
         Raises:
             InputError: There is none of this name.
             DataError: Its content is not what was imported.
         """
-        self.dataset(name).verify()
+        for each in (self.dataset(name), *self.earlier(name)):
+            each.verify()
 
     def write(
         self,

@@ -8,7 +8,15 @@ import pytest
 
 from tests.unit.history.builders import ES, MINUTE, SECOND, T0, rows
 from tieout.errors import DataError, InputError
-from tieout.history import Ask, Availability, Store, import_any, revise, seen_rows
+from tieout.history import (
+    Ask,
+    Availability,
+    Store,
+    StoredRanges,
+    import_any,
+    revise,
+    seen_rows,
+)
 from tieout.model.columns import BarColumns
 
 if TYPE_CHECKING:
@@ -75,6 +83,10 @@ def test_later_versions_are_rows_of_their_own_and_new_bars_are_added(tmp_path: P
     assert made.meta.defects == {"published again unchanged": 1}
     assert rows(made, "close_ticks") == [400, 416, 408, 412]
     store.verify("set")
+    (old,) = store.earlier("set")
+    old.part.write_bytes(b"damaged")
+    with pytest.raises(DataError, match="cannot be read"):
+        store.verify("set")
 
 
 def test_what_was_there_is_found_by_its_fingerprint(tmp_path: Path) -> None:
@@ -169,6 +181,19 @@ def test_bars_that_lie_across_stored_ones_are_refused(tmp_path: Path) -> None:
         revise(
             store, a_file(tmp_path, *lines), Ask(instrument=ES), name="set", known_at_ns=LATER_NS
         )
+
+
+def test_finer_bars_that_others_are_opened_into_are_the_last_versions(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    file = a_file(tmp_path, bar(0, 103), bar(2, 104))
+    made = revise(store, file, Ask(instrument=ES), name="set", known_at_ns=LATER_NS)
+
+    ranges = StoredRanges(made, delay_ns=0)
+
+    found = ranges.rows(T0, T0 + 3 * MINUTE)
+    assert isinstance(found, BarColumns)
+    assert found.close_ticks.tolist() == [412, 404, 416]
+    assert len(ranges.rows(T0 + 3 * MINUTE, T0 + 9 * MINUTE)) == 0
 
 
 def test_trades_are_not_revised(tmp_path: Path) -> None:
