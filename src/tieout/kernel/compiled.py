@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tieout.kernel.deferred import DeferredOrders
 from tieout.kernel.ports import BlockJournal, LendingVenue
+from tieout.kernel.stale import none_is_stale
 from tieout.market import MatchingCore
 from tieout.market.running import RunningRows, RunTerms, Stop
 from tieout.model.blocks import Block, KnownOrder, order_of, records_of
@@ -348,7 +349,10 @@ class CompiledLane(Lane):
             return columns.instrument in asked.trades
         bars: BarColumns = columns  # type: ignore[assignment]
         wanted = asked.of(bars)
-        return wanted is not None and not wanted.indicators and not bars.running
+        if wanted is None or wanted.indicators or bars.running:
+            return False
+        # The price of a wish is the row's own there.
+        return none_is_stale(bars, kernel.moment.closes)
 
     def _borrow(self, columns: MarketColumns, venue: Venue) -> bool:
         """Take the venue's market for a run, when it can be lent and all can be said in numbers."""

@@ -34,6 +34,7 @@ from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
+from tieout.kernel.stale import note
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.market.chain import DataChain
@@ -293,6 +294,8 @@ class Kernel:
         context = self._context
         wishes = context.wishes
         desk = self.desk
+        moment = self.moment
+        cursor.without_stale(moment.closes, moment.prices)
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
         row = 0
@@ -327,6 +330,8 @@ class Kernel:
             self.moment.reached_ns = arrivals[taken]
             cursor.prices_into(self.moment.prices, begun, taken)
             self.moment.cursor = None
+        for part in cursor.parts:
+            note(part, moment.closes)
 
     def _watched_rows(
         self,
@@ -359,7 +364,8 @@ class Kernel:
             self.moment.prices[event.instrument] = event.price_ticks
         else:
             assert type(event) is Bar, event
-            self.moment.prices[event.instrument] = event.close_ticks
+            if note(event, self.moment.closes):
+                self.moment.prices[event.instrument] = event.close_ticks
             self._remember(event)
         if desk.watchers:
             desk.seen(event)
@@ -391,6 +397,7 @@ class Kernel:
         passed = rows.rows(0, count)
         self._remember(passed)
         self.moment.reached_ns = int(passed.arrival_time_ns[-1])
+        note(passed, self.moment.closes)
         prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
         self.moment.prices[passed.instrument] = int(prices[-1])
 
