@@ -95,7 +95,7 @@ def test_the_same_command_gives_the_same_journal_byte_for_byte(project: Path) ->
         segment = project / "runs" / run["run"] / "journal" / "segment-000001.tio"
         journals.append(segment.read_bytes())
     assert journals[0] == journals[1]
-    assert len(journals[0]) > 10_000
+    assert len(journals[0]) > 1_000
 
 
 def test_a_changed_constant_is_named_by_the_first_decision_it_changes(project: Path) -> None:

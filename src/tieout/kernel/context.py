@@ -154,6 +154,12 @@ class Subscriptions:
             return self.made.get((bars.instrument, bars.rule))
         return self.bars.get((bars.instrument, bars.interval_ns))
 
+    @property
+    def count(self) -> int:
+        """How many streams there are."""
+        streams = (self.bars, self.trades, self.made, self.quotes, self.books)
+        return sum(map(len, streams))
+
     def sees_prices(self, instrument: str) -> bool:
         """Whether these streams tell at what price an instrument trades."""
         return (
@@ -204,6 +210,9 @@ class KernelContext:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.wishes: list[Wish] = []
+        # Not empty: a callback set a timer, which may be due before the next of many rows. A list,
+        # as wishes are, because whether it is empty is asked on every row.
+        self.stirred: list[None] = []
         self.subscriptions = Subscriptions()
         self.store: dict[str, str] = {}
         self.declaring = True
@@ -218,14 +227,20 @@ class KernelContext:
     def timer_every(self, name: str, interval_ns: int, *, offset_ns: int = 0) -> None:
         """Fire at each whole multiple of the interval since 1970 (UTC), plus the offset."""
         self._kernel.set_timer_every(name, interval_ns, offset_ns=offset_ns)
+        self._stir()
 
     def timer_at(self, name: str, due_ns: int) -> None:
         """Fire once."""
         self._kernel.timers.set_at(name, due_ns)
+        self._stir()
 
     def cancel_timer(self, name: str) -> None:
         """Forget a timer."""
         self._kernel.timers.cancel(name)
+
+    def _stir(self) -> None:
+        if not self.stirred:
+            self.stirred.append(None)
 
     # -- data ---------------------------------------------------------------------------------
 

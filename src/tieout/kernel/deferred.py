@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from tieout.model.blocks import records_of
 from tieout.model.events import ClockReached, Fill, FundingCharged
 from tieout.model.orders import CancelOrder, OrderState, PlaceOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from tieout.kernel.orders import Orders
+    from tieout.kernel.orders import Order, Orders
     from tieout.ledger import Ledger
     from tieout.model.blocks import Block
 
 __all__ = ["DeferredOrders"]
+
+_NONE: Final[Mapping[str, Order]] = MappingProxyType({})
 
 
 class DeferredOrders:
@@ -28,12 +31,25 @@ class DeferredOrders:
         orders: Those known before.
         ledger: Has the money already, and takes each booking into its hash.
         put_back: Puts the orders in their place.
+        bring: Adds the blocks that are not written yet.
+
+    Attributes:
+        none_open: Whether it is known that no order is open: then nothing needs to be applied for
+            somebody who asks which are.
     """
 
-    def __init__(self, orders: Orders, ledger: Ledger, put_back: Callable[[Orders], None]) -> None:
+    def __init__(
+        self,
+        orders: Orders,
+        ledger: Ledger,
+        put_back: Callable[[Orders], None],
+        bring: Callable[[], None],
+    ) -> None:
         self._orders = orders
         self._ledger = ledger
         self._put_back = put_back
+        self._bring = bring
+        self.none_open = False
         self._blocks: list[Block] = []
         self._placed = 0
         self._fills = 0
@@ -53,6 +69,11 @@ class DeferredOrders:
         orders, fills = self._orders.counts()
         return orders + self._placed, fills + self._fills
 
+    @property
+    def open(self) -> Mapping[str, Order]:
+        """The orders that may still trade."""
+        return _NONE if self.none_open else self.settle().open
+
     def name(self) -> None:
         """Give every booking to the ledger, by applying everything."""
         self.settle()
@@ -62,6 +83,7 @@ class DeferredOrders:
         orders, ledger = self._orders, self._ledger
         if self._settled:
             return orders
+        self._bring()
         self._settled = True
         self._put_back(orders)
         blocks, self._blocks = self._blocks, []

@@ -34,6 +34,7 @@ from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.risk import RiskGate, RiskLimits
+from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.stale import note
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from tieout.kernel.context import Subscriptions
     from tieout.kernel.orders import Order
     from tieout.kernel.ports import JournalPort, Source, Venue
+    from tieout.kernel.shortcut import Shortcut
     from tieout.kernel.timers import Timer
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import Input, Report
@@ -298,13 +300,17 @@ class Kernel:
         cursor.without_stale(moment.closes, moment.prices)
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
+        shortcut = self._shortcut_over(cursor)
         row = 0
         while row < rows:
             begun = row
-            self._woke_at_ns = arrivals[row]
-            stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
-            # Reports and timers come before the market event that arrives with them.
-            stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
+            stop = 0 if shortcut is None else shortcut.stop_after(row)
+            if not stop:
+                shortcut = None
+                self._woke_at_ns = arrivals[row]
+                stop_ns = self._catch_up(arrivals[row], arrivals[row], last)
+                # Reports and timers come before the market event that arrives with them.
+                stop = rows if stop_ns > last else bisect_left(arrivals, stop_ns, row + 1)
             if self.failure is not None:
                 handler = None
             self.moment.cursor = cursor
@@ -312,18 +318,11 @@ class Kernel:
             if handler is None and not watched:
                 cursor.skip_to(stop)
             else:
-                try:
-                    if watched:
-                        self._watched_rows(cursor, stop - row, handler)
-                    else:
-                        for event in islice(cursor.events, stop - row):
-                            handler(context, event)  # type: ignore[misc]
-                            if wishes:
-                                break
-                except Exception as error:  # noqa: BLE001 - a strategy may raise anything
-                    self._failed(error)
-                    handler = None
+                self._ask(cursor, stop - row, handler, watched=watched)
+                if wishes and shortcut is not None and shortcut.decide(wishes, cursor.row):
+                    wishes.clear()
                 if wishes or desk.outbox or desk.told:
+                    shortcut = None
                     self._settle()
             taken = cursor.row
             row = taken + 1
@@ -332,6 +331,39 @@ class Kernel:
             self.moment.cursor = None
         for part in cursor.parts:
             note(part, moment.closes)
+
+    def _ask(
+        self,
+        cursor: Cursor | BookCursor | QuoteCursor,
+        rows: int,
+        handler: Callable[[Any, Any], None] | None,
+        *,
+        watched: bool,
+    ) -> None:
+        """Give rows to the strategy, and to who watches, until somebody acts."""
+        context = self._context
+        wishes, stirred = context.wishes, context.stirred
+        stirred.clear()
+        try:
+            if watched:
+                self._watched_rows(cursor, rows, handler)
+            else:
+                for event in islice(cursor.events, rows):
+                    handler(context, event)  # type: ignore[misc]
+                    if wishes or stirred:
+                        break
+        except Exception as error:  # noqa: BLE001 - a strategy may raise anything
+            self._leave_lane()
+            self._failed(error)
+        if stirred:
+            self._leave_lane()
+
+    def _shortcut_over(self, cursor: Cursor | BookCursor | QuoteCursor) -> Shortcut | None:
+        """Return what plain orders on these rows go through; None: the loop has them itself."""
+        shortcut = self._shortcut
+        if shortcut is None or type(cursor) is not Cursor:
+            return None
+        return shortcut if shortcut.begin(cursor.columns, self._venue) else None
 
     def _watched_rows(
         self,
@@ -350,7 +382,7 @@ class Kernel:
                     desk.seen(each)
             if handler is not None:
                 handler(context, event)
-            if context.wishes or desk.outbox or desk.told:
+            if context.wishes or context.stirred or desk.outbox or desk.told:
                 return
 
     def _market_event(self, event: Trade | Bar) -> None:
@@ -442,8 +474,9 @@ class Kernel:
         self.rows_passed(part, 1)
 
     def _leave_lane(self) -> None:
-        if self._lane is not None:
-            self._lane.leave()
+        for lane in (self._lane, self._shortcut):
+            if lane is not None:
+                lane.leave()
 
     # -- everything else ----------------------------------------------------------------------
 
@@ -686,6 +719,9 @@ class Kernel:
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
+        if self._shortcut is not None:
+            # What was decided before it stands before it.
+            self._shortcut.write()
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
@@ -739,6 +775,7 @@ class Kernel:
         started, self._started = self._started, False
         self._strategy.on_start(self._context)
         self._lane = lane_of(self, self._strategy)
+        self._shortcut = None if self._lane else shortcut_of(self, self._strategy)
         self._started = started
         self._context.declaring = False
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tieout.market import never_decrease
 from tieout.model.columns import BarColumns
 from tieout.model.events import Bar
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.model.columns import MarketColumns, RecordedColumns
-
-    Bools = NDArray[np.bool_]
 
 __all__ = ["is_published", "newest_prices", "none_is_stale", "note"]
 
@@ -37,9 +36,10 @@ def none_is_stale(columns: MarketColumns | RecordedColumns, closes: Mapping[str,
         columns: Rows in order of arrival.
         closes: Close of the newest published bar of each instrument before them.
     """
-    if type(columns) is not BarColumns or not is_published(columns):
+    if type(columns) is not BarColumns or not is_published(columns) or not len(columns):
         return True
-    return not _stale(columns, closes).any()
+    ends = columns.close_time_ns
+    return bool(ends[0] >= closes.get(columns.instrument, 0)) and never_decrease(ends)
 
 
 def newest_prices(
@@ -58,6 +58,8 @@ def newest_prices(
         closes: Close of the newest published bar of each instrument before them.
         before: Last price of each instrument before them.
     """
+    if rows is None and none_is_stale(parts[0], closes):
+        return prices
     told = prices
     for name in {each.instrument for each in parts}:
         own = [
@@ -97,10 +99,3 @@ def note(bars: MarketColumns | RecordedColumns | Bar, closes: MutableMapping[str
     newest_ns = max(newest_ns, closes.get(bars.instrument, 0))
     closes[bars.instrument] = newest_ns
     return last_ns >= newest_ns
-
-
-def _stale(bars: BarColumns, closes: Mapping[str, int]) -> Bools:
-    """Return which bars closed before one that was seen."""
-    ends = bars.close_time_ns
-    before: Bools = ends < np.maximum.accumulate(np.maximum(ends, closes.get(bars.instrument, 0)))
-    return before

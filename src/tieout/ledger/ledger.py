@@ -264,21 +264,25 @@ class Ledger:
         Raises:
             BooksUnbalanced: They do not; the accounts are shown.
         """
-        if sum(self.accounts().values()):
+        if not self._is_balanced():
             raise BooksUnbalanced(f"the accounts do not sum to zero: {self.accounts()}")
 
-    def _booked_now(self, booking: Fill | FundingCharged | str) -> None:
-        """Prove that a booking left debits and credits equal, and keep it for the hash."""
-        self._hash_later(booking)
-        if (
+    def _is_balanced(self) -> bool:
+        """Whether the sum of `accounts` is zero, without their names: it is asked at each fill."""
+        return (
             self.cash
             + sum([each.cost for each in self._positions.values()])
             - self.realised
             + self.fees
             - self.funding
             - self.transfers
-            != self._opening
-        ):
+            == self._opening
+        )
+
+    def _booked_now(self, booking: Fill | FundingCharged | str) -> None:
+        """Prove that a booking left debits and credits equal, and keep it for the hash."""
+        self._hash_later(booking)
+        if not self._is_balanced():
             raise BooksUnbalanced(
                 f"after '{_text(booking)}' the accounts do not sum: {self.accounts()}"
             )

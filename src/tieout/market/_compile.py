@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numba
 import numpy as np
 import platformdirs
+from llvmlite.binding import load_library_permanently
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
@@ -268,4 +270,19 @@ def _set_cache_folder() -> None:
     numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
 
 
+def _know_wide_division() -> None:
+    """Let compiled code divide 128 bits, where the system has the function for it.
+
+    A loop such as `while due <= now: due += step` becomes one such division, by a function of the C
+    compiler that numba does not link: calling it would end the process.
+    """
+    library = _WIDE_DIVISION.get(sys.platform)
+    if library is not None:
+        with suppress(RuntimeError):
+            load_library_permanently(library)
+
+
+_WIDE_DIVISION: Final = {"linux": "libgcc_s.so.1", "darwin": "libSystem.B.dylib"}
+
+_know_wide_division()
 _set_cache_folder()

@@ -11,18 +11,21 @@ Whoever holds a core sets a place anew whenever an array is another one.
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any, Final
 
 import numba
-from numba import carray  # type: ignore[attr-defined]
+import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from tieout.market._bars_compiled import commit_bars, scan_bars
-from tieout.market._compile import compiled, compiled_inner
+from tieout.market._compile import compiled
 from tieout.market._stepping import whole_at
 from tieout.market._trades_compiled import answer_commands, commit_trades, scan_trades
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.int64]
@@ -40,16 +43,51 @@ PLACES: Final = 13
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
     def array_at(places: Array, place: int) -> Any:  # noqa: ANN401  an array
-        """Return the array at a place, as plain Python."""
+        """Return the array of int64 at a place, as plain Python."""
         return whole_at(places[2 * place], places[2 * place + 1])
 
-else:
+    def bytes_at(places: Array, place: int) -> Any:  # noqa: ANN401  an array
+        """Return the array of uint8 at a place, as plain Python."""
+        length = int(places[2 * place + 1])
+        cells = (ctypes.c_uint8 * length).from_address(int(places[2 * place]))
+        return np.ctypeslib.as_array(cells)
 
-    @compiled_inner
-    def array_at(places: Array, place: int) -> Any:  # noqa: ANN401  an array
-        """Return the array at a place."""
-        length = places[2 * place + 1]
-        return carray(whole_at(places[2 * place], length), length)
+else:
+    # Not `carray`: no call may return an array to what is compiled without reference counts.
+
+    def _array_of(kind: Any, places: Any) -> Any:  # noqa: ANN401  numba's types are untyped
+        """Return what makes an array of a kind from its address and its length."""
+        made = numba.types.Array(kind, 1, "C")
+
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401
+            cells = make_array(signature.args[0])(context, builder, given[0]).data  # type: ignore[no-untyped-call]
+            first = builder.mul(given[1], ir.Constant(given[1].type, 2))
+            second = builder.add(first, ir.Constant(given[1].type, 1))
+            address = builder.load(builder.gep(cells, [first]))
+            array = make_array(made)(context, builder)  # type: ignore[no-untyped-call]
+            width = context.get_abi_sizeof(context.get_data_type(kind))
+            item = context.get_constant(numba.types.intp, width)
+            populate_array(  # type: ignore[no-untyped-call]
+                array,
+                data=builder.inttoptr(address, array.data.type),
+                shape=(builder.load(builder.gep(cells, [second])),),
+                strides=(item,),
+                itemsize=item,
+                meminfo=None,
+            )
+            return array._getvalue()  # noqa: SLF001 - as numba's own code does
+
+        return made(places, numba.int64), generate
+
+    @intrinsic
+    def array_at(typing: Any, places: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
+        """Return the array of int64 at a place."""
+        return _array_of(numba.int64, places)
+
+    @intrinsic
+    def bytes_at(typing: Any, places: Any, place: Any) -> Any:  # noqa: ANN401, ARG001
+        """Return the array of uint8 at a place."""
+        return _array_of(numba.uint8, places)
 
 
 @compiled("int64(A, int64, int64)")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.market.matching import MatchingCore
-    from tieout.market.stepping import StepEntry
     from tieout.model.columns import MarketColumns
 
     Array = NDArray[np.int64]
@@ -34,6 +33,7 @@ __all__ = [
     "Running",
     "RunningCore",
     "RunningRows",
+    "Step",
     "Stop",
 ]
 
@@ -156,7 +156,10 @@ class OpenOrder(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What a run added to its account since it was last asked; lots and cost are as they are."""
+    """What a run added to its account since it was last asked; lots and cost are as they are.
+
+    The fields stand in the order of `_running_layout`.
+    """
 
     lots: int
     cost: int
@@ -175,6 +178,24 @@ class RunningCore(Protocol):
         """Let more orders and commands be open."""
 
 
+class Step(Protocol):
+    """What a run asks of the strategy: a compiled function, or what stands in for one.
+
+    Attributes:
+        question: What it is asked on.
+        wishes: What it wished; drawn in `_running_layout`.
+        address, block_address: The function, and what it is given.
+    """
+
+    question: str
+    wishes: Array
+    address: int
+    block_address: int
+
+    def give(self, columns: Any) -> None:  # noqa: ANN401 - rows of its own kind
+        """Show it rows; they are kept until others are given."""
+
+
 class Running:
     """A strategy, a matching core and an account, run together: what is the same for all cores.
 
@@ -189,7 +210,7 @@ class Running:
 
     def __init__(
         self,
-        step: StepEntry,
+        step: Step,
         core: RunningCore,
         terms: RunTerms,
         *,
@@ -200,6 +221,8 @@ class Running:
         self._step = step
         self._room = core.make_room
         self._run = np.zeros(at.RUN_WIDTH, np.int64)
+        # One number at a time goes in and out much faster this way.
+        self._cells = self._run.data
         self._waiting = np.zeros(_WAITING * at.WAIT_WIDTH, np.int64)
         self._tracked = np.zeros(_TRACKED * at.TRACK_WIDTH, np.int64)
         self._words = np.empty(_WORDS, np.int64)
@@ -230,9 +253,21 @@ class Running:
 
     def take_account(self) -> Ran:
         """Return what was added to the account; it then counts from nothing."""
-        cells = [int(self._run[each]) for each in _ACCOUNT]
-        self._run[list(_ACCOUNT[2:])] = 0
-        return Ran(*cells)
+        added = self._cells[at.HELD : at.ORDERS + 1].tolist()
+        self._run[at.CASH : at.ORDERS + 1] = 0
+        return Ran(*added)
+
+    @property
+    def moved(self) -> bool:
+        """Whether there is anything to be added to the account."""
+        cells = self._cells
+        return bool(cells[at.ORDERS] or cells[at.FILLS] or cells[at.CASH])
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no order is open, and no report is under way."""
+        cells = self._cells
+        return not (cells[at.TRACKED_COUNT] or cells[at.WAIT_COUNT])
 
     def make_room(self) -> None:
         """Let more reports wait, and more orders be open."""
@@ -332,7 +367,7 @@ class RunningRows(Running):
 
     def __init__(
         self,
-        step: StepEntry,
+        step: Step,
         core: MatchingCore,
         terms: RunTerms,
         *,
@@ -345,6 +380,8 @@ class RunningRows(Running):
         self._shown: tuple[Array, ...] = ()
         # What compiled code is given; empty: to be gathered anew, since an array was replaced.
         self._arrays: tuple[Any, ...] = ()
+        self._places: Array
+        self._impact_y = 0.0
         self._run[at.SHORT_WAY] = 1
         self._run[at.COUNTED_AMBIGUOUS] = core.ambiguous_bars
         self._meet_core()
@@ -370,24 +407,31 @@ class RunningRows(Running):
 
     def go_on(self, until_row: int) -> int:
         """Run until a row, or until there is another reason to stop, and return it; see `Stop`."""
-        self._run[at.ROWS] = until_row
-        run_on: Callable[..., int] = run_rows
+        self._cells[at.ROWS] = until_row
         if not self._arrays:
-            lent = self._core.arrays()
-            self._arrays = (
-                self._run,
-                self._waiting,
-                self._tracked,
-                self._words,
-                self._packed,
-                self._kept,
-                self._recent,
-                self._step.wishes,
-                *self._shown,
-                *lent[:-1],
-                *lent.columns,
-            )
-        return run_on(*self._arrays)
+            self._gather()
+        run_on: Callable[..., int] = run_rows
+        return run_on(self._places, self._impact_y)
+
+    def _gather(self) -> None:
+        """Put the address of each array in its place."""
+        lent = self._core.arrays()
+        *core, self._impact_y = lent[:-1]
+        self._arrays = (
+            self._run,
+            self._waiting,
+            self._tracked,
+            self._words,
+            self._packed,
+            self._kept,
+            self._recent,
+            self._step.wishes,
+            *self._shown,
+            *core,
+            *lent.columns,
+        )
+        where = [(each.ctypes.data, len(each)) for each in self._arrays]
+        self._places = np.array(where, np.int64).ravel()
 
     def mend(self, *, out_full: bool) -> None:
         """Let the core do what compiled code could not; as `MatchingCore.mend`."""
@@ -402,7 +446,25 @@ class RunningRows(Running):
     @property
     def row(self) -> int:
         """The next row of the strategy, or the one whose wishes were refused."""
-        return int(self._run[at.ROW])
+        row: int = self._cells[at.ROW]
+        return row
+
+    @property
+    def pending(self) -> bool:
+        """Whether wishes are still to be decided."""
+        return bool(self._cells[at.PENDING])
+
+    def asked(self, row: int, *, wishes: bool) -> None:
+        """Know that the strategy was asked elsewhere, up to a row and on it, and what came of it.
+
+        Args:
+            row: The last row it was asked on.
+            wishes: Whether it wished anything there.
+        """
+        cells = self._cells
+        cells[at.PENDING] = int(wishes)
+        cells[at.REASON_ROW] = row
+        cells[at.ROW] = row if wishes else row + 1
 
     def rows_given(self, *, more: bool) -> None:
         """Know that the core was given rows, or that there are no more."""
@@ -418,16 +480,6 @@ class RunningRows(Running):
         run[at.CORE_IS_TRADES] = core.is_trades
 
 
-_ACCOUNT: Final = (
-    at.HELD,
-    at.COST,
-    at.CASH,
-    at.REALISED,
-    at.FEES,
-    at.FUNDING,
-    at.FILLS,
-    at.ORDERS,
-)
 _OPEN: Final = (
     at.TRACK_NUMBER,
     at.TRACK_HANDLE,

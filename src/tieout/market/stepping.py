@@ -78,6 +78,7 @@ __all__ = [
     "Memory",
     "StepEntry",
     "TradeRow",
+    "address_of",
     "buy",
     "buy_limit",
     "buy_post_only",
@@ -200,7 +201,7 @@ class StepEntry:
         self.block = np.zeros(at.BLOCK_WIDTH, np.int64)
         self._fill_block()
         self._walk = _walk_of(step, numbers, self.question, name)
-        self.address: int = _address_of(self._walk)
+        self.address: int = address_of(self._walk)
         self.block_address: int = self.block.ctypes.data
         self._call: Callable[..., int] = self._walk.ctypes if COMPILES else self._walk
         self._rows: Any = None
@@ -411,7 +412,8 @@ def _module(text: str, key: str, names: Mapping[str, Any]) -> ModuleType:
     return module
 
 
-def _address_of(walk: Any) -> int:  # noqa: ANN401
+def address_of(walk: Any) -> int:  # noqa: ANN401
+    """Return what a run calls a function by."""
     if COMPILES:
         address: int = walk.address
         return address

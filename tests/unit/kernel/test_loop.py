@@ -84,6 +84,37 @@ def test_timers_fire_at_their_time_between_bars_and_before_the_bar_that_arrives_
     ]
 
 
+class SetsTimers(Recorder):
+    """Sets a timer on every other bar, due between the next two; one of them repeats."""
+
+    def on_start(self, context: Any) -> None:
+        self.told: list[tuple[str, int]] = []
+        context.bars(SYMBOL, "1m")
+
+    def on_bar(self, context: Any, bar: Any) -> None:
+        self.told.append(("bar", context.now_ns))
+        if len(self.told) == 1:
+            context.timer_every("again", 100 * SECOND, offset_ns=5 * SECOND)
+        if len(self.told) % 2:
+            context.timer_at(f"later {len(self.told)}", context.now_ns + 90 * SECOND)
+
+
+def test_a_timer_set_on_a_bar_fires_at_its_time_in_whole_columns_and_one_by_one() -> None:
+    columns = bars([400] * 9)
+    pieces = [MarketBatch(columns.rows(start, start + 4), stored=True) for start in range(0, 9, 4)]
+    whole, chunked, single = SetsTimers(), SetsTimers(), SetsTimers()
+
+    run(lambda: whole, MarketBatch(columns, stored=True))
+    run(lambda: chunked, *pieces)
+    run(lambda: single, Inputs(tuple(single_events(columns))))
+
+    assert whole.told == chunked.told == single.told
+    times = [at_ns for _, at_ns in whole.told]
+    assert times == sorted(times)
+    assert ("timer", T0 + 150 * SECOND) in whole.told
+    assert len([each for each in whole.told if each[0] == "timer"]) > 6
+
+
 def test_timers_due_after_the_last_event_fire_until_the_end() -> None:
     seen = Recorder()
 

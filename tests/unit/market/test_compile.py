@@ -183,3 +183,35 @@ def test_a_function_of_somebody_else_is_not_told() -> None:
         own(1)
 
     assert told == []
+
+
+SUMS = """
+import numba
+import numpy as np
+
+import tieout.market._compile
+
+
+@numba.njit(error_model="python")
+def looks(times):
+    due = count = total = 0
+    for row in range(times.size):
+        while due <= times[row]:
+            count += 1
+            total += count
+            due += 100
+    return count, total
+
+
+print(looks(np.arange(1000)))
+"""
+
+
+@needs_compiler
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may lack the function")
+def test_a_loop_that_becomes_a_wide_division_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SUMS], capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert (done.returncode, done.stdout) == (0, "(10, 55)\n")
