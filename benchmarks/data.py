@@ -7,6 +7,7 @@
     many    the same three columns of each of twenty instruments: time_ns_00 …
     book    time_ns, kind (1 level, 2 print), side (+1 bids, or who came), price_ticks, lots, last;
             drawn in `book_market`
+    csv     files as an archive has them: five sixths of the rows trades, one sixth minute bars
     store   a data store with the one data set `trades`, written a million rows at a time
 
 A tick is 0.01; all columns are int64 but `aggressor`, which is uint8.
@@ -14,6 +15,7 @@ A tick is 0.01; all columns are int64 but `aggressor`, which is uint8.
 
 from __future__ import annotations
 
+import itertools
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import platformdirs
+import pyarrow as pa
+import pyarrow.csv as pacsv
 
 from benchmarks.book_market import market
 from tieout import Instrument
@@ -29,13 +33,14 @@ from tieout.history import Store
 from tieout.model.columns import TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     Columns = dict[str, NDArray[Any]]
 
 __all__ = [
+    "CSV_NAMES",
     "INSTRUMENT",
     "INSTRUMENTS",
     "MAKERS",
@@ -65,6 +70,7 @@ START_NS: Final = 1_704_067_200_000_000_000
 
 MINUTE_NS: Final = 60_000_000_000
 FIRST_TICKS: Final = 100_000
+CSV_NAMES: Final = ("BTCUSDT-aggTrades-2024-01.csv", "BTCUSDT-1m-2024-01.csv")
 VERSION: Final = 1
 """Part of the folder's name; raise it when a maker changes."""
 
@@ -144,6 +150,8 @@ def folder(kind: str, rows: int) -> Path:
     half.mkdir(parents=True, exist_ok=True)
     if kind == "store":
         _write_store(half, rows)
+    elif kind == "csv":
+        _write_csv(half, rows)
     else:
         for name, column in MAKERS[kind](rows).items():
             np.save(half / f"{name}.npy", column)
@@ -164,6 +172,65 @@ def _write_store(target: Path, rows: int) -> None:
             for number, each in enumerate(pieces(rows))
         ),
         source="seeded, for benchmarks",
+    )
+
+
+def _write_csv(target: Path, rows: int) -> None:
+    of_trades, of_bars = CSV_NAMES
+    _write_tables(target / of_trades, map(_archive_trades, *_numbered(rows * 5 // 6)))
+    _write_tables(target / of_bars, [_archive_bars(rows // 6)])
+
+
+def _write_tables(file: Path, tables: Iterable[pa.Table]) -> None:
+    whole = iter(tables)
+    first = next(whole)
+    plain = pacsv.WriteOptions(quoting_style="none", include_header=False)
+    with file.open("wb") as opened:
+        # Its own writer would quote the names.
+        opened.write(",".join(first.column_names).encode() + b"\n")
+        with pacsv.CSVWriter(opened, first.schema, write_options=plain) as writer:
+            writer.write_table(first)
+            for table in whole:
+                writer.write_table(table)
+
+
+def _numbered(rows: int) -> tuple[Iterator[Columns], Iterator[int]]:
+    return pieces(rows), itertools.count(0, PIECE_ROWS)
+
+
+def _archive_trades(columns: Columns, done: int) -> pa.Table:
+    """Return trades as an archive's aggregate trades: a tick is 0.1, a lot 0.001."""
+    ids = np.arange(done + 1, done + 1 + len(columns["time_ns"]), dtype=np.int64)
+    return pa.table(
+        {
+            "agg_trade_id": ids,
+            "price": columns["price_ticks"] / 10,
+            "quantity": columns["quantity_lots"] / 1000,
+            "first_trade_id": ids,
+            "last_trade_id": ids,
+            "transact_time": columns["time_ns"] // 1_000_000,
+            "is_buyer_maker": columns["aggressor"] == 2,
+        }
+    )
+
+
+def _archive_bars(rows: int) -> pa.Table:
+    """Return bars as an archive's klines."""
+    columns = bars(rows)
+    opened = columns["close_time_ns"] // 1_000_000 - 60_000
+    volume = columns["volume_lots"] / 1000
+    return pa.table(
+        {
+            "open_time": opened,
+            **{each: columns[f"{each}_ticks"] / 10 for each in ("open", "high", "low", "close")},
+            "volume": volume,
+            "close_time": opened + 59_999,
+            "quote_volume": np.round(volume * columns["close_ticks"] / 10, 4),
+            "count": columns["volume_lots"],
+            "taker_buy_volume": volume,
+            "taker_buy_quote_volume": np.round(volume * columns["close_ticks"] / 10, 4),
+            "ignore": np.zeros(rows, np.int64),
+        }
     )
 
 

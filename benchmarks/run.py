@@ -39,6 +39,7 @@ WORKS: Final = (
     "parquet_bars",
     "parquet_stream",
     "l2_market_maker",
+    "import_csv",
 )
 ROUNDS: Final = 3
 TIMEOUT_S: Final = 600
@@ -191,7 +192,7 @@ def _one(work: str, engine: str, folder: str) -> None:
     """Run one of our own engines once, in this process, and print what it measured."""
     definition = importlib.import_module(f"benchmarks.work_{work}")
     # A work that streams reads its files itself.
-    streams = definition.DATA == "store"
+    streams = definition.DATA in ("store", "csv")
     outcome = definition.ENGINES[engine](Path(folder) if streams else data.load(Path(folder)))
     outcome["peak_rss_mib"] = _peak_rss_mib()
     print(json.dumps(outcome))

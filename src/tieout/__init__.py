@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.orders import OrderType, Side, TimeInForce
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.universes import UniverseChanged
     from tieout.strategy import Context, Strategy, TimerEvent
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "TimeInForce",
     "TimerEvent",
     "Trade",
+    "UniverseChanged",
 ]
 
 __version__ = "0.1.0"
@@ -61,6 +63,7 @@ _HOMES = {
     "Strategy": "tieout.strategy",
     "TimeInForce": "tieout.model.orders",
     "TimerEvent": "tieout.strategy",
+    "UniverseChanged": "tieout.model.universes",
 }
 """Where a name lives, if not with the events."""
 

@@ -18,7 +18,7 @@ from tieout.cli import app
 from tieout.history.judging import KINDS
 
 COMMANDS = {
-    "demo", "new", "import", "backtest", "practice", "paper", "shadow", "live",
+    "demo", "new", "import", "download", "backtest", "practice", "paper", "shadow", "live",
     "replay", "twin", "reconcile", "report", "show", "data", "compare",
 }  # fmt: skip
 

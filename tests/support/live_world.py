@@ -24,7 +24,7 @@ from tieout.model.profiles import profile
 from tieout.wiring import VenueAccess, live
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
@@ -86,6 +86,8 @@ def a_live_run(
     faults: list[dict[str, object]] | None = None,
     end_ns: int | None = None,
     assumed: SimulationProfile = PROFILE,
+    data: Sequence[str] = ("made",),
+    calendars: Sequence[str] = (),
     **settings: object,
 ) -> RunFolder:
     """Trade live on the practice venue in lock-step, to the end of the market."""
@@ -107,7 +109,8 @@ def a_live_run(
             strategy,
             access=VenueAccess(venue.http_url, "practice-key", "practice-secret"),
             store=folder / "data",
-            data=["made"],
+            data=data,
+            calendars=calendars,
             profile=assumed,
             limits=LIMITS,
             runs=runs,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tieout.cli.reference import reference_listing
 from tieout.cli.terminal import (
     HERE,
     AsJson,
     Project,
+    StoreAt,
     dataset_facts,
     decimal_of,
     pair_of,
@@ -22,13 +24,15 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    store_of,
     time_of,
+    venue_of,
 )
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder, Runs
-    from tieout.cli.settings import ProjectSettings, VenueSettings
+    from tieout.cli.settings import ProjectSettings
 
 __all__ = [
     "amount",
@@ -55,6 +59,14 @@ Start = Annotated[str | None, typer.Option("--from", help="UTC, e.g. 2013-09-01T
 End = Annotated[str | None, typer.Option("--to", help="UTC, exclusive of later events.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="Simulation profile.")]
 
+Calendars = Annotated[
+    list[str], typer.Option("--calendar", help="Calendar the strategy may ask for; repeatable.")
+]
+Hours = Annotated[
+    str | None,
+    typer.Option("--venue-calendar", help="Match orders in this calendar's sessions alone."),
+]
+
 Asked = Annotated[str | None, typer.Argument(help="file.py or file.py:Class")]
 Resume = Annotated[str | None, typer.Option(help="Go on with a run that stopped.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="With --resume: forget what it knew.")]
@@ -66,6 +78,7 @@ def register(app: typer.Typer) -> None:
     from tieout.cli.compare import compare_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.data import data_commands  # noqa: PLC0415 - as the demo
     from tieout.cli.demo import demo  # noqa: PLC0415 - the demo uses commands of this module
+    from tieout.cli.downloading import download  # noqa: PLC0415 - as the demo
     from tieout.cli.importing import import_  # noqa: PLC0415 - as the demo
 
     @app.command(name="new")
@@ -80,6 +93,7 @@ def register(app: typer.Typer) -> None:
     for command in (
         demo,
         import_,
+        download,
         backtest,
         practice,
         paper,
@@ -127,25 +141,31 @@ def backtest(
     end: End = None,
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy over history on the simulated venue."""
     from tieout import wiring  # noqa: PLC0415 - heavy
+    from tieout.model.venues import EVERYTHING  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
     with progress_of("backtest", quiet=as_json) as progress:
         result = wiring.backtest(
             load(strategy, parameter, project),
-            store=project / settings.data,
+            store=store_of(project, settings, at),
             data=data,
             profile=profile or settings.profile,
             cash=amount(cash, settings.cash),
             limits=settings.risk,
             seed=settings.seed,
             slice_ns=settings.slice_ms * 1_000_000,
-            start_ns=_time(start),
-            end_ns=_time(end),
+            start_ns=time_of(start),
+            end_ns=time_of(end),
+            venue_profile=EVERYTHING.by_calendar(_hours(venue_calendar, settings)),
+            calendars=(*settings.calendars, *calendar),
             runs=_runs(project, settings),
             progress=progress,
         )
@@ -164,6 +184,7 @@ def practice(
     cash: Annotated[str | None, typer.Option(help="Starting balance.")] = None,
     log: Annotated[Path | None, typer.Option(help="File for the venue's own record.")] = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve a practice exchange on loopback, fed by history, with faults by script."""
@@ -179,15 +200,15 @@ def practice(
         sys.stdout.flush()
 
     wiring.practice(
-        store=project / settings.data,
+        store=store_of(project, settings, at),
         data=data,
         on_ready=ready,
         profile=profile or "practice-1",
         mode=mode,
         speed=speed,
         faults=faults,
-        start_ns=_time(start),
-        end_ns=_time(end),
+        start_ns=time_of(start),
+        end_ns=time_of(end),
         cash=amount(cash, settings.cash),
         port=port,
         log=log,
@@ -200,6 +221,8 @@ def live(
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -220,12 +243,14 @@ def live(
             result = wiring.live(
                 load(strategy, parameter, project),
                 access=access,
-                store=project / settings.data,
+                store=store_of(project, settings),
                 data=data,
                 profile=profile or settings.profile,
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -239,6 +264,8 @@ def paper(
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
     cash: Annotated[str | None, typer.Option(help="Starting cash.")] = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -248,8 +275,8 @@ def paper(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), project / settings.data
-    public = wiring.VenueAccess(_venue(venue, settings).url, "", "")
+    runs, store = _runs(project, settings), store_of(project, settings)
+    public = wiring.VenueAccess(venue_of(venue, settings).url, "", "")
     with progress_of("paper", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "paper")
@@ -266,6 +293,8 @@ def paper(
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -278,6 +307,8 @@ def shadow(
     data: Data = [],  # noqa: B006
     parameter: Set = [],  # noqa: B006
     profile: Profile = None,
+    calendar: Calendars = [],  # noqa: B006
+    venue_calendar: Hours = None,
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
@@ -287,7 +318,7 @@ def shadow(
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), project / settings.data
+    runs, store = _runs(project, settings), store_of(project, settings)
     access = _access(venue, settings)
     with progress_of("shadow", quiet=as_json) as progress:
         if resume is not None:
@@ -304,6 +335,8 @@ def shadow(
                 limits=settings.risk,
                 seed=settings.seed,
                 slice_ns=settings.slice_ms * 1_000_000,
+                calendars=(*settings.calendars, *calendar),
+                venue_calendar=_hours(venue_calendar, settings),
                 runs=runs,
                 progress=progress,
             )
@@ -326,7 +359,7 @@ def replay(
     found = _runs(project, settings).find(run)
     with progress_of("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
-            found, store=project / settings.data, chunk_bytes=chunk, progress=progress
+            found, store=store_of(project, settings), chunk_bytes=chunk, progress=progress
         )
     if as_json:
         print_json(outcome.facts())
@@ -352,7 +385,7 @@ def twin(
     with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
             runs.find(run),
-            store=project / settings.data,
+            store=store_of(project, settings),
             runs=runs,
             with_outages=with_outages,
             progress=progress,
@@ -368,7 +401,9 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     settings = settings_of(project)
     found = _runs(project, settings).find(run)
     with progress_of("reconcile", quiet=as_json) as progress:
-        facts = wiring.reconcile(found, store=project / settings.data, progress=progress).facts()
+        facts = wiring.reconcile(
+            found, store=store_of(project, settings), progress=progress
+        ).facts()
     if as_json:
         print_json(facts)
     else:
@@ -392,7 +427,7 @@ def report(
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
     with progress_of("report", quiet=as_json) as progress:
-        wiring.report(found, store=project / settings.data, output=file, progress=progress)
+        wiring.report(found, store=store_of(project, settings), output=file, progress=progress)
     if as_json:
         print_json({"run": found.run_id, "path": str(file)})
     else:
@@ -423,10 +458,11 @@ def show(
         else:
             _table_of(facts)
         return
-    store = history.Store(project / settings.data)
+    store = history.Store(store_of(project, settings))
     listing = {
         "runs": [wiring.run_summary(each) for each in runs.all()],
         "data": [dataset_facts(store.dataset(name)) for name in store.names()],
+        "reference": reference_listing(project, None),
     }
     if as_json:
         print_json(listing)
@@ -435,6 +471,8 @@ def show(
         say("  ".join(str(value) for value in each.values()))
     for each in listing["data"]:
         say(f"{each['name']}  {each['rows']:,} {each['kind']}  {each['instrument']}")
+    for each in listing["reference"]:
+        say(each.get("words") or f"{each['name']}  {each['damaged']}")
     if not listing["runs"] and not listing["data"]:
         say("nothing here yet; start with: tieout import es-trades")
 
@@ -459,6 +497,11 @@ def _asked_for(command: str, strategy: str | None, data: list[str]) -> str:
     if strategy is None or not data:
         raise InputError(f"{command}: give a strategy and --data, or --resume RUN")
     return strategy
+
+
+def _hours(asked: str | None, settings: ProjectSettings) -> str:
+    """Return the calendar by which the venue trades: the option's, else that of the settings."""
+    return settings.venue_calendar if asked is None else asked
 
 
 def _stopped(runs: Runs, named: str, kind: str) -> RunFolder:
@@ -490,19 +533,8 @@ def load(strategy: str, parameters: list[str], project: Path) -> Any:  # noqa: A
 def _access(venue: str, settings: ProjectSettings) -> Any:  # noqa: ANN401
     from tieout.wiring import VenueAccess  # noqa: PLC0415 - heavy
 
-    chosen = _venue(venue, settings)
+    chosen = venue_of(venue, settings)
     return VenueAccess(url=chosen.url, key=_secret(chosen.key), secret=_secret(chosen.secret))
-
-
-def _venue(venue: str, settings: ProjectSettings) -> VenueSettings:
-    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
-
-    if venue.startswith(("http://", "https://")):
-        return VenueSettings(url=venue)
-    if venue not in settings.venue:
-        known = ", ".join(settings.venue) or "none"
-        raise InputError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
-    return settings.venue[venue]
 
 
 def _secret(value: str) -> str:
@@ -520,11 +552,6 @@ def amount(text: str | None, default: Decimal) -> Decimal:
     if value <= 0:
         raise InputError(f"cash {value} must be positive")
     return value
-
-
-def _time(text: str | None) -> int | None:
-    """Return UTC nanoseconds of an ISO time; times without a zone are UTC."""
-    return None if text is None else time_of(text, "time")
 
 
 def _show_result(result: Any, *, as_json: bool) -> None:  # noqa: ANN401

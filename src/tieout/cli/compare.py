@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from tieout.cli.terminal import HERE, AsJson, Project, print_json, settings_of, utc
+from tieout.cli.terminal import HERE, AsJson, Project, print_json, settings_of, store_of, utc
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def candles(
     with Progress("comparing", quiet=as_json) as progress:
         result = wiring.candles(
             commands.load(strategy, parameter, project),
-            store=project / settings.data,
+            store=store_of(project, settings),
             first=first,
             second=second,
             profile=profile or settings.profile,

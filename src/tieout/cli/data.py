@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from tieout.cli.reference import (
+    calendar_of_store,
+    reference_facts,
+    reference_listing,
+    reference_names,
+    verify_reference,
+)
 from tieout.cli.terminal import (
     HERE,
     Project,
+    StoreAt,
     dataset_facts,
     print_json,
     progress_of,
     say,
     settings_of,
+    store_of,
     utc,
 )
 from tieout.errors import DataError, InputError
@@ -50,14 +59,23 @@ _ROWS_OF_EACH_END = 5
 
 
 @data_commands.command(name="judge")
-def judge(files: Files, as_json: AsJson = False, html: Html = None) -> None:
+def judge(
+    files: Files,
+    calendar: Annotated[
+        str | None, typer.Option(help="The market's calendar: a hole outside of it is none.")
+    ] = None,
+    as_json: AsJson = False,
+    html: Html = None,
+    project: Project = HERE,
+) -> None:
     """Say what is wrong with files before anything is imported; exit code 1 where something is."""
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
     from tieout.history.judging import judge as find_defects  # noqa: PLC0415 - heavy
     from tieout.report import judgement_page, write_page  # noqa: PLC0415 - heavy
 
+    hours = None if calendar is None else calendar_of_store(project, calendar)
     with Progress("judging", quiet=as_json) as progress:
-        found = find_defects(files, progress=progress)
+        found = find_defects(files, calendar=hours, progress=progress)
     if html is not None:
         write_page(html, judgement_page(found))
     if as_json:
@@ -71,21 +89,30 @@ def judge(files: Files, as_json: AsJson = False, html: Html = None) -> None:
 
 
 @data_commands.command(name="ls")
-def ls(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+def ls(
+    name: Names = None, project: Project = HERE, at: StoreAt = None, as_json: AsJson = False
+) -> None:
     """List the store's data sets: kind, rows, span, size and fingerprint."""
-    store = _store(project)
+    store = _store(project, at)
     listing: list[dict[str, Any]] = []
+    reference = reference_names(project, at)
     for each_name in name or store.names():
+        if each_name in reference:
+            continue
         try:
             made = store.dataset(each_name)
-            size = sum(each.stat().st_size for each in made.path.iterdir())
+            size = sum(made.files.sizes().values())
             listing.append({**dataset_facts(made), "bytes": size})
         except DataError as error:
             listing.append({"name": each_name, "damaged": str(error)})
+    listing += reference_listing(project, name, at)
     if as_json:
         print_json({"data": listing})
         return
     for each in listing:
+        if "words" in each:
+            say(each["words"])
+            continue
         if "damaged" in each:
             say(f"{each['name']}  {each['damaged']}")
             continue
@@ -103,6 +130,7 @@ def show(
     name: Annotated[list[str], typer.Argument(help="Data sets.")],
     rows: Annotated[int, typer.Option(help="Rows of each end.")] = _ROWS_OF_EACH_END,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Show data sets: how they were read, what was set aside, first and last rows exactly."""
@@ -110,9 +138,13 @@ def show(
 
     if rows < 0:
         raise InputError(f"--rows {rows}: 0 or more")
-    store = _store(project)
+    store = _store(project, at)
+    reference = reference_names(project, at)
     shown = []
     for each_name in name:
+        if each_name in reference:
+            shown.append(reference_facts(project, each_name, rows, at))
+            continue
         made = store.dataset(each_name)
         meta = made.meta
         instrument = meta.instrument
@@ -144,16 +176,22 @@ def show(
 
 
 @data_commands.command(name="verify")
-def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False) -> None:
+def verify(
+    name: Names = None, project: Project = HERE, at: StoreAt = None, as_json: AsJson = False
+) -> None:
     """Read data sets whole and compare fingerprints; exit code 1 where one is not as imported."""
-    store = _store(project)
-    names = name or store.names()
+    store = _store(project, at)
+    reference = reference_names(project, at)
+    names = name or sorted({*store.names(), *reference})
     found: list[dict[str, Any]] = []
     with progress_of("data verify", quiet=as_json) as progress:
         for done, each_name in enumerate(names):
             progress(done, len(names))
             try:
-                store.verify(each_name)
+                if each_name in reference:
+                    verify_reference(project, each_name, at)
+                else:
+                    store.verify(each_name)
             except DataError as error:
                 found.append({"name": each_name, "sound": False, "problem": str(error)})
             else:
@@ -169,10 +207,10 @@ def verify(name: Names = None, project: Project = HERE, as_json: AsJson = False)
         raise typer.Exit(1)
 
 
-def _store(project: Path) -> Store:
+def _store(project: Path, at: str | None) -> Store:
     from tieout.history import Store  # noqa: PLC0415 - heavy
 
-    return Store(project / settings_of(project).data)
+    return Store(store_of(project, settings_of(project), at))
 
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tieout.cli.reference import REFERENCE_KINDS, import_reference
 from tieout.cli.terminal import (
     HERE,
     AsJson,
     Project,
+    StoreAt,
     dataset_facts,
     decimal_of,
     pair_of,
@@ -20,6 +22,7 @@ from tieout.cli.terminal import (
     progress_of,
     say,
     settings_of,
+    store_of,
     time_of,
 )
 from tieout.errors import InputError
@@ -36,7 +39,10 @@ def import_(
     name: Annotated[str | None, typer.Option(help="Name in the store.")] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="trades, bars, quotes, book, orders, funding or mark; else found out."),
+        typer.Option(
+            help="trades, bars, quotes, book, orders, funding or mark, else found out; or "
+            "calendar, universe, rules."
+        ),
     ] = None,
     form: Annotated[
         str, typer.Option("--format", help="Format of the file; auto finds it out.")
@@ -89,14 +95,47 @@ def import_(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="Take a sample under its own licence.")
     ] = False,
+    entry: Annotated[
+        str | None, typer.Option(help="Calendar of LEAN: its key, e.g. Equity-usa-[*].")
+    ] = None,
+    hours: Annotated[str, typer.Option(help="Calendar of LEAN: regular or extended.")] = "regular",
+    break_minutes: Annotated[
+        int, typer.Option(help="Calendar of LEAN: pauses up to so long are breaks.")
+    ] = 0,
+    first: Annotated[str | None, typer.Option("--from", help="Calendar: first day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Calendar: last day.")] = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Import market data into the store, or nothing at all when a row cannot be right."""
+    if kind in REFERENCE_KINDS:
+        facts = import_reference(
+            project,
+            source,
+            kind=kind,
+            name=name,
+            form=form,
+            symbol=symbol,
+            zone=zone,
+            first=first,
+            last=last,
+            entry=entry,
+            hours=hours,
+            break_minutes=break_minutes,
+        )
+        if as_json:
+            print_json(facts)
+            return
+        say(
+            f"{facts['name']}: {facts['rows']:,} {facts['holds']}, {facts['first']} … "
+            f"{facts['last']}, fingerprint {facts['fingerprint'][:16]}"
+        )
+        return
     from tieout import history  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    store = history.Store(project / settings.data)
+    store = history.Store(store_of(project, settings, at))
     with progress_of(f"import {source}", quiet=as_json) as progress:
         if source in history.SAMPLES:
             _check_plain(source, published_after, outage, revised, known_at)
@@ -129,7 +168,7 @@ def import_(
                 outages=tuple(_outage(each) for each in outage),
             )
             if revised:
-                known_at_ns = time_of(known_at, "--known-at") if known_at else None
+                known_at_ns = _moment(known_at, "--known-at") if known_at else None
                 made = history.revise(
                     store,
                     path,
@@ -217,10 +256,19 @@ def _published_after(text: str | None) -> int:
     return publication_delay_ns(text) if text else 0
 
 
+def _moment(text: str, option: str) -> int:
+    try:
+        moment = time_of(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
+    assert moment is not None, text
+    return moment
+
+
 def _outage(text: str) -> tuple[int, int]:
     """Return a span of time that is written as two ISO times, UTC where they have no zone."""
     begin, _, end = text.partition("/")
-    return time_of(begin, "--outage"), time_of(end, "--outage")
+    return _moment(begin, "--outage"), _moment(end, "--outage")
 
 
 def _name_of(path: Path) -> str:

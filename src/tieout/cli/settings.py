@@ -34,7 +34,7 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Settings of a project folder.
 
     Attributes:
-        data: Folder of the data store.
+        data: Folder of the data store, or its URL.
         runs: Folder of the runs.
         reports: Folder of the reports.
         profile: Simulation profile of backtests and twins.
@@ -42,6 +42,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         seed: Keys every random draw.
         slice_ms: Market rows are delivered in slices of this width, in every world; 0: as they
             arrive.
+        calendars: Calendars that strategies may ask for.
+        venue_calendar: The one in whose sessions alone orders are matched; empty: always.
         risk: Hard limits; live refuses to start without the two notional limits.
         venue: Venues by name.
     """
@@ -53,6 +55,8 @@ class ProjectSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cash: Decimal = Decimal(100_000)
     seed: int = 0
     slice_ms: int = 0
+    calendars: tuple[str, ...] = ()
+    venue_calendar: str = ""
     risk: RiskLimits = RiskLimits()
     venue: dict[str, VenueSettings] = {}
 

@@ -15,12 +15,13 @@ from tieout.errors import InputError
 from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
-    from tieout.cli.settings import ProjectSettings
+    from tieout.cli.settings import ProjectSettings, VenueSettings
 
 __all__ = [
     "HERE",
     "AsJson",
     "Project",
+    "StoreAt",
     "dataset_facts",
     "decimal_of",
     "pair_of",
@@ -28,12 +29,17 @@ __all__ = [
     "progress_of",
     "say",
     "settings_of",
+    "store_of",
     "time_of",
     "utc",
+    "venue_of",
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Project = Annotated[Path, typer.Option("--project", help="Project folder.")]
+StoreAt = Annotated[
+    str | None, typer.Option("--store", help="Folder or URL of the data store; else tieout.toml's.")
+]
 
 HERE = Path()
 
@@ -47,6 +53,19 @@ def settings_of(project: Path) -> ProjectSettings:
     from tieout.cli.settings import load_settings  # noqa: PLC0415 - heavy
 
     return load_settings(project)
+
+
+def store_of(project: Path, settings: ProjectSettings, store: str | None = None) -> Path | str:
+    """Return where the data store is: in the project's folder, or where a URL says.
+
+    Args:
+        project: The project's folder.
+        settings: Its settings.
+        store: What was asked for instead; it counts from where the command was given.
+    """
+    if store is not None:
+        return store if "://" in store else Path(store)
+    return settings.data if "://" in settings.data else project / settings.data
 
 
 def pair_of(text: str, option: str) -> tuple[str, str]:
@@ -76,16 +95,34 @@ def decimal_of(text: str, option: str) -> Decimal:
     return value
 
 
-def time_of(text: str, option: str) -> int:
+def venue_of(venue: str, settings: ProjectSettings) -> VenueSettings:
+    """Return the venue of the settings that has a name, or the one at an address.
+
+    Raises:
+        InputError: The settings have none of this name.
+    """
+    from tieout.cli.settings import VenueSettings  # noqa: PLC0415 - heavy
+
+    if venue.startswith(("http://", "https://")):
+        return VenueSettings(url=venue)
+    if venue in settings.venue:
+        return settings.venue[venue]
+    known = ", ".join(settings.venue) or "none"
+    raise InputError(f"venue {venue!r} is not in tieout.toml; it has: {known}")
+
+
+def time_of(text: str | None) -> int | None:
     """Return UTC nanoseconds of an ISO time; times without a zone are UTC.
 
     Raises:
-        InputError: It is none.
+        InputError: It is no time.
     """
+    if text is None:
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InputError(f"{option} {text!r}: {error}; write it like 2013-09-01T18:00") from error
+        raise InputError(f"time {text!r}: {error}; write it like 2013-09-01T18:00") from error
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * 1_000_000_000 + moment.microsecond * 1000

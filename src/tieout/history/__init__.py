@@ -1,8 +1,10 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
+from tieout.history._numbers import scaled
 from tieout.history.availability import Availability, availability_of, stream_availability
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
+from tieout.history.downloading import Downloaded, Wanted, download
 from tieout.history.formats import FORMATS, Ask
 from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.imports import import_any, open_reading
@@ -22,12 +24,15 @@ __all__ = [
     "Availability",
     "Dataset",
     "DatasetMeta",
+    "Downloaded",
     "Progress",
     "Sample",
     "Store",
     "StoredRanges",
+    "Wanted",
     "availability_of",
     "bars_from_trades",
+    "download",
     "ends_of",
     "import_any",
     "import_file",
@@ -37,6 +42,7 @@ __all__ = [
     "matched_rows",
     "open_reading",
     "revise",
+    "scaled",
     "seen_rows",
     "stream_availability",
 ]

@@ -374,6 +374,9 @@ class RowReader:
         field = "side" if "side" in table else "buyer_is_maker"
         if field not in table:
             return np.zeros(len(table), np.int64)
+        known = _plain_sides(table.column(field)) if field == "buyer_is_maker" else None
+        if known is not None:
+            return known
         text = table.text(field)
         if field == "side":
             buys, sells = _among(text, _BUYS), _among(text, _SELLS)
@@ -404,9 +407,7 @@ class _Fields:
                 remedy="Is this its format? Name another with --format, or map it with --column.",
             )
         self._rows = int(table.num_rows)
-        self._columns = {
-            field: table.column(name).combine_chunks() for field, name in columns.items()
-        }
+        self._columns = {field: _in_one(table.column(name)) for field, name in columns.items()}
 
     def __len__(self) -> int:
         return self._rows
@@ -441,6 +442,22 @@ class _Fields:
         except (OverflowError, ValueError):
             # A stamp beyond what a calendar knows.
             return str(getattr(value, "value", "no value"))
+
+
+def _in_one(column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return a column in one piece, without copying one that is."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _plain_sides(column: Any) -> Int64s | None:  # noqa: ANN401
+    """Return who came, where nothing but `true` and `false` is written; else None."""
+    if not pa.types.is_string(column.type) or column.null_count:
+        return None
+    rested = np.asarray(pc.equal(column, "true"), np.bool_)
+    if not (rested | np.asarray(pc.equal(column, "false"), np.bool_)).all():
+        return None
+    # Where the buyer was resting, the seller came to him.
+    return 1 - 2 * rested.astype(np.int64)
 
 
 def _among(text: Any, words: tuple[str, ...]) -> NDArray[np.bool_]:  # noqa: ANN401

@@ -1,14 +1,13 @@
-"""Writes one data set into a hidden folder beside its place and moves it there whole, or not."""
+"""Writes one data set into hidden files beside its place and shows them whole, or not at all."""
 
 from __future__ import annotations
 
 import csv
-import os
-import shutil
+import io
+import re
 from contextlib import suppress
-from pathlib import Path
-from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Self
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 import numpy as np
@@ -16,7 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.history.dataset import TIME_COLUMN, Dataset, DatasetMeta, Fingerprint, columns_stored
+from tieout.history.dataset import (
+    TIME_COLUMN,
+    Dataset,
+    DatasetMeta,
+    Fingerprint,
+    PartMeta,
+    columns_stored,
+    parts_of,
+)
+from tieout.history.objects import ONE_PART
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,21 +33,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.history._defects import SetAside
+    from tieout.history.places import Unfinished
     from tieout.model.instruments import Instrument
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["DatasetWriter", "sync"]
+__all__ = ["EARLIER", "DatasetWriter"]
 
 _GROUP_ROWS = 1 << 16
 """Small enough to read an hour of a busy market alone; larger ones are not read faster."""
+
+_PART_ROWS = 1 << 25
+"""Most rows of a file: some hundred megabytes, a month of a busy market."""
+
+_NUMBER: Final = re.compile(r"part_(\d+)")
+_SET_ASIDE: Final = "set_aside.csv"
+EARLIER: Final = "meta-"
+"""What the descriptions of what a data set held before begin with."""
 
 
 class DatasetWriter:
     """Takes a data set chunk by chunk; left without `finish`, nothing of it remains.
 
     Args:
-        store: Folder of the store.
+        half: Where its files go.
+        place: The data set's folder, for messages.
         name: Name of the data set, checked by the store.
         kind: `trades`, `bars`, `quotes`, `book` or `orders`.
         instrument: Whose data it is.
@@ -48,6 +66,8 @@ class DatasetWriter:
         published_after_ns: As of `DatasetMeta`.
         known: The same; the rows have known times then, and bars revisions.
         outages: The same.
+        replaced: What the new data set takes the place of; its files are deleted at the end.
+        revised: The same, but its files stay, and so does its description, beside the new one.
 
     Attributes:
         source: The same.
@@ -57,7 +77,8 @@ class DatasetWriter:
 
     def __init__(
         self,
-        store: Path,
+        half: Unfinished,
+        place: object,
         name: str,
         kind: str,
         instrument: Instrument,
@@ -67,8 +88,12 @@ class DatasetWriter:
         published_after_ns: int = 0,
         known: str = "",
         outages: Sequence[tuple[int, int]] = (),
+        replaced: DatasetMeta | None = None,
+        revised: Dataset | None = None,
     ) -> None:
-        self._place = store / name
+        self._half = half
+        self._place = place
+        self._name = name
         self._kind = kind
         self._instrument = instrument
         self.interval_ns = interval_ns
@@ -87,18 +112,16 @@ class DatasetWriter:
         # Columns that may have holes are read at two thirds of the speed: a mark for every value.
         whole = [pa.field(column, pa.int64(), nullable=False) for column in self.columns]
         self._schema = pa.schema(whole)
-        try:
-            store.mkdir(parents=True, exist_ok=True)
-            self._half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=store))
-            self._parquet = pq.ParquetWriter(
-                self._half / "part.parquet",
-                self._schema,
-                compression="none",
-                use_dictionary=False,
-                column_encoding=dict.fromkeys(self.columns, "DELTA_BINARY_PACKED"),
-            )
-        except OSError as error:
-            raise self._cannot_write(error) from error
+        self._replaced = [] if replaced is None else [each.file for each in parts_of(replaced)]
+        there = self._replaced if revised is None else list(revised.files.sizes())
+        self._file_number = max(map(_number_of, there), default=0)
+        self._before = revised
+        self._parts: list[PartMeta] = []
+        self._part_rows = 0
+        self._part_first_ns = 0
+        self._parquet: pq.ParquetWriter | None = None
+        self._sink: Any = None
+        self._listing: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,13 +132,35 @@ class DatasetWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._half.exists():
-            # Closing writes the footer, which a full disk refuses; the folder goes either way.
-            with suppress(OSError):
+        if self._parquet is not None:
+            # Closing writes the footer, which a full disk refuses; the files go either way.
+            with suppress(OSError, pa.ArrowException):
                 self._parquet.close()
             # Else it tries again when it is collected, and complains to the screen.
             self._parquet.is_open = False
-            shutil.rmtree(self._half, ignore_errors=True)
+            if self._sink_is_stream:
+                with suppress(OSError, pa.ArrowException):
+                    self._sink.close()
+            self._parquet = None
+        if self._listing is not None:
+            self._listing.close()
+        self._half.discard()
+
+    def follow(self, before: Dataset) -> None:
+        """Begin behind the rows of a data set, whose files stay what they are.
+
+        They are read once more, since the fingerprint is one of all rows.
+
+        Raises:
+            DataError: Its content is not what its fingerprint says.
+        """
+        meta = before.meta
+        before.feed(self._fingerprint)
+        self._rows, self._first_ns, self._last_ns = meta.rows, meta.first_time_ns, meta.last_time_ns
+        self._last_known_ns, self._revised = meta.last_known_ns, meta.revised
+        self._defects = dict(meta.defects)
+        self._parts = list(parts_of(meta))
+        self._file_number = max(_number_of(each.file) for each in self._parts)
 
     def append(self, chunk: Chunk) -> None:
         """Write rows, which must be judged and in order.
@@ -130,7 +175,6 @@ class DatasetWriter:
         assert not self._rows or when[0] >= self._last_ns, self._place
         if not self._rows:
             self._first_ns = int(when[0])
-        self._last_ns = int(when[-1])
         self._rows += len(when)
         if self._known:
             self._last_known_ns = max(self._last_known_ns, int(arrays["known_time_ns"].max()))
@@ -138,9 +182,16 @@ class DatasetWriter:
                 self._revised += int(np.count_nonzero(arrays["revision"]))
         self._fingerprint.add(arrays)
         try:
-            self._parquet.write_table(
-                pa.table(list(arrays.values()), schema=self._schema), row_group_size=_GROUP_ROWS
-            )
+            start = 0
+            while start < len(when):
+                if self._parquet is None:
+                    self._begin_part(int(when[start]))
+                stop = min(len(when), start + _PART_ROWS - self._part_rows)
+                self._write(arrays, start, stop)
+                self._last_ns = int(when[stop - 1])
+                start = stop
+                if self._part_rows == _PART_ROWS:
+                    self._end_part()
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -154,14 +205,14 @@ class DatasetWriter:
             return
         for each in rows:
             self.count(each.problem, 1)
-        listing = self._half / "set_aside.csv"
         try:
-            begun = listing.exists()
-            with listing.open("a", encoding="utf-8", newline="") as opened:
-                lines = csv.writer(opened, lineterminator="\n")
-                if not begun:
-                    lines.writerow(("row", "problem", "value"))
-                lines.writerows((each.row, each.problem, each.value) for each in rows)
+            if self._listing is None:
+                self._listing = TemporaryFile()  # noqa: SIM115 - closed on leaving
+                self._listing.write(b"row,problem,value\n")
+            text = io.StringIO(newline="")
+            lines = csv.writer(text, lineterminator="\n")
+            lines.writerows((each.row, each.problem, each.value) for each in rows)
+            self._listing.write(text.getvalue().encode())
         except OSError as error:
             raise self._cannot_write(error) from error
 
@@ -176,60 +227,34 @@ class DatasetWriter:
             DataError: There is no row in it.
             InputError: The name was taken meanwhile, or the folder cannot be written to.
         """
-        meta = self._description(time_rule)
-        try:
-            self._parquet.close()
-            (self._half / "meta.json").write_bytes(meta.json())
-            # mkdtemp makes a folder for one user; a data set is like any other file of its store.
-            self._half.chmod(self._place.parent.stat().st_mode & 0o777)
-            for each in (*self._half.iterdir(), self._half):
-                sync(each)
-            if self._place.exists():
-                raise InputError(
-                    f"{self._place.parent}: a data set {self._place.name!r} was made meanwhile; "
-                    "choose another name"
-                )
-            self._half.rename(self._place)
-            sync(self._place.parent)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        return Dataset(self._place, meta)
-
-    def replace(self, old: Dataset, *, time_rule: str) -> Dataset:
-        """Become what a data set holds from now on; what it held stays beside it, and is found.
-
-        The description is exchanged last and at once: whoever is stopped before has the old one.
-
-        Raises:
-            DataError: There is no row in it.
-            InputError: The folder cannot be written to.
-        """
-        described = self._description(time_rule)
-        short = described.fingerprint[:16]
-        meta = msgspec.structs.replace(described, name=old.meta.name, part=f"part-{short}.parquet")
-        place = old.path
-        try:
-            self._parquet.close()
-            kept = place / f"meta-{old.meta.fingerprint[:16]}.json"
-            kept.write_bytes((place / "meta.json").read_bytes())
-            (self._half / "part.parquet").rename(place / meta.part)
-            if (self._half / "set_aside.csv").exists():
-                (self._half / "set_aside.csv").rename(place / f"set_aside-{short}.csv")
-            half = self._half / "meta.json"
-            half.write_bytes(meta.json())
-            for each in (kept, place / meta.part, half, place):
-                sync(each)
-            half.replace(place / "meta.json")
-            sync(place)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        return Dataset(place, meta)
-
-    def _description(self, time_rule: str) -> DatasetMeta:
         if not self._rows:
             raise DataError("there is no row in it", file=self.source, remedy="Give other data.")
+        try:
+            if self._parquet is not None:
+                self._end_part()
+            if self._listing is not None:
+                self._listing.seek(0)
+                self._half.put(_SET_ASIDE, self._listing)
+            if self._before is not None:
+                described = self._before.meta
+                kept = f"{EARLIER}{described.fingerprint[:16]}.json"
+                self._half.put(kept, io.BytesIO(described.json()))
+            meta = self._meta(time_rule)
+            files = self._half.settle(meta.json())
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        named = {each.file for each in self._parts}
+        for file in self._replaced:
+            if file not in named:
+                # A reader that opened it reads on; nobody is told where deleting fails.
+                with suppress(OSError):
+                    files.drop(file)
+        return Dataset(files, meta)
+
+    def _meta(self, time_rule: str) -> DatasetMeta:
+        alone = len(self._parts) == 1 and self._parts[0].file == ONE_PART
         meta = DatasetMeta(
-            name=self._place.name,
+            name=self._name,
             kind=self._kind,
             instrument=self._instrument,
             interval_ns=self.interval_ns,
@@ -245,9 +270,48 @@ class DatasetWriter:
             last_known_ns=self._last_known_ns,
             revised=self._revised,
             outages=self._outages,
+            parts=() if alone else tuple(self._parts),
         )
         found = self._fingerprint.text(self._instrument, self.interval_ns, meta.terms)
         return msgspec.structs.replace(meta, fingerprint=found)
+
+    def _begin_part(self, first_ns: int) -> None:
+        self._file_number += 1
+        file = self._half.name_of(self._file_number)
+        self._sink = self._half.sink(file)
+        self._parquet = pq.ParquetWriter(
+            self._sink,
+            self._schema,
+            compression="none",
+            use_dictionary=False,
+            column_encoding=dict.fromkeys(self.columns, "DELTA_BINARY_PACKED"),
+        )
+        self._part_file, self._part_rows, self._part_first_ns = file, 0, first_ns
+
+    def _write(self, arrays: dict[str, NDArray[np.int64]], start: int, stop: int) -> None:
+        assert self._parquet is not None, self._place
+        table = pa.table([each[start:stop] for each in arrays.values()], schema=self._schema)
+        self._parquet.write_table(table, row_group_size=_GROUP_ROWS)
+        self._part_rows += stop - start
+
+    def _end_part(self) -> None:
+        assert self._parquet is not None, self._place
+        self._parquet.close()
+        if self._sink_is_stream:
+            self._sink.close()
+        self._parquet = None
+        self._parts.append(
+            PartMeta(
+                file=self._part_file,
+                rows=self._part_rows,
+                first_time_ns=self._part_first_ns,
+                last_time_ns=self._last_ns,
+            )
+        )
+
+    @property
+    def _sink_is_stream(self) -> bool:
+        return hasattr(self._sink, "close")
 
     def _cannot_write(self, error: OSError) -> InputError:
         return InputError(
@@ -256,10 +320,6 @@ class DatasetWriter:
         )
 
 
-def sync(path: Path) -> None:
-    """Make a file or a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _number_of(file: str) -> int:
+    found = _NUMBER.match(file)
+    return int(found[1]) if found else 1

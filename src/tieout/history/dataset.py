@@ -2,6 +2,7 @@
 
 data/NAME/meta.json        what it is, where it is from, its fingerprint
 data/NAME/part.parquet     int64 columns, delta-packed, in row groups of at most 2^16
+data/NAME/part_0002.parquet  … further stretches of time: of a large data set, or added later
 data/NAME/set_aside.csv    rows of the source that were left out; only where there are some
 
 trades: venue_time_ns, price_ticks, quantity_lots, aggressor, trade_id
@@ -18,7 +19,7 @@ a revision, 0 for what was published first; rows of one bar lie together, the fi
 Quotes, books and orders were recorded with the time at which each row was received, and come back
 with it; when trades and bars arrive, `availability` says.
 
-The fingerprint is the SHA-256 over the content, column by column, whatever the chunks were.
+The fingerprint is the SHA-256 over the content, column by column, whatever chunks and files were.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
+from tieout.history._pieces import Pieces
+from tieout.history.objects import ONE_PART
 from tieout.history.revisions import last_versions
 from tieout.model.columns import (
     BarColumns,
@@ -46,10 +49,10 @@ from tieout.model.instruments import Instrument
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from tieout.history.places import DatasetFiles, StoredAt
     from tieout.model.columns import MarketColumns, RecordedColumns
 
     Int64s = NDArray[np.int64]
@@ -63,8 +66,10 @@ __all__ = [
     "Dataset",
     "DatasetMeta",
     "Fingerprint",
+    "PartMeta",
     "columns_stored",
     "ends_of",
+    "parts_of",
 ]
 
 COLUMNS: Final = {
@@ -139,7 +144,23 @@ _KNOWN_COLUMNS: Final = {"trades": ("known_time_ns",), "bars": ("known_time_ns",
 BATCH_ROWS: Final = 131_072
 """Rows read at a time where nobody says otherwise."""
 
-_GROUPS_AT_A_TIME = 16
+_GROUPS_AT_A_TIME = 2
+_GROUPS_FROM_FAR = 8
+
+
+class PartMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of rows: a stretch of time.
+
+    Attributes:
+        file: Its name.
+        rows: How many are in it.
+        first_time_ns, last_time_ns: As of a data set.
+    """
+
+    file: str
+    rows: int
+    first_time_ns: int
+    last_time_ns: int
 
 
 def columns_stored(kind: str, known: str) -> tuple[str, ...]:
@@ -162,12 +183,12 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         source: Where it came from, in words.
         time_rule: How its stamps were read, in words.
         defects: Rows set aside or values rounded, by kind.
+        parts: Files of its rows in order of time; none: all are in `part.parquet`.
         published_after_ns: After a row is over; of rows that have no known time.
         known: What known times are: `published` or `received`; empty: the rows have none.
         last_known_ns: The latest of them.
         revised: Rows that are later versions of a bar.
         outages: Pairs [from, to) of our clock in which the way to this data was down.
-        part: File of the rows.
     """
 
     name: str
@@ -181,12 +202,12 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     source: str
     time_rule: str
     defects: dict[str, int] = {}
+    parts: tuple[PartMeta, ...] = ()
     published_after_ns: int = 0
     known: str = ""
     last_known_ns: int = 0
     revised: int = 0
     outages: tuple[tuple[int, int], ...] = ()
-    part: str = "part.parquet"
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -211,8 +232,22 @@ _PLAIN: Final = {
     "last_known_ns": 0,
     "revised": 0,
     "outages": (),
-    "part": "part.parquet",
+    "parts": (),
 }
+
+
+def parts_of(meta: DatasetMeta) -> tuple[PartMeta, ...]:
+    """Return the files of a data set's rows in order of time, also where there is one."""
+    if meta.parts:
+        return meta.parts
+    return (
+        PartMeta(
+            file=ONE_PART,
+            rows=meta.rows,
+            first_time_ns=meta.first_time_ns,
+            last_time_ns=meta.last_time_ns,
+        ),
+    )
 
 
 class Fingerprint:
@@ -263,13 +298,19 @@ class Dataset:
     """A stored data set, read in order of time with memory that does not grow.
 
     Args:
-        path: Its folder.
+        files: Where its files are.
         meta: What its description says.
     """
 
-    def __init__(self, path: Path, meta: DatasetMeta) -> None:
-        self.path = path
+    def __init__(self, files: DatasetFiles, meta: DatasetMeta) -> None:
+        self.files = files
         self.meta = meta
+        self._pieces = Pieces()
+
+    @property
+    def path(self) -> StoredAt:
+        """Its folder."""
+        return self.files.path
 
     def batches(
         self,
@@ -308,9 +349,26 @@ class Dataset:
         return self._batches(delay_ns, start_ns, end_ns, rows, self.wanted(only))
 
     @property
-    def part(self) -> Path:
-        """The file of its rows."""
-        return self.path / self.meta.part
+    def part(self) -> StoredAt:
+        """The file of its first rows."""
+        return self.files.shown(parts_of(self.meta)[0].file)
+
+    def opened(self, file: str) -> pq.ParquetFile:
+        """Return a file of its rows, opened; close it, or use it in a `with` block.
+
+        Raises:
+            OSError, ArrowException: It is not there, or it is damaged.
+        """
+        # What takes a network's way is fetched together; a local file is read column by column.
+        return pq.ParquetFile(self.files.source(file), pre_buffer=self.files.is_far)
+
+    def damaged(self, file: str, reason: object) -> DataError:
+        """Return the error that says why a file of its rows cannot be read."""
+        return DataError(
+            f"cannot be read ({str(reason)[:200]})",
+            file=str(self.files.shown(file)),
+            remedy=self.files.remedy,
+        )
 
     def columns(self, chunk: dict[str, Int64s], *, delay_ns: int) -> MarketColumns:
         """Return stored columns as market columns that arrive so much later than they happened."""
@@ -408,8 +466,15 @@ class Dataset:
         Raises:
             DataError: The content is not what was imported.
         """
+        self.feed(Fingerprint(self.meta.kind, self.meta.known))
+
+    def feed(self, fingerprint: Fingerprint) -> None:
+        """Add every row to a fingerprint that has seen none, and compare it.
+
+        Raises:
+            DataError: The content is not what was imported.
+        """
         meta = self.meta
-        fingerprint = Fingerprint(meta.kind, meta.known)
         count = 0
         for chunk in self.chunks(BATCH_ROWS, None, None):
             fingerprint.add(chunk)
@@ -486,26 +551,40 @@ class Dataset:
         Raises:
             DataError: The file is damaged.
         """
-        part = self.part
+        for part in parts_of(self.meta):
+            # Of what is bounded by another column a file says nothing.
+            before = first_ns is not None and not bounded_by and part.last_time_ns < first_ns
+            after = last_ns is not None and part.first_time_ns > last_ns
+            # Where there is one file, its own statistics decide, as they always did.
+            if not self.meta.parts or not (before or after):
+                yield from self._part_chunks(part.file, rows, first_ns, last_ns, wanted, bounded_by)
+
+    def _part_chunks(
+        self,
+        name: str,
+        rows: int,
+        first_ns: int | None,
+        last_ns: int | None,
+        wanted: list[str] | None,
+        bounded_by: str | None,
+    ) -> Iterator[dict[str, Int64s]]:
         try:
-            with pq.ParquetFile(part) as file:
-                groups = self._groups(file, first_ns, last_ns, bounded_by)
-                # What is read of the file is kept until the last group of a call: a few at a time
-                # keep the memory flat, however long the file is.
-                for start in range(0, len(groups), _GROUPS_AT_A_TIME):
-                    for batch in file.iter_batches(
-                        batch_size=rows,
-                        row_groups=groups[start : start + _GROUPS_AT_A_TIME],
-                        columns=wanted,
-                        use_threads=False,
-                    ):
-                        yield {name: batch.column(name).to_numpy() for name in batch.schema.names}
+            with self.opened(name) as file:
+                # Memory stays flat, however long the file is. What comes over a network comes in
+                # larger pieces, since each way there takes its time.
+                far = self.files.is_far
+                for piece in self._pieces.read(
+                    file,
+                    name,
+                    self._groups(file, first_ns, last_ns, bounded_by),
+                    wanted or file.schema_arrow.names,
+                    at_a_time=_GROUPS_FROM_FAR if far else _GROUPS_AT_A_TIME,
+                ):
+                    count = len(next(iter(piece.values())))
+                    for start in range(0, count, rows):
+                        yield {each: column[start : start + rows] for each, column in piece.items()}
         except (pa.ArrowException, OSError, KeyError, IndexError) as error:
-            raise DataError(
-                f"cannot be read ({str(error)[:200]})",
-                file=str(part),
-                remedy="Import the data again.",
-            ) from error
+            raise self.damaged(name, error) from error
 
     def _groups(
         self,
@@ -590,26 +669,23 @@ def ends_of(dataset: Dataset, rows: int) -> list[dict[str, int]]:
     Raises:
         DataError: The file is damaged.
     """
-    try:
-        with pq.ParquetFile(dataset.part) as file:
-            total = file.metadata.num_rows
-            wanted = sorted({*range(min(rows, total)), *range(max(0, total - rows), total)})
-            found: list[dict[str, int]] = []
-            start = 0
-            for group in range(file.metadata.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                here = [each - start for each in wanted if start <= each < start + count]
-                if here:
-                    table = file.read_row_group(group, use_threads=False)
-                    found += table.take(pa.array(here)).to_pylist()
-                start += count
-            return found
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"cannot be read ({str(error)[:200]})",
-            file=str(dataset.part),
-            remedy="Import the data again.",
-        ) from error
+    total = dataset.meta.rows
+    wanted = sorted({*range(min(rows, total)), *range(max(0, total - rows), total)})
+    found: list[dict[str, int]] = []
+    start = 0
+    for part in parts_of(dataset.meta):
+        try:
+            with dataset.opened(part.file) as file:
+                for group in range(file.metadata.num_row_groups):
+                    count = file.metadata.row_group(group).num_rows
+                    here = [each - start for each in wanted if start <= each < start + count]
+                    if here:
+                        table = file.read_row_group(group, use_threads=False)
+                        found += table.take(pa.array(here)).to_pylist()
+                    start += count
+        except (pa.ArrowException, OSError) as error:
+            raise dataset.damaged(part.file, error) from error
+    return found
 
 
 @lru_cache(maxsize=2)

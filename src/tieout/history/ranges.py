@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from tieout.errors import DataError, InputError
-from tieout.history.dataset import COLUMNS, TIME_COLUMN
+from tieout.errors import InputError
+from tieout.history.dataset import COLUMNS, TIME_COLUMN, parts_of
 from tieout.model.columns import BarColumns, TradeColumns
 
 if TYPE_CHECKING:
+    import pyarrow.parquet as pq
     from numpy.typing import NDArray
 
     from tieout.history.dataset import Dataset
@@ -59,7 +59,7 @@ class StoredRanges:
         self.groups_read = 0
         self._names = COLUMNS[meta.kind]
         self._time = TIME_COLUMN[meta.kind]
-        self._file = self._opened()
+        self._groups: list[tuple[str, pq.ParquetFile, int]] = []
         self._first, self._last = self._bounds()
         self._kept: OrderedDict[int, MarketColumns] = OrderedDict()
 
@@ -93,42 +93,35 @@ class StoredRanges:
         if kept is not None:
             self._kept.move_to_end(group)
             return kept
+        file, opened, place = self._groups[group]
         try:
-            table = self._file.read_row_group(group, columns=list(self._names), use_threads=False)
+            table = opened.read_row_group(place, columns=list(self._names), use_threads=False)
             stored = {name: table.column(name).to_numpy() for name in self._names}
         except (pa.ArrowException, OSError, KeyError) as error:
-            raise self._damaged(error) from error
+            raise self._dataset.damaged(file, error) from error
         self.groups_read += 1
         self._kept[group] = columns = self._dataset.columns(stored, delay_ns=self._delay_ns)
         if len(self._kept) > _GROUPS_KEPT:
             self._kept.popitem(last=False)
         return columns
 
-    def _opened(self) -> pq.ParquetFile:
-        try:
-            return pq.ParquetFile(self._dataset.part)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
-
     def _bounds(self) -> tuple[Int64s, Int64s]:
-        """Return first and last time of every row group."""
-        metadata = self._file.metadata
-        place = self._file.schema_arrow.get_field_index(self._time)
+        """Open every file, note its row groups, and return first and last time of each."""
         bounds = []
-        for group in range(metadata.num_row_groups):
-            times = metadata.row_group(group).column(place).statistics
-            if times is None:
-                raise self._damaged("no statistics of the times")
-            bounds.append((times.min, times.max))
+        for part in parts_of(self._dataset.meta):
+            try:
+                opened = self._dataset.opened(part.file)
+            except (pa.ArrowException, OSError) as error:
+                raise self._dataset.damaged(part.file, error) from error
+            place = opened.schema_arrow.get_field_index(self._time)
+            for group in range(opened.metadata.num_row_groups):
+                times = opened.metadata.row_group(group).column(place).statistics
+                if times is None:
+                    raise self._dataset.damaged(part.file, "no statistics of the times")
+                self._groups.append((part.file, opened, group))
+                bounds.append((times.min, times.max))
         first, last = zip(*bounds, strict=True)
         return np.array(first, np.int64), np.array(last, np.int64)
-
-    def _damaged(self, error: object) -> DataError:
-        return DataError(
-            f"cannot be read ({str(error)[:200]})",
-            file=str(self._dataset.part),
-            remedy="Import the data again.",
-        )
 
 
 def _last_versions(columns: MarketColumns) -> MarketColumns:

@@ -18,7 +18,6 @@ import numpy as np
 
 from tieout.errors import DataError, InputError
 from tieout.history._versions import UNCHANGED
-from tieout.history._writer import DatasetWriter
 from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import BATCH_ROWS, columns_stored
 from tieout.history.formats.detection import AUTO
@@ -85,21 +84,12 @@ def revise(
         counted, time_rule = dict(new.meta.defects), new.meta.time_rule
     before = _rows(old, None)
     whole, unchanged = _merged(before, later, str(path))
-    with DatasetWriter(
-        store.path,
-        name,
-        "bars",
-        meta.instrument,
-        interval_ns=meta.interval_ns,
-        source=f"{meta.source}; revised by {path}",
-        known=PUBLISHED,
-        outages=meta.outages,
-    ) as writer:
+    with store.revision(name, source=f"{meta.source}; revised by {path}") as writer:
         writer.append(whole)
         for problem, rows in (*meta.defects.items(), *counted.items(), (UNCHANGED, unchanged)):
             if rows:
                 writer.count(problem, rows)
-        return writer.replace(old, time_rule=f"{meta.time_rule}; revised: {time_rule}")
+        return writer.finish(time_rule=f"{meta.time_rule}; revised: {time_rule}")
 
 
 def _known_of(new: Dataset, ask: Ask, path: Path, known_at_ns: int | None) -> int | None:

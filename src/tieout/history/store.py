@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,9 +13,10 @@ import numpy as np
 from tieout.errors import DataError, InputError
 from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
-from tieout.history._writer import DatasetWriter
+from tieout.history._writer import EARLIER, DatasetWriter
 from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
+from tieout.history.places import META, place_of
 from tieout.model.availability import PUBLISHED_AFTER_NS_MAX, check_outages
 from tieout.model.columns import (
     BookColumns,
@@ -26,16 +28,16 @@ from tieout.model.columns import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from tieout.history.places import DatasetFiles, Place, StoredAt
     from tieout.model.columns import BarColumns, RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["Store"]
+__all__ = ["Store", "judge"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GIVEN = "as given in nanoseconds, UTC"
@@ -71,24 +73,24 @@ _COLUMN_OF: Final = {
 
 
 class Store:
-    """A folder of data sets.
+    """A folder of data sets, on this machine or in object storage.
 
     Args:
-        path: Made when the first data set is written.
+        path: Made when the first data set is written; or a URL such as `s3://bucket/prefix`, whose
+            credentials are taken from the environment.
+        place: Stands for the path; by default what it names.
+
+    Raises:
+        InputError: The URL carries credentials, or no storage of its kind is known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: StoredAt, *, place: Place | None = None) -> None:
         self.path = path
+        self._place = place_of(path) if place is None else place
 
     def names(self) -> list[str]:
         """Return the names of all data sets, sorted."""
-        if not self.path.is_dir():
-            return []
-        return sorted(
-            each.name
-            for each in self.path.iterdir()
-            if _NAME.fullmatch(each.name) and (each / "meta.json").is_file()
-        )
+        return sorted(each for each in self._place.names() if _NAME.fullmatch(each))
 
     def dataset(self, name: str) -> Dataset:
         """Return a data set.
@@ -96,11 +98,11 @@ class Store:
         Raises:
             InputError: There is none of this name, or its description is damaged.
         """
-        file = self.path / name / "meta.json"
-        if not _NAME.fullmatch(name) or not file.is_file():
+        files = self._place.files(name) if _NAME.fullmatch(name) else None
+        if files is None:
             known = ", ".join(self.names()) or "none"
             raise InputError(f"{self.path}: no data set {name!r}; there are: {known}")
-        return Dataset(self.path / name, _described(file))
+        return Dataset(files, _described(files, META))
 
     def verify(self, name: str) -> None:
         """Read a data set whole, and what it held before, and compare fingerprints.
@@ -275,13 +277,112 @@ class Store:
                 f"data set name {name!r}: use up to 100 of a-z, A-Z, 0-9, '_', '-' and '.', and "
                 "begin with a letter, a digit or '_'"
             )
-        if (self.path / name).exists():
+        if self._place.holds(name):
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
         _check_terms(name, kind, published_after_ns, known, outages)
+        return self._writer(
+            name,
+            kind,
+            instrument,
+            interval_ns,
+            source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
+        )
+
+    def extension(self, name: str) -> DatasetWriter:
+        """Return a writer for rows that follow those of a data set; use it in a `with` block.
+
+        The data set stays what it is until the writer has finished, and its files stay for good.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+            DataError: Its content is not what its fingerprint says.
+        """
+        before = self.dataset(name)
+        meta = before.meta
+        writer = self._writer(
+            name,
+            meta.kind,
+            meta.instrument,
+            meta.interval_ns,
+            meta.source,
+            before=before,
+            published_after_ns=meta.published_after_ns,
+            known=meta.known,
+            outages=meta.outages,
+        )
+        try:
+            writer.follow(before)
+        except BaseException as error:
+            writer.__exit__(type(error), error, None)
+            raise
+        return writer
+
+    def replacement(
+        self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
+    ) -> DatasetWriter:
+        """Return a writer whose data set takes the place of the one that has the name.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+        """
+        before = self.dataset(name)
+        return self._writer(
+            name, kind, instrument, interval_ns, source, before=before, replaced=before.meta
+        )
+
+    def revision(self, name: str, *, source: str) -> DatasetWriter:
+        """Return a writer of bars with known times that a data set holds from now on.
+
+        What it held stays beside them, and is among `earlier`.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+        """
+        before = self.dataset(name)
+        meta = before.meta
+        return self._writer(
+            name,
+            meta.kind,
+            meta.instrument,
+            meta.interval_ns,
+            source,
+            before=before,
+            revised=before,
+            known=PUBLISHED,
+            outages=meta.outages,
+        )
+
+    def _writer(
+        self,
+        name: str,
+        kind: str,
+        instrument: Instrument,
+        interval_ns: int,
+        source: str,
+        *,
+        before: Dataset | None = None,
+        replaced: DatasetMeta | None = None,
+        revised: Dataset | None = None,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
+    ) -> DatasetWriter:
+        where = self.path / name if isinstance(self.path, Path) else f"{self.path}/{name}"
+        try:
+            half = self._place.begun(name, None if before is None else before.files.read(META))
+        except OSError as error:
+            raise InputError(
+                f"{where}: cannot be written ({error.strerror or error}); free some space, or "
+                "choose a folder you may write to"
+            ) from error
         return DatasetWriter(
-            self.path,
+            half,
+            where,
             name,
             kind,
             instrument,
@@ -290,6 +391,8 @@ class Store:
             published_after_ns=published_after_ns,
             known=known,
             outages=outages,
+            replaced=replaced,
+            revised=revised,
         )
 
     def earlier(self, name: str) -> list[Dataset]:
@@ -299,9 +402,9 @@ class Store:
             InputError: There is none of this name.
             DataError: A description is damaged.
         """
-        made = self.dataset(name)
-        files = sorted(made.path.glob("meta-*.json"))
-        return [Dataset(made.path, _described(each)) for each in files]
+        files = self.dataset(name).files
+        before = [each for each in sorted(files.sizes()) if each.startswith(EARLIER)]
+        return [Dataset(files, _described(files, each)) for each in before]
 
     def contents(self) -> dict[str, Dataset]:
         """Return all that is there by fingerprint, what data sets held before included."""
@@ -311,13 +414,13 @@ class Store:
         return {each.meta.fingerprint: each for each in chain(before, now)}
 
 
-def _described(file: Path) -> DatasetMeta:
+def _described(files: DatasetFiles, file: str) -> DatasetMeta:
     try:
-        return msgspec.json.decode(file.read_bytes(), type=DatasetMeta)
+        return msgspec.json.decode(files.read(file), type=DatasetMeta)
     except (msgspec.DecodeError, OSError) as error:
         raise DataError(
             f"the description is damaged ({error})",
-            file=str(file),
+            file=str(files.shown(file)),
             remedy="Delete its folder. Import the data again.",
         ) from error
 
@@ -390,25 +493,40 @@ def _append_judged(writer: DatasetWriter, chunks: Iterable[Chunk], rules: Rules)
     done = 0
     for each in chunks:
         chunk = {name: np.asarray(each[name], np.int64) for name in writer.columns}
-        count = len(chunk[writer.columns[0]])
-        rows = np.arange(done + 1, done + count + 1, dtype=np.int64)
-        defects = Defects(writer.source, rows, set_aside=False)
-        shown = _shown_in(chunk)
-        if "aggressor" in chunk:
-            sides = chunk["aggressor"]
-            defects.mark(
-                abs(sides) > 1,
-                "no side",
-                lambda row, sides=sides: str(sides[row]),  # type: ignore[misc]
-                limit="-1, 0, 1",
-            )
-        elif "open_time_ns" in chunk:
-            _mark_lengths(chunk, writer.interval_ns, defects)
-        rules.judge(chunk, shown, defects)
-        defects.settle()
+        judge(chunk, rules, source=writer.source, done=done, interval_ns=writer.interval_ns)
         writer.append(chunk)
-        done += count
+        done += len(chunk[writer.columns[0]])
     rules.finish(writer.source)
+
+
+def judge(chunk: Chunk, rules: Rules, *, source: str, done: int, interval_ns: int) -> None:
+    """Refuse stored columns that cannot be right, by the importers' rules.
+
+    Args:
+        chunk: The columns.
+        rules: Of their kind.
+        source: Named in errors.
+        done: Rows before these.
+        interval_ns: Length of a bar.
+
+    Raises:
+        DataError: A row cannot be right; it is named.
+    """
+    count = len(next(iter(chunk.values())))
+    rows = np.arange(done + 1, done + count + 1, dtype=np.int64)
+    defects = Defects(source, rows, set_aside=False)
+    if "aggressor" in chunk:
+        sides = chunk["aggressor"]
+        defects.mark(
+            abs(sides) > 1,
+            "no side",
+            lambda row: str(sides[row]),
+            limit="-1, 0, 1",
+        )
+    elif "open_time_ns" in chunk:
+        _mark_lengths(chunk, interval_ns, defects)
+    rules.judge(chunk, _shown_in(chunk), defects)
+    defects.settle()
 
 
 def _mark_lengths(chunk: Chunk, interval_ns: int, defects: Defects) -> None:

@@ -7,11 +7,12 @@ from hashlib import sha256
 
 import msgspec
 
+from tieout.model.calendars import PackedCalendar
 from tieout.model.instruments import Instrument
 from tieout.model.profiles import SimulationProfile
 from tieout.model.venues import EVERYTHING, VenueProfile
 
-__all__ = ["DataUse", "Manifest", "ModelUse", "manifest_hash"]
+__all__ = ["DataUse", "Manifest", "ModelUse", "ReferenceUse", "manifest_hash"]
 
 
 class DataUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,22 @@ class ModelUse(msgspec.Struct, frozen=True, kw_only=True):
     code_hash: str
 
 
+class ReferenceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A list, or an instrument's rules, by date: what a run is told of besides its market.
+
+    Attributes:
+        name: Name in the store when the run was made, by which the strategy asks for a list.
+        kind: `universe` or `rules`.
+        fingerprint: Hash of the content.
+        symbols: Instruments of the run that are ever on the list, or whose rules they are.
+    """
+
+    name: str
+    kind: str
+    fingerprint: str
+    symbols: tuple[str, ...]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run was made of.
 
@@ -74,6 +91,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         slice_ns: Market rows that arrive within a slice of this width are delivered at its end;
             0: as they arrive.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        calendars: Those the strategy may ask for, whole, with their sources and versions.
+        reference: Lists and rules by date that it is told of.
     """
 
     kind: str
@@ -96,6 +115,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     models: tuple[ModelUse, ...] = ()
     slice_ns: int = 0
     venue_profile: VenueProfile = EVERYTHING
+    calendars: tuple[PackedCalendar, ...] = ()
+    reference: tuple[ReferenceUse, ...] = ()
 
 
 def manifest_hash(manifest: Manifest) -> str:

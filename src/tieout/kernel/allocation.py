@@ -48,8 +48,10 @@ def lots_for(
     """
     value = instrument.notional(1, price_ticks)
     exact = Fraction(weight) * equity / value
-    wanted = int(exact)
-    order = wanted - held_lots
+    wanted = instrument.whole_lots(int(exact))
+    # What is held may have been bought by other rules.
+    order = instrument.whole_lots(wanted - held_lots)
+    wanted = held_lots + order
     if not order:
         return Held(held_lots, 0, "")
     if abs(order) < instrument.min_lots:
@@ -58,6 +60,7 @@ def lots_for(
     if not reduces and abs(order) * value < money(instrument.min_notional):
         return Held(held_lots, 0, "min_notional")
     if abs(order) > instrument.max_lots:
-        order = instrument.max_lots if order > 0 else -instrument.max_lots
+        most = instrument.whole_lots(instrument.max_lots)
+        order = most if order > 0 else -most
         return Held(held_lots + order, order, "max_quantity")
     return Held(wanted, order, "")

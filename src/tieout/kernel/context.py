@@ -14,6 +14,7 @@ import numpy as np
 from tieout.errors import InputError, OrderRefused
 from tieout.kernel.allocation import lots_for
 from tieout.kernel.desk import BracketWish
+from tieout.kernel.reference import CalendarView, calendar_named
 from tieout.kernel.wishes import exact_terms, lots_of, share_e8_of, side_named
 from tieout.market import EACH_TRADE
 from tieout.market.indicators import Indicator, PairIndicator, indicator_named
@@ -38,12 +39,13 @@ from tieout.model.orders import (
 from tieout.strategy.context import Allocated, BracketOrders, OrderTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from tieout.kernel.books import BookView
     from tieout.kernel.desk import Wish
     from tieout.kernel.loop import Kernel
+    from tieout.kernel.reference import Members
     from tieout.model.bars import BarRule
     from tieout.model.columns import BarColumns
     from tieout.model.instruments import Instrument
@@ -85,6 +87,9 @@ class BarSubscription:
         rows: How many rows are kept.
         made: The rule by which we make the bars; None when they come as they are.
         running_ns: How often the bar under way is given, as `BarMaker` has it.
+        always: Whether the strategy asked for them by themselves.
+        listed: Else each says whether their instrument is on a list, or held: then the strategy is
+            given them. Indicators follow them either way.
     """
 
     instrument: str
@@ -95,6 +100,13 @@ class BarSubscription:
     indicators: list[FollowsBars] = field(default_factory=list)
     past: deque[BarColumns | Bar] = field(default_factory=deque)
     rows: int = 0
+    always: bool = False
+    listed: list[Callable[[], bool]] = field(default_factory=list)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the strategy is given them now."""
+        return self.always or any(each() for each in self.listed)
 
     def remember(self, seen: BarColumns | Bar) -> None:
         """Keep what was seen, and no more of the oldest than `history` can ask for."""
@@ -234,6 +246,18 @@ class KernelContext:
         self._kernel.timers.set_at(name, due_ns)
         self._stir()
 
+    def timer_at_open(self, name: str, calendar: str, offset_ns: int = 0) -> None:
+        """Fire at the open of each session of a calendar, plus the offset."""
+        self._kernel.set_timer_each(name, calendar, at_close=False, offset_ns=offset_ns)
+
+    def timer_before_close(self, name: str, calendar: str, before_ns: int = 0) -> None:
+        """Fire so long before the close of each session of a calendar."""
+        self._kernel.set_timer_each(name, calendar, at_close=True, offset_ns=-before_ns)
+
+    def calendar(self, name: str) -> CalendarView:
+        """Return a calendar of this run."""
+        return CalendarView(calendar_named(self._kernel.reference, name), self._kernel.moment)
+
     def cancel_timer(self, name: str) -> None:
         """Forget a timer."""
         self._kernel.timers.cancel(name)
@@ -253,11 +277,38 @@ class KernelContext:
         made_of: str | None = None,
         gaps: str = "skip",
         running: str | None = None,
-        sessions: Sequence[tuple[int, int]] = (),
+        sessions: str | Sequence[tuple[int, int]] = (),
     ) -> BarSubscription:
         """Subscribe to closed bars, after `warm_up` flagged ones; in `on_start` only."""
+        asked = self._bars(
+            instrument,
+            interval,
+            warm_up=warm_up,
+            made_of=made_of,
+            gaps=gaps,
+            running=running,
+            sessions=sessions,
+        )
+        asked.always = True
+        return asked
+
+    def _bars(
+        self,
+        instrument: str,
+        interval: str,
+        *,
+        warm_up: int,
+        made_of: str | None,
+        gaps: str = "skip",
+        running: str | None = None,
+        sessions: str | Sequence[tuple[int, int]] = (),
+    ) -> BarSubscription:
         self._only_declaring("bars")
         rules = self._instrument(instrument)
+        calendar = ""
+        if isinstance(sessions, str):
+            found = calendar_named(self._kernel.reference, sessions)
+            calendar, sessions = ("" if found.always else found.name), found.trading_hours
         if not 0 <= warm_up <= HISTORY_ROWS_MAX:
             raise InputError(f"warm_up: {warm_up} bars; allowed: 0 … {HISTORY_ROWS_MAX}")
         plain = made_of is None and running is None and not sessions and gaps == "skip"
@@ -271,12 +322,41 @@ class KernelContext:
         else:
             # A rule for gaps alone changes nothing in what the bars are made of.
             published = gaps != "skip" and running is None
-            source = made_of or (interval if published else "trades")
-            rule = bar_rule(interval, rules, made_of=source, gaps=gaps, sessions=sessions)
+            rule = bar_rule(
+                interval,
+                rules,
+                made_of=made_of or (interval if published else "trades"),
+                gaps=gaps,
+                sessions=sessions,
+                calendar=calendar,
+            )
             new = BarSubscription(instrument, rule.interval_ns, made=rule)
             asked = self.subscriptions.made.setdefault((instrument, rule.name), new)
             _set_running(asked, running)
         asked.warm_up = max(asked.warm_up, warm_up)
+        return asked
+
+    def universe(self, name: str) -> Members:
+        """Return a list as it is known now."""
+        found = self._kernel.universes.get(name)
+        if found is None:
+            known = ", ".join(self._kernel.universes) or "none"
+            raise InputError(
+                f"universe {name!r} is not part of this run; it has: {known}; name its data set "
+                "when you start the run: --data"
+            )
+        return found
+
+    def universe_bars(
+        self, name: str, interval: str, *, warm_up: int = 0, made_of: str | None = None
+    ) -> dict[str, BarSubscription]:
+        """Subscribe to bars of everybody on a list, as long as he is on it or held."""
+        members = self.universe(name)
+        asked: dict[str, BarSubscription] = {}
+        for symbol in self._kernel.reference.universes[name]:
+            stream = self._bars(symbol, interval, warm_up=warm_up, made_of=made_of)
+            stream.listed.append(members.lists(symbol, self._kernel.position_lots))
+            asked[symbol] = stream
         return asked
 
     def trades(self, instrument: str) -> None:
@@ -390,7 +470,7 @@ class KernelContext:
         """Trade the difference between a wanted position and what is held or under way."""
         rules = self._instrument(instrument)
         lots = rules.round_quantity(units) - self._lots_to_be(instrument)
-        if lots == 0:
+        if lots == 0 or (lots := rules.whole_lots(lots)) == 0:
             return None
         side = Side.BUY if lots > 0 else Side.SELL
         return self._wish(instrument, side, abs(lots))
@@ -717,7 +797,7 @@ class KernelContext:
         return None if units is None else lots_of(rules, units), *ticks
 
     def _instrument(self, symbol: str) -> Instrument:
-        found = self._kernel.instruments.get(symbol)
+        found = self._kernel.rules.get(symbol)
         if found is None:
             known = ", ".join(self._kernel.instruments) or "none"
             raise InputError(f"instrument {symbol!r} is not part of this run; it has: {known}")

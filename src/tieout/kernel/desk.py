@@ -232,7 +232,7 @@ class Desk:
         symbol = order.instrument
         return kernel.risk.objection(
             order,
-            kernel.instruments[symbol],
+            kernel.rules[symbol],
             position_lots=kernel.position_lots(symbol),
             open_lots=orders.open_lots(symbol) if orders.open else 0,
             open_orders=len(orders.open),
@@ -411,7 +411,7 @@ class Desk:
         counted = 0 if there is None or instead_of.reduce_only else there.open_lots
         return kernel.risk.objection(
             asked,
-            kernel.instruments[symbol],
+            kernel.rules[symbol],
             position_lots=kernel.position_lots(symbol),
             open_lots=kernel.orders.open_lots(symbol) - counted,
             open_orders=len(kernel.orders.open) - (there is not None),
@@ -664,7 +664,11 @@ class Desk:
 
     def least_lots(self, instrument: str) -> int:
         """Return the smallest order of an instrument."""
-        return self._kernel.instruments[instrument].min_lots
+        return self._kernel.rules[instrument].min_lots
+
+    def whole_lots(self, instrument: str, lots: int) -> int:
+        """Return lots rounded toward zero to what an order may have by the rules in force."""
+        return self._kernel.rules[instrument].whole_lots(lots)
 
     def identity(self, origin: str) -> str:
         """Return the id of a decision that has this origin."""

@@ -20,6 +20,11 @@ def lane_of(kernel: Kernel, strategy: Strategy) -> Lane | None:
     """Return what runs batches of a strategy in compiled code, or None when nothing does."""
     if not isinstance(strategy, CompiledStrategy):
         return None
+    asked = kernel.subscriptions
+    listed = any(not each.always for each in (*asked.bars.values(), *asked.made.values()))
+    if listed or kernel.reference.dated:
+        # Compiled code knows one tick and one lot of an instrument, and is given every bar.
+        return None
     made = type(strategy)
     told = (
         made.on_fill is not Strategy.on_fill

@@ -13,7 +13,12 @@ from tieout.model.events import Bar, Quote, Trade
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tieout.kernel.context import FollowsBars, KernelContext, Subscriptions
+    from tieout.kernel.context import (
+        BarSubscription,
+        FollowsBars,
+        KernelContext,
+        Subscriptions,
+    )
     from tieout.kernel.cursor import OneStream
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.strategy import Strategy
@@ -74,7 +79,7 @@ def _handler_of_bars(
     if bars.running:
         # Indicators take closed bars in; one that is still forming would be taken twice.
         return strategy.on_running_bar
-    on_bar = strategy.on_bar
+    on_bar = strategy.on_bar if wanted.always else _while_wanted(strategy.on_bar, wanted)
     updates = tuple(_taking(each, bars) for each in wanted.indicators)
     if not updates:
         return on_bar
@@ -85,6 +90,16 @@ def _handler_of_bars(
         on_bar(context, bar)
 
     return bring_up_to_date
+
+
+def _while_wanted(on_bar: Handler, asked: BarSubscription) -> Handler:
+    """Return what gives a strategy its bars while their instrument is on a list, or held."""
+
+    def given(context: KernelContext, bar: Bar) -> None:
+        if asked.is_wanted:
+            on_bar(context, bar)
+
+    return given
 
 
 def _taking(follower: FollowsBars, bars: BarColumns | Bar) -> Callable[[Bar], None]:

@@ -33,6 +33,7 @@ from tieout.kernel.merged_cursor import MergedCursor
 from tieout.kernel.moment import Moment, nothing_named
 from tieout.kernel.orders import Orders
 from tieout.kernel.ports import MarketBatch, MergedBatch
+from tieout.kernel.reference import Members, Reference, SessionTimes, calendar_named
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.shortcut import shortcut_of
 from tieout.kernel.stale import note
@@ -64,6 +65,8 @@ from tieout.model.events import (
     StrategyFailed,
     Trade,
 )
+from tieout.model.rules import RulesChanged, in_force
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import Strategy
 
@@ -114,6 +117,10 @@ class Kernel:
         limits: Hard limits of the risk gate.
         seed: Keys every random draw.
         venue_profile: What the venue can do itself; the rest is composed here, or refused.
+        reference: Calendars, and which lists and rules the run will be told of.
+
+    Attributes:
+        rules: Instruments with the rules in force now, by symbol.
     """
 
     def __init__(
@@ -125,9 +132,15 @@ class Kernel:
         limits: RiskLimits | None = None,
         seed: int = 0,
         venue_profile: VenueProfile = EVERYTHING,
+        reference: Reference | None = None,
     ) -> None:
         self._make_strategy = strategy
         self.instruments = instruments
+        self.reference = reference or Reference()
+        self.rules: dict[str, Instrument] = dict(instruments)
+        self.universes = {
+            name: Members(name, ever) for name, ever in self.reference.universes.items()
+        }
         self.seed = seed
         self.orders = Orders()
         self.timers = Timers()
@@ -492,6 +505,10 @@ class Kernel:
                 pass
             case GapSeen():
                 self._gap(event)
+            case UniverseChanged() | UniverseAnnounced():
+                self._universe_told(event)
+            case RulesChanged():
+                self.rules[event.instrument] = in_force(self.instruments[event.instrument], event)
             case RunStarted():
                 self._start(event)
             case RunResumed():
@@ -550,7 +567,13 @@ class Kernel:
             self._settle()
             self.moment.named = nothing_named
         else:
-            self._call(self._strategy.on_timer, timer)
+            self._call(self._timer_due, timer)
+
+    def _timer_due(self, context: KernelContext, timer: Timer) -> None:
+        schedule = self.timers.schedule_of(timer.name)
+        if schedule is not None:
+            schedule.check(timer.due_ns)
+        self._strategy.on_timer(context, timer)
 
     def _time_reached(self, timer: Timer) -> None:
         # That its time came is an input of its own: the event that woke us is not in the journal
@@ -585,6 +608,15 @@ class Kernel:
         # A cancel may be repeated, and whether the old process sent it nobody knows.
         self.desk.send_cancels_again()
         self._settle()
+
+    def _universe_told(self, event: UniverseChanged | UniverseAnnounced) -> None:
+        members = self.universes[event.universe]
+        if isinstance(event, UniverseAnnounced):
+            members.announce(event)
+            return
+        members.change(event)
+        self.moment.named = lambda: f"universe:{event.universe}:{event.venue_time_ns}"
+        self._call(self._strategy.on_universe, event)
 
     def _gap(self, event: GapSeen) -> None:
         """Stop trading: the strategy's bars are to halt the run where nothing traded."""
@@ -712,10 +744,24 @@ class Kernel:
 
     def set_timer_every(self, name: str, interval_ns: int, *, offset_ns: int) -> None:
         """Set a repeating timer; before the start it waits for the start time."""
-        if not self._started:
-            self._declared_timers.append((name, interval_ns, offset_ns))
-            return
-        self.timers.set_every(name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns)
+        self._set_timer(
+            lambda: self.timers.set_every(
+                name, interval_ns, after_ns=self.moment.now_ns, offset_ns=offset_ns
+            )
+        )
+
+    def set_timer_each(self, name: str, calendar: str, *, at_close: bool, offset_ns: int) -> None:
+        """Set a timer for each session of a calendar; before the start it waits for the start."""
+        times = SessionTimes(
+            calendar_named(self.reference, calendar), at_close=at_close, offset_ns=offset_ns
+        )
+        self._set_timer(lambda: self.timers.set_each(name, times, after_ns=self.moment.now_ns))
+
+    def _set_timer(self, set_timer: Callable[[], None]) -> None:
+        if self._started:
+            set_timer()
+        else:
+            self._declared_timers.append(set_timer)
 
     def store_written(self, key: str, value: str) -> None:
         """Journal a write of the strategy's store."""
@@ -752,6 +798,13 @@ class Kernel:
         if self.desk.engaged:
             digest.update(repr(self.desk.snapshot()).encode())
         digest.update(repr(sorted(self._context.store.items())).encode())
+        if self.universes:
+            members = [self.universes[name].snapshot() for name in sorted(self.universes)]
+            digest.update(repr(members).encode())
+        if self.reference.dated:
+            digest.update(
+                repr([self.rules[name] for name in sorted(self.reference.dated)]).encode()
+            )
         digest.update(self.seen.hexdigest().encode())
         return digest.hexdigest()
 
@@ -769,7 +822,7 @@ class Kernel:
         self._on_fill = None if made.on_fill is Strategy.on_fill else strategy.on_fill
         self._on_order = None if made.on_order is Strategy.on_order else strategy.on_order
         self._context = KernelContext(self)
-        self._declared_timers: list[tuple[str, int, int]] = []
+        self._declared_timers: list[Callable[[], None]] = []
         self._unchained: list[Trade | Bar | Quote] = []
         self.moment.single = None
         started, self._started = self._started, False
@@ -780,10 +833,8 @@ class Kernel:
         self._context.declaring = False
 
     def _set_declared_timers(self) -> None:
-        for name, interval_ns, offset_ns in self._declared_timers:
-            self.timers.set_every(
-                name, interval_ns, after_ns=self.moment.reached_ns, offset_ns=offset_ns
-            )
+        for set_timer in self._declared_timers:
+            set_timer()
 
     def _remember(self, seen: MarketColumns | RecordedColumns | Bar) -> None:
         if not isinstance(seen, BarColumns | Bar) or seen.running:

@@ -10,6 +10,7 @@ import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.money import money
+from tieout.model.rules import DatedInstrument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,6 +110,10 @@ class RiskGate:
                 f"{order.instrument}: {order.lots} lots; allowed: {instrument.min_lots} … "
                 f"{instrument.max_lots}; change the size"
             )
+        if type(instrument) is DatedInstrument:
+            off_step = instrument.off_step(order)
+            if off_step is not None:
+                return "rules", off_step
         signed = order.lots * order.side
         reduces = order.reduce_only or (
             position_lots * order.side < 0 and order.lots <= abs(position_lots)

@@ -197,7 +197,9 @@ def shortcut_of(kernel: Kernel, strategy: Strategy) -> Shortcut | None:
     """Return what a strategy's orders may go through, or None when it is told of them."""
     made = type(strategy)
     listens = made.on_fill is not Strategy.on_fill or made.on_order is not Strategy.on_order
-    return None if listens or len(kernel.instruments) != 1 else Shortcut(kernel)
+    # A run has one set of rules, and one answer to who may be traded.
+    changes = kernel.reference.dated or kernel.reference.universes
+    return None if listens or changes or len(kernel.instruments) != 1 else Shortcut(kernel)
 
 
 def _market_lots(wish: Wish) -> int:

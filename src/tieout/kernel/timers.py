@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-__all__ = ["Timer", "Timers"]
+__all__ = ["Schedule", "Timer", "Timers"]
+
+
+class Schedule(Protocol):
+    """Due times that are no multiples of anything, such as the opens of an exchange."""
+
+    def after(self, time_ns: int) -> int | None:
+        """Return the first due time later than this; None: there is none any more."""
+
+    def check(self, due_ns: int) -> None:
+        """Check a due time that was reached.
+
+        Raises:
+            InputError: The schedule had ended before.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,7 @@ class Timers:
         self._due: list[tuple[int, int, str, int]] = []
         self._number = 0
         self._live: dict[str, int] = {}
+        self._schedules: dict[str, Schedule] = {}
 
     def set_at(self, name: str, due_ns: int) -> None:
         """Set a timer for one time, replacing one of the same name."""
@@ -62,6 +77,28 @@ class Timers:
         first = (after_ns - offset_ns) // interval_ns * interval_ns + interval_ns + offset_ns
         self._push(name, first, interval_ns)
 
+    def set_each(self, name: str, schedule: Schedule, *, after_ns: int) -> None:
+        """Set a timer for each time of a schedule that is later than this.
+
+        Args:
+            name: Replaces a timer of the same name.
+            schedule: Says when.
+            after_ns: The first due time is later.
+
+        Raises:
+            InputError: The schedule has ended by then.
+        """
+        first = schedule.after(after_ns)
+        if first is None:
+            schedule.check(after_ns)
+            raise InputError(f"timer {name!r}: its schedule has ended by {after_ns}")
+        self._push(name, first, 0)
+        self._schedules[name] = schedule
+
+    def schedule_of(self, name: str) -> Schedule | None:
+        """Return the schedule that a timer follows, or None."""
+        return self._schedules.get(name)
+
     @property
     def only(self) -> tuple[str, int, int] | None:
         """Name, due time and interval of the only timer, where there is one that repeats."""
@@ -81,6 +118,7 @@ class Timers:
     def cancel(self, name: str) -> None:
         """Forget a timer; a name that is not set is no error."""
         self._live.pop(name, None)
+        self._schedules.pop(name, None)
         self._look()
 
     def pop(self) -> Timer:
@@ -90,13 +128,19 @@ class Timers:
         if interval_ns:
             heappush(self._due, (due_ns + interval_ns, number, name, interval_ns))
         else:
-            del self._live[name]
+            schedule = self._schedules.get(name)
+            following = None if schedule is None else schedule.after(due_ns)
+            if following is None:
+                del self._live[name]
+            else:
+                heappush(self._due, (following, number, name, 0))
         self._look()
         return Timer(name, due_ns)
 
     def clear(self, *, but: Container[str] = ()) -> None:
         """Forget all timers, except those with these names."""
         self._live = {name: number for name, number in self._live.items() if name in but}
+        self._schedules = {name: each for name, each in self._schedules.items() if name in but}
         self._due = [each for each in self._due if self._live.get(each[2]) == each[1]]
         heapify(self._due)
         self._look()
@@ -110,6 +154,7 @@ class Timers:
         number = self._number
         self._number += 1
         self._live[name] = number
+        self._schedules.pop(name, None)
         heappush(self._due, (due_ns, number, name, interval_ns))
         self._look()
 

@@ -26,9 +26,9 @@ from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_hol
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
-from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
+from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -20,10 +20,10 @@ from tieout.market._trades_compiled import leave_trades
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
-from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
 from tieout.model.columns import TradeColumns
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule
+from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

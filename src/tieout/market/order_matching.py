@@ -23,9 +23,9 @@ from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
 from tieout.market.order_book import BreakKind, OrderBook, event_columns
 from tieout.market.reports import book_reports
-from tieout.market.sessions import Sessions
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
+from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

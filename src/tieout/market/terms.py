@@ -9,9 +9,9 @@ from tieout.model.orders import OrderType, TimeInForce
 from tieout.model.profiles import FundingRule
 
 if TYPE_CHECKING:
-    from tieout.market.sessions import Sessions
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.sessions import Sessions
 
 __all__ = [
     "AT_CLOSE",

@@ -61,6 +61,7 @@ class BarRule:
         sessions: Pairs [open, close) in venue time, ascending; a bar begins at the open of its
             session or a whole number of sizes later, and ends with it. Empty: always open, and
             bars begin at whole multiples of their size since 1970, UTC.
+        calendar: Name of the calendar that they are from; empty where they were given themselves.
     """
 
     kind: BarKind
@@ -69,13 +70,15 @@ class BarRule:
     made_of: str = "trades"
     gaps: GapRule = GapRule.SKIP
     sessions: Sessions = ()
+    calendar: str = ""
 
     @property
     def name(self) -> str:
         """The rule in a word: part of the identity of what is decided on its bars."""
         made = self.label if self.kind is not BarKind.TIME else f"{self.label}@{self.made_of}"
         gaps = "" if self.gaps is GapRule.SKIP else f"+{self.gaps.name.lower()}"
-        return f"{made}{gaps}{'+sessions' if self.sessions else ''}"
+        hours = f"+{self.calendar or 'sessions'}" if self.sessions else ""
+        return f"{made}{gaps}{hours}"
 
     @property
     def interval_ns(self) -> int:
@@ -102,6 +105,7 @@ def bar_rule(
     made_of: str = "trades",
     gaps: str = "skip",
     sessions: Sequence[tuple[int, int]] = (),
+    calendar: str = "",
 ) -> BarRule:
     """Return the rule that a person means.
 
@@ -113,6 +117,7 @@ def bar_rule(
             published ones, with a rule for gaps.
         gaps: `skip`, `fill` or `halt`.
         sessions: As in `BarRule`.
+        calendar: As in `BarRule`.
 
     Raises:
         SettingsError: It is no rule, or it contradicts itself.
@@ -142,7 +147,7 @@ def bar_rule(
         made_of = interval_name(finer)
     _check_sessions(symbol, sessions)
     given = tuple((int(opened), int(closed)) for opened, closed in sessions)
-    return BarRule(BarKind.TIME, length, interval_name(length), made_of, gap_rule, given)
+    return BarRule(BarKind.TIME, length, interval_name(length), made_of, gap_rule, given, calendar)
 
 
 def _length(symbol: str, name: str) -> int:

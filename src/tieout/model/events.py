@@ -12,6 +12,8 @@ from enum import IntEnum, unique
 import msgspec
 
 from tieout.model.orders import PlaceOrder
+from tieout.model.rules import RulesChanged
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 
 __all__ = [
     "AmendRejected",
@@ -553,5 +555,8 @@ Input = (
     | RunResumed
     | RunEnded
     | DataOpened
+    | UniverseChanged
+    | UniverseAnnounced
+    | RulesChanged
 )
 """Everything that can reach the kernel."""

@@ -70,6 +70,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Tick size as a float; price as a float is ticks times this."""
         return float(self.tick_size)
 
+    @property
+    def price_step(self) -> Decimal:
+        """Smallest price step of an order now: the tick, or more by rules of an earlier date."""
+        return self.tick_size
+
+    @property
+    def quantity_step(self) -> Decimal:
+        """Smallest quantity step of an order now: the lot, or more by rules of an earlier date."""
+        return self.lot_size
+
     def notional(self, lots: int, price_ticks: int) -> int:
         """Return lots·price in internal money units; the sign follows `lots`."""
         return lots * price_ticks * self.tick_value
@@ -138,6 +148,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             lots = abs(quantity) * numerator // denominator
             return lots if quantity >= 0 else -lots
         return int(as_decimal(quantity) / self.lot_size)
+
+    def whole_lots(self, lots: int) -> int:
+        """Return lots rounded toward zero to what an order may have: here, as they are."""
+        return lots
 
 
 def as_decimal(number: Decimal | str | float) -> Decimal:

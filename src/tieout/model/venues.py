@@ -7,15 +7,16 @@ history too, with the same words.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from enum import StrEnum, unique
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.orders import OrderType, TimeInForce
+from tieout.model.sessions import DAY_NS, Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from tieout.model.orders import PlaceOrder
 
 __all__ = ["EVERYTHING", "GATEWAY", "VENUES", "Feature", "VenueProfile", "on_book", "venue_profile"]
-
-DAY_NS: Final = 86_400_000_000_000
 
 
 @unique
@@ -95,8 +94,12 @@ class VenueProfile(
         trail_share_e8_min, trail_share_e8_max: Range of a native trailing share, in 10⁻⁸.
         post_only_in_force: Times in force a post-only order may have at the venue.
         expiry_ahead_ns_min: A native good-till-date order must live at least so long.
-        sessions: [open, close) venue times of trading, ascending; empty: always open.
+        sessions: [open, close) venue times of trading, ascending; empty: always open. A run that
+            names a calendar for the venue fills them in from it.
         day_ends_at_ns: When a day ends where always open, after 00:00 UTC.
+        calendar: Name of the calendar that the sessions are from; nothing is matched outside of
+            them then. Empty: none.
+        breaks: Pauses [start, end) inside of sessions, in which nothing is matched either.
 
     Raises:
         SettingsError: Something is emulated that cannot be, a primitive that all else is made of is
@@ -118,6 +121,8 @@ class VenueProfile(
     expiry_ahead_ns_min: int = 0
     sessions: tuple[tuple[int, int], ...] = ()
     day_ends_at_ns: int = 0
+    calendar: str = ""
+    breaks: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         missing = [each for each in _NEEDED if each not in self.native]
@@ -144,11 +149,25 @@ class VenueProfile(
             raise SettingsError(
                 f"venue {self.name}: day_ends_at_ns {self.day_ends_at_ns}; allowed: a time of day"
             )
-        edges = [edge for session in self.sessions for edge in session]
-        if any(one >= other for one, other in pairwise(edges)):
-            raise SettingsError(
-                f"venue {self.name}: sessions must ascend and not overlap; sort and merge them"
-            )
+        try:
+            Sessions(self.sessions)
+            Sessions(self.breaks)
+        except SettingsError as error:
+            raise SettingsError(f"venue {self.name}: {error}") from error
+
+    @cached_property
+    def trading_hours(self) -> tuple[tuple[int, int], ...]:
+        """Pairs [open, close) in which orders are matched: sessions without their breaks."""
+        pauses = dict(self.breaks)
+        starts = sorted(pauses)
+        hours: list[tuple[int, int]] = []
+        for opened, closed in self.sessions:
+            begin = opened
+            for start in starts[bisect_left(starts, opened) : bisect_left(starts, closed)]:
+                hours.append((begin, start))
+                begin = pauses[start]
+            hours.append((begin, closed))
+        return tuple(hours)
 
     @cached_property
     def plain(self) -> frozenset[tuple[int, int]]:
@@ -197,14 +216,20 @@ class VenueProfile(
         )
         return feature in self.native and order.order_type != OrderType.MARKET
 
+    def by_calendar(self, name: str) -> VenueProfile:
+        """Return the same venue trading by a calendar; a run fills in its sessions."""
+        return msgspec.structs.replace(self, calendar=name)
+
     def day_end_ns(self, now_ns: int) -> int | None:
         """Return when the trading day that holds, or follows, this moment ends; None: never again.
 
         With sessions: the end of the one that is open, or of the next one.
         """
-        if not self.sessions:
-            return (now_ns - self.day_ends_at_ns) // DAY_NS * DAY_NS + DAY_NS + self.day_ends_at_ns
-        return next((close for _, close in self.sessions if close > now_ns), None)
+        return self._hours.day_end_ns(now_ns, midnight_ns=self.day_ends_at_ns)
+
+    @cached_property
+    def _hours(self) -> Sessions:
+        return Sessions(self.sessions)
 
     def _has(self, feature: Feature, order: PlaceOrder) -> bool:
         if feature not in self.native:

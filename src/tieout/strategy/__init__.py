@@ -8,11 +8,14 @@ from tieout.strategy.context import (
     BookLevels,
     BookView,
     BracketOrders,
+    CalendarView,
+    ComingChange,
     Context,
     Indicator,
     OrderTerms,
     PositionView,
     TimerEvent,
+    UniverseView,
 )
 from tieout.strategy.loader import LoadedStrategy, load_strategy
 from tieout.strategy.strategy import Strategy
@@ -25,6 +28,8 @@ __all__ = [
     "BookLevels",
     "BookView",
     "BracketOrders",
+    "CalendarView",
+    "ComingChange",
     "Context",
     "Indicator",
     "LoadedStrategy",
@@ -32,5 +37,6 @@ __all__ = [
     "PositionView",
     "Strategy",
     "TimerEvent",
+    "UniverseView",
     "load_strategy",
 ]

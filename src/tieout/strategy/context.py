@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, Unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
 
+    from tieout.model.calendars import Session
     from tieout.model.events import Bar
     from tieout.model.instruments import Instrument
 
@@ -21,11 +22,14 @@ __all__ = [
     "BookLevels",
     "BookView",
     "BracketOrders",
+    "CalendarView",
+    "ComingChange",
     "Context",
     "Indicator",
     "OrderTerms",
     "PositionView",
     "TimerEvent",
+    "UniverseView",
 ]
 
 Amount = Decimal | str | float
@@ -260,6 +264,78 @@ class BookView(Protocol):
         """Return the lots at a price; `side` is +1 for bids, −1 for asks."""
 
 
+class CalendarView(Protocol):
+    """An exchange's sessions; without a time each question is about now.
+
+    A question about a time that the calendar does not know raises an `InputError`.
+    """
+
+    @property
+    def name(self) -> str:
+        """As it was named."""
+
+    @property
+    def always(self) -> bool:
+        """Whether it never closes."""
+
+    def is_open(self, at_ns: int | None = None) -> bool:
+        """Whether it trades; not in a break."""
+
+    def next_open_ns(self, at_ns: int | None = None) -> int | None:
+        """Return when trading next begins, after a break too; None: it never closes."""
+
+    def next_close_ns(self, at_ns: int | None = None) -> int | None:
+        """Return when trading next ends, at a break too; None: it never closes."""
+
+    def session_of(self, at_ns: int | None = None) -> Session | None:
+        """Return the session that holds a time, its break too; None between sessions."""
+
+    def session_after(self, at_ns: int | None = None) -> Session | None:
+        """Return the first session that opens later; None: it never closes."""
+
+
+class ComingChange(Protocol):
+    """A change of a list that was announced and is not effective yet."""
+
+    @property
+    def effective_time_ns(self) -> int:
+        """From when on."""
+
+    @property
+    def entering(self) -> tuple[str, ...]:
+        """Who will be on it."""
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Who will not any more."""
+
+
+class UniverseView(Protocol):
+    """A list of instruments as it is known now; it is live, and empty before the start."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Who is on it, sorted."""
+
+    @property
+    def weights(self) -> Mapping[str, Decimal]:
+        """Shares on the list, of those that have one."""
+
+    @property
+    def delisted(self) -> frozenset[str]:
+        """Who was on it and trades no more."""
+
+    @property
+    def coming(self) -> Sequence[ComingChange]:
+        """Changes that were announced and are not effective yet, the next one first."""
+
+    def __contains__(self, symbol: object) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __len__(self) -> int: ...
+
+
 class Context(Protocol):
     """The market, the clock, the orders and the memory of one strategy."""
 
@@ -280,7 +356,7 @@ class Context(Protocol):
         made_of: str | None = None,
         gaps: str = "skip",
         running: str | None = None,
-        sessions: Sequence[tuple[int, int]] = (),
+        sessions: str | Sequence[tuple[int, int]] = (),
     ) -> BarStream:
         """Subscribe to closed bars; in `on_start` only.
 
@@ -297,7 +373,38 @@ class Context(Protocol):
             running: How often `on_running_bar` is given the bar that is still forming: `trade`
                 (with each one), or an interval such as `1s`. Such bars are made of trades when
                 `made_of` says nothing else.
-            sessions: Pairs [open, close) in venue time; bars that we make begin at the opens.
+            sessions: A calendar's name, or pairs [open, close) in venue time; bars that we make
+                begin at the opens and do not reach across a close or a break.
+        """
+
+    def universe(self, name: str) -> UniverseView:
+        """Return a list as it is known now, never as it will be.
+
+        Raises:
+            InputError: The run has no list of this name.
+        """
+
+    def universe_bars(
+        self, name: str, interval: str, *, warm_up: int = 0, made_of: str | None = None
+    ) -> Mapping[str, BarStream]:
+        """Subscribe to bars of everybody who is ever on a list; in `on_start` only.
+
+        `on_bar` is given them while their instrument is on the list or a position in it is held;
+        indicators follow all of them. Who is on the list, ask `universe`: the streams' names tell
+        of members to come.
+
+        Args:
+            name: Of the list.
+            interval: As in `bars`.
+            warm_up: As in `bars`.
+            made_of: As in `bars`.
+        """
+
+    def calendar(self, name: str) -> CalendarView:
+        """Return a calendar of this run; `24/7` is always there.
+
+        Raises:
+            InputError: The run has none of this name.
         """
 
     def trades(self, instrument: str) -> None:
@@ -349,6 +456,15 @@ class Context(Protocol):
 
     def timer_at(self, name: str, due_ns: int) -> None:
         """Fire once."""
+
+    def timer_at_open(self, name: str, calendar: str, offset_ns: int = 0) -> None:
+        """Fire at the open of each session of a calendar, plus the offset.
+
+        It fires at that time by our clock in every world, data or none.
+        """
+
+    def timer_before_close(self, name: str, calendar: str, before_ns: int = 0) -> None:
+        """Fire so long before the close of each session of a calendar; breaks are no close."""
 
     def cancel_timer(self, name: str) -> None:
         """Forget a timer."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Quote,
         Trade,
     )
+    from tieout.model.universes import UniverseChanged
     from tieout.strategy.context import BookView, Context, TimerEvent
 
     OrderUpdate = (
@@ -109,6 +110,9 @@ class Strategy:
 
     def on_timer(self, context: Context, timer: TimerEvent) -> None:
         """Take a timer that is due; *now* is its due time."""
+
+    def on_universe(self, context: Context, change: UniverseChanged) -> None:
+        """Take a change of a list: the first one, at the start, brings everybody on it."""
 
     def on_fill(self, context: Context, fill: Fill) -> None:
         """Take a fill of one of your orders; the position includes it already."""

@@ -12,6 +12,7 @@ rungs      history or recorded inputs       simulated or the answers   in memory
 """
 
 from tieout.wiring.comparing import candles
+from tieout.wiring.downloading import download
 from tieout.wiring.history import backtest, backtest_columns, twin
 from tieout.wiring.rehearsal import practice
 from tieout.wiring.replays import replay
@@ -30,6 +31,7 @@ __all__ = [
     "backtest",
     "backtest_columns",
     "candles",
+    "download",
     "ladder",
     "live",
     "paper",

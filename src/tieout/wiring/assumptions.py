@@ -23,6 +23,7 @@ from tieout.model.money import money
 from tieout.model.profiles import PROFILES, SimulationProfile
 from tieout.model.profiles import profile as shipped_profile
 from tieout.strategy.loader import load_module
+from tieout.wiring.reference import in_sessions, venue_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -142,9 +143,12 @@ def simulated_venue(
         funding_rates: The venue's own, where the run has them.
     """
     held = list(positions)
+    assumed, venue = profile or manifest.profile, venue_of(manifest)
+    if not assumed.matches_on_book:
+        records = in_sessions(records, venue)
     return SimulatedVenue(
         instruments,
-        profile or manifest.profile,
+        assumed,
         records,
         positions={symbol: lots for symbol, lots, _ in held},
         costs={symbol: cost for symbol, _, cost in held},
@@ -152,7 +156,7 @@ def simulated_venue(
         start_ns=start_ns,
         models=checked_models(manifest.models, list(instruments.values())),
         seed=manifest.seed,
-        sessions=dict.fromkeys(instruments, manifest.venue_profile.sessions),
+        sessions=dict.fromkeys(instruments, venue.sessions),
         funding_rates=funding_rates,
     )
 

@@ -22,9 +22,9 @@ from tieout.wiring.telling import share_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
-    from pathlib import Path
 
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.strategy import LoadedStrategy
@@ -36,7 +36,7 @@ __all__ = ["candles"]
 def candles(
     strategy: LoadedStrategy,
     *,
-    store: Path,
+    store: StoredAt,
     first: str,
     second: str,
     profile: str | SimulationProfile,

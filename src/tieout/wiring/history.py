@@ -51,20 +51,32 @@ from tieout.wiring.markets import (
     stream_name,
     streams_of,
 )
+from tieout.wiring.reference import (
+    Named,
+    calendars_of,
+    in_sessions,
+    keep_sets,
+    named_of,
+    same_sets,
+    with_announcements,
+    with_calendar,
+)
 from tieout.wiring.results import Result, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
+    from tieout.model.calendars import Calendar
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
+    from tieout.wiring.reference import Sets
     from tieout.wiring.telling import Progress
 
 __all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twin"]
@@ -73,7 +85,7 @@ __all__ = ["backtest", "backtest_columns", "run_columns", "run_on_history", "twi
 def backtest(
     strategy: LoadedStrategy | type[Strategy],
     *,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     cash: Decimal = Decimal(100_000),
@@ -83,6 +95,7 @@ def backtest(
     end_ns: int | None = None,
     slice_ns: int = 0,
     venue_profile: VenueProfile = EVERYTHING,
+    calendars: Sequence[str] = (),
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -91,7 +104,8 @@ def backtest(
     Args:
         strategy: Class, or what `load_strategy` gave.
         store: Folder of the data store.
-        data: Names of data sets; bars that are not stored are made from trades.
+        data: Names of data sets; bars that are not stored are made from trades. Lists and rules
+            by date are named here too.
         profile: Assumptions.
         cash: Starting cash.
         limits: Hard limits.
@@ -99,7 +113,9 @@ def backtest(
         start_ns: First arrival time; the data's own start when None.
         end_ns: Last arrival time; the data's own end when None.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
-        venue_profile: What the venue does itself, what is composed, what is refused.
+        venue_profile: What the venue does itself, what is composed, what is refused; the calendar
+            that it names says when orders are matched.
+        calendars: Names of calendars that the strategy may ask for.
         runs: Where the run is kept.
         progress: Called with seconds of history done and in total.
 
@@ -107,7 +123,8 @@ def backtest(
         InputError: Data, settings or strategy do not fit together.
     """
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     chosen = profile_of(profile)
     manifest = manifest_of(
         "backtest",
@@ -121,14 +138,15 @@ def backtest(
         end_ns=end_ns,
         slice_ns=slice_ns,
         venue_profile=on_book(venue_profile) if chosen.matches_on_book else venue_profile,
+        named=named,
     )
-    return run_on_history(manifest, loaded, datasets, runs=runs, progress=progress)
+    return run_on_history(manifest, loaded, datasets, sets=named.sets, runs=runs, progress=progress)
 
 
 def twin(
     run: RunFolder,
     *,
-    store: Path,
+    store: StoredAt,
     runs: Runs,
     with_outages: bool = False,
     progress: Progress | None = None,
@@ -165,7 +183,13 @@ def twin(
         end_ns=ended.arrival_time_ns,
     )
     return run_on_history(
-        twin_manifest, loaded, datasets, runs=runs, started=started, progress=progress
+        twin_manifest,
+        loaded,
+        datasets,
+        sets=same_sets(store, manifest),
+        runs=runs,
+        started=started,
+        progress=progress,
     )
 
 
@@ -180,6 +204,8 @@ def backtest_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    calendars: Sequence[Calendar] = (),
+    sets: Sets = (),
 ) -> Result:
     """Run a strategy over columns in memory, without a store and without keeping the run.
 
@@ -197,6 +223,8 @@ def backtest_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time; the result does not depend on it.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        calendars: That the strategy may ask for, and that the venue profile may name.
+        sets: Lists and rules by date.
 
     Raises:
         InputError: Columns and instruments do not fit together.
@@ -217,6 +245,8 @@ def backtest_columns(
         journal=journal,
         chunk_rows=chunk_rows,
         venue_profile=venue_profile,
+        calendars=calendars,
+        sets=sets,
     )
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
@@ -236,6 +266,8 @@ def run_columns(
     seed: int = 0,
     chunk_rows: int = 131_072,
     venue_profile: VenueProfile = EVERYTHING,
+    calendars: Sequence[Calendar] = (),
+    sets: Sets = (),
     progress: Progress | None = None,
 ) -> tuple[Kernel, SimulatedVenue]:
     """Run a strategy over columns in memory; return what ran, at its end.
@@ -252,9 +284,13 @@ def run_columns(
         seed: Keys every random draw.
         chunk_rows: Rows given at a time.
         venue_profile: What the venue does itself, what is composed, what is refused.
+        calendars: That the strategy may ask for, and that the venue profile may name.
+        sets: Lists and rules by date.
         progress: Called with seconds of history done and in total.
     """
     known = by_symbol(instruments)
+    venue_profile = with_calendar(venue_profile, calendars)
+    reference = Named((), sets, tuple(calendars)).known(instruments)
     kernel = Kernel(
         loaded,
         instruments=known,
@@ -262,6 +298,7 @@ def run_columns(
         limits=limits,
         seed=seed,
         venue_profile=on_book(venue_profile) if profile.matches_on_book else venue_profile,
+        reference=reference,
     )
     records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
@@ -274,10 +311,15 @@ def run_columns(
     ]
     traded = [each for each in seen if isinstance(each, TradeColumns | BarColumns)]
     streams += made_of_columns(asked, traded, profile, (start, end), chunk_rows)
-    venue = SimulatedVenue(known, profile, records)
+    if not profile.matches_on_book:
+        records = in_sessions(records, venue_profile)
+    hours = dict.fromkeys(known, venue_profile.sessions)
+    venue = SimulatedVenue(known, profile, records, sessions=hours)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     ended = RunEnded(arrival_time_ns=end, reason="end of data")
-    kernel.run(HistorySource(started, ended, streams, progress=progress), venue)
+    source = HistorySource(started, ended, streams, progress=progress)
+    told = with_announcements(source, known, sets, calendars=calendars, end_ns=end)
+    kernel.run(told, venue)
     venue.finish(end)
     return kernel, venue
 
@@ -287,6 +329,7 @@ def run_on_history(
     loaded: LoadedStrategy,
     datasets: Sequence[Dataset],
     *,
+    sets: Sets = (),
     runs: Runs,
     started: RunStarted | None = None,
     progress: Progress | None = None,
@@ -298,6 +341,7 @@ def run_on_history(
     start_ns, end_ns = bounds_of(manifest, datasets)
     check_resolutions(instruments, datasets, manifest.profile)
     run = runs.create(manifest, now_ns=WallClock().now_ns())
+    keep_sets(run, sets)
     try:
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
         kernel = kernel_of(manifest, loaded, journal)
@@ -326,7 +370,10 @@ def run_on_history(
             cash=begun.cash,
             funding_rates=rates,
         )
-        kernel.run(source, venue)
+        told = with_announcements(
+            source, instruments, sets, calendars=calendars_of(manifest), end_ns=end_ns
+        )
+        kernel.run(told, venue)
         venue.finish(end_ns)
         journal.close()
         result = result_of(

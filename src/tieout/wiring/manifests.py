@@ -28,6 +28,7 @@ from tieout.model.events import (
 from tieout.model.venues import EVERYTHING
 from tieout.strategy import LoadedStrategy, load_strategy
 from tieout.wiring.assumptions import models_of
+from tieout.wiring.reference import reference_of, venue_of, with_calendar
 from tieout.wiring.spreads import with_spreads
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
+    from tieout.wiring.reference import Named
 
 
 __all__ = [
@@ -69,7 +71,8 @@ def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) 
         journal=journal,
         limits=msgspec.json.decode(manifest.limits, type=RiskLimits),
         seed=manifest.seed,
-        venue_profile=manifest.venue_profile,
+        venue_profile=venue_of(manifest),
+        reference=reference_of(manifest),
     )
 
 
@@ -86,14 +89,17 @@ def manifest_of(
     end_ns: int | None,
     slice_ns: int = 0,
     venue_profile: VenueProfile = EVERYTHING,
+    named: Named | None = None,
 ) -> Manifest:
     """Write down everything that a run's result depends on.
 
     Raises:
-        InputError: The slice is out of range, or two data sets of one instrument have another tick
-            or lot.
+        InputError: The slice is out of range, two data sets of one instrument have another tick
+            or lot, or rules by date do not fit an instrument.
     """
     check_slice(slice_ns)
+    # Only to see that it is there: the manifest names it, and has its sessions once.
+    with_calendar(venue_profile, named.calendars if named else ())
     profile = with_spreads(profile, datasets, start_ns)
     if profile.feed_seed is None and (profile.bar_feed or profile.trade_feed):
         profile = msgspec.structs.replace(profile, feed_seed=seed)
@@ -129,6 +135,8 @@ def manifest_of(
         end_ns=end_ns,
         seed=seed,
         venue_profile=venue_profile,
+        calendars=tuple(each.packed() for each in named.calendars) if named else (),
+        reference=named.uses(instruments.values()) if named else (),
         code=sources_digest(),
         versions={
             "python": platform.python_version(),

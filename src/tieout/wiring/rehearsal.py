@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tieout.history.places import StoredAt
     from tieout.model.profiles import SimulationProfile
 
 
@@ -20,7 +21,7 @@ __all__ = ["practice"]
 
 def practice(
     *,
-    store: Path,
+    store: StoredAt,
     data: str,
     on_ready: Callable[[str], None],
     profile: str | SimulationProfile = "practice-1",

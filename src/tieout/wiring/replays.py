@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.adapters.feeds.announced import ANNOUNCED
 from tieout.adapters.feeds.history import HistorySource
 from tieout.adapters.feeds.recorded import RecordedSource
 from tieout.adapters.storage.disk import RealDisk
@@ -29,13 +30,14 @@ from tieout.model.events import (
 from tieout.wiring.journals import DecisionsInMemory
 from tieout.wiring.manifests import kernel_of, same_data, strategy_of
 from tieout.wiring.markets import streams_of
+from tieout.wiring.reference import announced_again
 from tieout.wiring.results import Replayed, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
@@ -47,7 +49,7 @@ __all__ = ["replay"]
 
 
 def replay(
-    run: RunFolder, *, store: Path, chunk_bytes: int = 1 << 16, progress: Progress | None = None
+    run: RunFolder, *, store: StoredAt, chunk_bytes: int = 1 << 16, progress: Progress | None = None
 ) -> Replayed:
     """Fold a run's recorded inputs again and compare the decisions byte by byte.
 
@@ -108,11 +110,13 @@ def _history_again(
     )
     framing = (
         *(RunStarted, RunEnded, DataOpened, ClockReached, GapSeen),
-        *(ConnectionLost, ConnectionRestored),
+        *(ConnectionLost, ConnectionRestored, *ANNOUNCED),
     )
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
-    source = HistorySource(started, ended, streams, slice_ns=manifest.slice_ns, progress=progress)
-    return source, RecordedVenue(answers)
+    source: Source = HistorySource(
+        started, ended, streams, slice_ns=manifest.slice_ns, progress=progress
+    )
+    return announced_again(source, recorded), RecordedVenue(answers)
 
 
 def _input_before(reader: JournalReader, decision_index: int) -> str:

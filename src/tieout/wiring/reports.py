@@ -15,6 +15,7 @@ from tieout.reconcile import RungRecord, summarise
 from tieout.report import reconciliation_page, run_page, write_page
 from tieout.wiring.manifests import by_symbol, same_data
 from tieout.wiring.markets import prices_of
+from tieout.wiring.reference import named_facts
 from tieout.wiring.tie_out import reconcile
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.model.columns import MarketColumns
     from tieout.reconcile import Reconciliation, RunSummary
@@ -33,7 +35,9 @@ _MINUTE_NS = 60_000_000_000
 _WITH_A_TWIN = ("live", "paper", "shadow")
 
 
-def report(run: RunFolder, *, store: Path, output: Path, progress: Progress | None = None) -> Path:
+def report(
+    run: RunFolder, *, store: StoredAt, output: Path, progress: Progress | None = None
+) -> Path:
     """Write a run's report: with its twin where it has one, else on its own.
 
     Args:
@@ -71,7 +75,7 @@ def report_on(found: Reconciliation, run: RunFolder, *, output: Path) -> Path:
     return output
 
 
-def summary_of(run: RunFolder, *, store: Path) -> RunSummary:
+def summary_of(run: RunFolder, *, store: StoredAt) -> RunSummary:
     """Return the figures of one run on stored history, valued once a minute.
 
     Raises:
@@ -110,6 +114,7 @@ def _facts(manifest: Manifest) -> dict[str, object]:
         # Without its scheme, so that nothing in the file is a link.
         "venue": manifest.venue.partition("://")[2] or "stored history",
         "data": ", ".join(f"{each.name} ({each.fingerprint[:12]})" for each in manifest.data),
+        **named_facts(manifest),
         "limits": manifest.limits,
         "cash": str(manifest.cash),
         "seed": str(manifest.seed),

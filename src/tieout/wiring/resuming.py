@@ -10,9 +10,8 @@ from tieout.wiring.trading import go_on_live
 from tieout.wiring.watching import go_on_watching
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tieout.adapters.storage.runs import RunFolder
+    from tieout.history.places import StoredAt
     from tieout.wiring.results import Result
     from tieout.wiring.telling import Progress
     from tieout.wiring.trading import VenueAccess
@@ -24,7 +23,7 @@ def resume(
     run: RunFolder,
     *,
     access: VenueAccess,
-    store: Path | None = None,
+    store: StoredAt | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
 ) -> Result:

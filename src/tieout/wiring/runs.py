@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tieout.adapters.storage.disk import RealDisk
 from tieout.journal import (
     JournalReader,
 )
+from tieout.model.rules import RulesChanged
+from tieout.model.universes import UniverseChanged
+from tieout.wiring.reference import named_facts
 
 if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder
@@ -35,9 +40,14 @@ def run_facts(run: RunFolder) -> dict[str, Any]:
     manifest = run.manifest()
     reader = JournalReader(RealDisk(), str(run.journal))
     counts: dict[str, int] = {}
+    told: dict[str, list[dict[str, Any]]] = {}
     for entry in reader:
         name = type(entry.record).__name__
         counts[name] = counts.get(name, 0) + 1
+        if isinstance(entry.record, UniverseChanged):
+            told.setdefault("selections", []).append(msgspec.structs.asdict(entry.record))
+        elif isinstance(entry.record, RulesChanged):
+            told.setdefault("rules", []).append(msgspec.structs.asdict(entry.record))
     facts: dict[str, Any] = {
         **run_summary(run),
         "kind": manifest.kind,
@@ -45,6 +55,8 @@ def run_facts(run: RunFolder) -> dict[str, Any]:
         "data": ", ".join(f"{each.name} {each.fingerprint[:12]}" for each in manifest.data),
         "journal": ", ".join(f"{count} {name}" for name, count in sorted(counts.items())),
         "versions": ", ".join(f"{name} {text}" for name, text in manifest.versions.items()),
+        **named_facts(manifest),
+        **told,
     }
     if run.has("result.json"):
         facts |= run.read("result.json", dict)

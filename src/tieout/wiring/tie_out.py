@@ -45,28 +45,32 @@ from tieout.wiring.funding import funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
+from tieout.wiring.reference import calendars_of, same_sets, with_announcements
 from tieout.wiring.telling import Progress, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder
     from tieout.adapters.venues.costs import Costs
     from tieout.adapters.venues.simulated import SimulatedVenue
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
     from tieout.model.events import Input, Report
     from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
+    from tieout.wiring.reference import Sets
 
 
 __all__ = ["ladder", "reconcile"]
 
 
-def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> list[RungRecord]:
+def ladder(
+    run: RunFolder, *, store: StoredAt, progress: Progress | None = None
+) -> list[RungRecord]:
     """Run the rungs of a finished live run and return what each of them did.
 
     0: the twin. 1: the strategy sees what live saw. 2: its orders get live's answers. 3: at the
@@ -86,7 +90,9 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     rates, datasets = funding_rates_of(stored), market_data(stored)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
-    kept = _Rungs(manifest, loaded, datasets, started, ended, rates)
+    kept = _Rungs(
+        manifest, loaded, datasets, started, ended, rates, sets=same_sets(store, manifest)
+    )
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -138,7 +144,9 @@ def ladder(run: RunFolder, *, store: Path, progress: Progress | None = None) -> 
     return rungs
 
 
-def reconcile(run: RunFolder, *, store: Path, progress: Progress | None = None) -> Reconciliation:
+def reconcile(
+    run: RunFolder, *, store: StoredAt, progress: Progress | None = None
+) -> Reconciliation:
     """Explain a live run minus its twin, in money, order by order.
 
     Args:
@@ -203,12 +211,15 @@ class _Rungs:
         started: RunStarted,
         ended: RunEnded,
         funding_rates: FundingSeries | None,
+        *,
+        sets: Sets,
     ) -> None:
         self.instruments = by_symbol(manifest.instruments)
         self._manifest = manifest
         self._loaded = loaded
         self._datasets = datasets
         self._funding_rates = funding_rates
+        self._sets = sets
         self._started = started
         self._ended = ended
         self.subscriptions = self._kernel(RecordsInMemory()).subscriptions
@@ -223,12 +234,19 @@ class _Rungs:
             self._ended.arrival_time_ns,
             slice_ns=self._manifest.slice_ns,
         )
-        return HistorySource(
+        source = HistorySource(
             self._started,
             self._ended,
             streams,
             slice_ns=self._manifest.slice_ns,
             progress=progress,
+        )
+        return with_announcements(
+            source,
+            self.instruments,
+            self._sets,
+            calendars=calendars_of(self._manifest),
+            end_ns=self._ended.arrival_time_ns,
         )
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:

@@ -24,17 +24,18 @@ from tieout.wiring.books import check_no_books
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of
 from tieout.wiring.markets import making_of
+from tieout.wiring.reference import announced_to, keep_sets, named_of
 from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import Result, result_of
 from tieout.wiring.telling import Progress, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
@@ -76,12 +77,14 @@ def live(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits,
     seed: int = 0,
     slice_ns: int = 0,
+    calendars: Sequence[str] = (),
+    venue_calendar: str = "",
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -96,6 +99,8 @@ def live(
         limits: Hard limits; the two notional ones must be set.
         seed: Keys every random draw.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
+        calendars: Names of calendars that the strategy may ask for.
+        venue_calendar: The one that says when the venue trades; empty: always.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -109,7 +114,9 @@ def live(
             "without hard limits nothing is sent"
         )
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    venue_profile = GATEWAY.by_calendar(venue_calendar)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     manifest = manifest_of(
         "live",
         loaded,
@@ -121,11 +128,13 @@ def live(
         start_ns=None,
         end_ns=None,
         slice_ns=slice_ns,
-        venue_profile=GATEWAY,
+        venue_profile=venue_profile,
+        named=named,
     )
     run = runs.create(
         msgspec.structs.replace(manifest, venue=access.url), now_ns=WallClock().now_ns()
     )
+    keep_sets(run, named.sets)
     try:
         return _trade_live(run, loaded, access, progress)
     finally:
@@ -157,6 +166,7 @@ def _trade_live(
             manifest,
             started_ns=first.events[0].arrival_time_ns,
         )
+        source = announced_to(source, run, manifest)
         return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
@@ -190,6 +200,7 @@ def go_on_live(
             started_ns=recorded[0].arrival_time_ns,
             recorded=recorded,
         )
+        source = announced_to(source, run, manifest, recorded=recorded)
         return _to_the_end(run, kernel, folded.journal, gateway, source, progress)
 
 

@@ -25,6 +25,7 @@ from tieout.wiring.books import check_trades_or_bars
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
+from tieout.wiring.reference import announced_to, keep_sets, named_of
 from tieout.wiring.refolding import refolded, resume_point
 from tieout.wiring.results import result_of
 from tieout.wiring.telling import Progress, told
@@ -40,11 +41,11 @@ from tieout.wiring.trading import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway
     from tieout.history import Dataset
+    from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
@@ -59,13 +60,15 @@ def paper(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     cash: Decimal = Decimal(100_000),
     limits: RiskLimits | None = None,
     seed: int = 0,
     slice_ns: int = 0,
+    calendars: Sequence[str] = (),
+    venue_calendar: str = "",
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -84,6 +87,8 @@ def paper(
         limits: Hard limits.
         seed: Keys every random draw.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
+        calendars: Names of calendars that the strategy may ask for.
+        venue_calendar: The one in whose sessions alone orders are matched; empty: always.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -92,7 +97,9 @@ def paper(
         VenueError: The venue cannot be reached or was lost.
     """
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    venue_profile = GATEWAY.by_calendar(venue_calendar)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     manifest = manifest_of(
         "paper",
         loaded,
@@ -104,9 +111,11 @@ def paper(
         start_ns=None,
         end_ns=None,
         slice_ns=slice_ns,
-        venue_profile=GATEWAY,
+        venue_profile=venue_profile,
+        named=named,
     )
     run = _created(manifest, access, runs)
+    keep_sets(run, named.sets)
     try:
         started = RunStarted(arrival_time_ns=0, cash=money(cash))
         return _watch(run, loaded, datasets, access, started, progress)
@@ -118,12 +127,14 @@ def shadow(
     strategy: LoadedStrategy | type[Strategy],
     *,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     data: Sequence[str],
     profile: str | SimulationProfile = "pessimistic-1",
     limits: RiskLimits | None = None,
     seed: int = 0,
     slice_ns: int = 0,
+    calendars: Sequence[str] = (),
+    venue_calendar: str = "",
     runs: Runs,
     progress: Progress | None = None,
 ) -> Result:
@@ -142,6 +153,8 @@ def shadow(
         limits: Hard limits.
         seed: Keys every random draw.
         slice_ns: Market rows are delivered in slices of this width; 0: as they arrive.
+        calendars: Names of calendars that the strategy may ask for.
+        venue_calendar: The one in whose sessions alone orders are matched; empty: always.
         runs: Where the run is kept.
         progress: Told how much of the market was seen.
 
@@ -150,7 +163,9 @@ def shadow(
         VenueError: The venue cannot be reached, the key was refused, or the venue was lost.
     """
     loaded = strategy if isinstance(strategy, LoadedStrategy) else load_strategy(strategy)
-    datasets = datasets_of(Store(store), data)
+    venue_profile = GATEWAY.by_calendar(venue_calendar)
+    named = named_of(store, data, calendars, venue_profile)
+    datasets = datasets_of(Store(store), named.data)
     manifest = manifest_of(
         "shadow",
         loaded,
@@ -162,9 +177,11 @@ def shadow(
         start_ns=None,
         end_ns=None,
         slice_ns=slice_ns,
-        venue_profile=GATEWAY,
+        venue_profile=venue_profile,
+        named=named,
     )
     run = _created(manifest, access, runs)
+    keep_sets(run, named.sets)
     try:
         with gateway_of(run, manifest, access) as reader:
             reader.instruments([each.symbol for each in manifest.instruments])
@@ -196,7 +213,8 @@ def _watch(
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
         kernel = kernel_of(manifest, loaded, journal)
-        source, venue = _beside(gateway, kernel, manifest, datasets, started)
+        watched, venue = _beside(gateway, kernel, manifest, datasets, started)
+        source = announced_to(watched, run, manifest)
         return _to_the_end(run, kernel, journal, source, venue, progress)
 
 
@@ -204,7 +222,7 @@ def go_on_watching(
     run: RunFolder,
     loaded: LoadedStrategy,
     access: VenueAccess,
-    store: Path,
+    store: StoredAt,
     *,
     fresh: bool,
     progress: Progress | None,
@@ -215,7 +233,8 @@ def go_on_watching(
     folded = refolded(run, loaded)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
-        source, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        watched, venue = _beside_again(gateway, folded, manifest, datasets, fresh=fresh)
+        source = announced_to(watched, run, manifest, recorded=folded.recorded)
         return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
 
 

@@ -12,12 +12,12 @@ from tests.support.floor import amend, cancel, fills, ns, order, play, prints
 from tests.support.worlds import SECOND
 from tieout.errors import DataError, SettingsError
 from tieout.market import MatchingCore
-from tieout.market.sessions import DAY_NS, Sessions
 from tieout.market.terms import amend_refused, terms_refused
 from tieout.model.events import AmendRejected, OrderCancelled, OrderRejected
 from tieout.model.latencies import ConstantLatency
 from tieout.model.orders import OrderType, TimeInForce
 from tieout.model.profiles import profile
+from tieout.model.sessions import DAY_NS, Sessions
 
 LIMIT = {"kind": "limit", "limit": 400}
 TRAIL = {"kind": "trailing_stop", "side": -1}

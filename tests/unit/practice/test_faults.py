@@ -39,6 +39,11 @@ def a_plan(script: str) -> FaultPlan:
         ('[{"fault":"partial_fill","nth":1,"fraction":0.5,"remainder":"x"}]', "remainder"),
         ('[{"fault":"latency","by_ms":-1}]', "must not be negative"),
         ('[{"fault":"delay","by_ms":1}', "truncated"),
+        ('[{"fault":"query","path":"klines","trouble":"cut"}]', "give nth or every"),
+        ('[{"fault":"query","path":"klines","nth":1,"trouble":"slow"}]', "trouble"),
+        ('[{"fault":"query","path":"klines","nth":1,"trouble":"error","status":200}]', "400 … 599"),
+        ('[{"fault":"query","path":"klines","nth":1,"trouble":"delay","by_ms":-1}]', "negative"),
+        ('[{"fault":"query","path":"klines","nth":1,"trouble":"drop","rows":0}]', "at least 1"),
     ],
 )
 def test_a_script_that_is_wrong_is_refused_with_its_place(script: str, words: str) -> None:

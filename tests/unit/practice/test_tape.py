@@ -135,3 +135,30 @@ def test_overlapping_bars_are_refused() -> None:
 
     with pytest.raises(DataError, match="overlap"):
         Tape(BTC, [bars(ROW), BarColumns(**columns)])
+
+
+def test_the_mark_stays_where_it_was_while_nobody_trades() -> None:
+    tape = Tape(BTC, [trades((0, 100), (30, 104), (190, 101), (200, 90))])
+
+    marks = tape.mark_klines(MINUTE)
+
+    rows = [marks.row(number) for number in range(len(marks))]
+    assert [(each.open_ns - START) // MINUTE for each in rows] == [0, 1, 2, 3]
+    # It opens where the one before closed, also where the first trade is elsewhere.
+    assert [(each.open, each.high, each.low, each.close) for each in rows] == [
+        (100, 104, 100, 104), (104, 104, 104, 104), (104, 104, 104, 104), (104, 104, 90, 90),
+    ]  # fmt: skip
+    assert {each.volume for each in rows} == {0}
+
+
+def test_the_running_mark_knows_nothing_after_now() -> None:
+    tape = Tape(BTC, [trades((10, 100), (70, 120), (80, 90))])
+
+    running = tape.running_mark_kline(MINUTE, START + 75 * SECOND)
+    quiet = tape.running_mark_kline(MINUTE, START + 62 * SECOND)
+
+    assert running is not None
+    assert quiet is not None
+    assert (running.open, running.high, running.low, running.close) == (100, 120, 100, 120)
+    assert (quiet.open, quiet.close) == (100, 100)
+    assert tape.running_mark_kline(MINUTE, START) is None

@@ -15,10 +15,10 @@ import msgspec
 
 from tieout.adapters.feeds.rows import columns_of, events_of
 from tieout.kernel.ports import Inputs
-from tieout.market.sessions import Sessions
 from tieout.model.bars import GapRule
 from tieout.model.columns import BarColumns
 from tieout.model.events import Bar, GapSeen, RunEnded, RunResumed, Trade
+from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -201,7 +201,11 @@ def without_holes(past: Sequence[Bar], rule: BarRule, *, grace_ns: int | None) -
     ):
         found.append(_filled(found[-1]))
     sessions = Sessions(rule.sessions)
-    return [each for each in found if not each.synthetic or sessions.holds(each.open_time_ns)]
+    return [
+        each
+        for each in found
+        if not each.synthetic or sessions.always or sessions.holding(each.open_time_ns)
+    ]
 
 
 def _over_ns(before: Bar) -> int:

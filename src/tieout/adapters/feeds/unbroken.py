@@ -40,6 +40,8 @@ from tieout.model.events import (
     Trade,
 )
 from tieout.model.orders import PlaceOrder
+from tieout.model.rules import RulesChanged
+from tieout.model.universes import UniverseAnnounced, UniverseChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -110,6 +112,9 @@ _MARKET = (
     ClockOffsetMeasured,
     ConnectionLost,
     ConnectionRestored,
+    UniverseChanged,
+    UniverseAnnounced,
+    RulesChanged,
     RunEnded,
 )
 """Inputs that are the market as the run saw it; the venue's answers are none."""

@@ -48,7 +48,7 @@ class CryptoDataDownload:
         file = str(look.path)
         if ask.kind not in (None, "bars"):
             raise InputError(f"{file}: kind {ask.kind!r}; of {self.name}: bars")
-        before = 2 if _SITE in look.lines[0].lower() else 1
+        before = 2 if look.lines and _SITE in look.lines[0].lower() else 1
         if len(look.lines) < before:
             raise InputError(f"{file}: there is no header in it; give another file")
         header = [each.strip() for each in look.lines[before - 1].split(",")]

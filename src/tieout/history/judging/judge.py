@@ -20,17 +20,24 @@ if TYPE_CHECKING:
 
     from tieout.history._files import Progress
     from tieout.history.judging.findings import Finding
+    from tieout.model.calendars import Calendar
 
 __all__ = ["judge"]
 
 _NO_DATA: Final = {".md", ".txt", ".toml", ".html", ".py", ".yaml", ".yml"}
 
 
-def judge(paths: Iterable[Path], *, progress: Progress | None = None) -> list[Finding]:
+def judge(
+    paths: Iterable[Path],
+    *,
+    calendar: Calendar | None = None,
+    progress: Progress | None = None,
+) -> list[Finding]:
     """Return what is wrong with files, gravest first within a file; folders mean what is in them.
 
     Args:
         paths: Files and folders.
+        calendar: When the market of the files trades; None: nobody said.
         progress: Called with files judged, and how many there are.
 
     Raises:
@@ -48,7 +55,7 @@ def judge(paths: Iterable[Path], *, progress: Progress | None = None) -> list[Fi
             if is_recording(path):
                 found += judge_recording(path)
             else:
-                sheet, told = _judge_one(read_sheet(path))
+                sheet, told = _judge_one(read_sheet(path), calendar)
                 sheets.append(sheet)
                 found += told
         except DataError as error:
@@ -59,24 +66,24 @@ def judge(paths: Iterable[Path], *, progress: Progress | None = None) -> list[Fi
                 str(path), "not_judged", (), error.problem, remedy, severity=Severity.NOTE
             )
             found.append(note)
-    found += judge_together(sheets)
+    found += judge_together(sheets, calendar)
     if progress:
         progress(len(files), len(files))
     place = {str(path): number for number, path in enumerate(files)}
     return sorted(found, key=lambda each: (place[each.file], each.severity is Severity.NOTE))
 
 
-def _judge_one(sheet: Sheet) -> tuple[Sheet, list[Finding]]:
+def _judge_one(sheet: Sheet, calendar: Calendar | None) -> tuple[Sheet, list[Finding]]:
     """Return a sheet in order, prices under their names, and what is wrong with it."""
     sheet, found = in_order(sheet)
     if sheet.kind == "rates":
         return sheet, found + judge_rates(sheet)
     if sheet.kind == "trades":
-        return sheet, found + judge_trades(sheet)
+        return sheet, found + judge_trades(sheet, calendar)
     if sheet.kind == "quotes":
         return sheet, found + judge_quotes(sheet)
     sheet, told = columns_put_right(sheet)
-    return sheet, found + told + judge_bars(sheet)
+    return sheet, found + told + judge_bars(sheet, calendar)
 
 
 def _files(paths: Iterable[Path]) -> tuple[Sequence[Path], set[Path]]:

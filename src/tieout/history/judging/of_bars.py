@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tieout.history.judging.sheets import Sheet
+    from tieout.model.calendars import Calendar
 
     Floats = NDArray[np.float64]
 
@@ -73,14 +74,14 @@ def columns_put_right(sheet: Sheet) -> tuple[Sheet, list[Finding]]:
     return replace(sheet, fields={**sheet.fields, **fields}), [told]
 
 
-def judge_bars(sheet: Sheet) -> list[Finding]:
-    """Return what is wrong with bars in order of time."""
+def judge_bars(sheet: Sheet, calendar: Calendar | None = None) -> list[Finding]:
+    """Return what is wrong with bars in order of time, of a market that trades by a calendar."""
     if len(sheet) < 2:
         return []
     step_ns = usual_step(sheet)
     found = _judge_values(sheet)
     found += _judge_interval(sheet, step_ns)
-    found += _judge_gaps(sheet, step_ns)
+    found += _judge_gaps(sheet, step_ns, calendar)
     found += _judge_volume(sheet)
     found += _judge_flat_runs(sheet)
     found += _judge_outliers(sheet)
@@ -151,8 +152,11 @@ def _judge_interval(sheet: Sheet, step_ns: int) -> list[Finding]:
     return found
 
 
-def _judge_gaps(sheet: Sheet, step_ns: int) -> list[Finding]:
-    gaps, found = _without_weekends(sheet, gaps_of(sheet, step_ns))
+def _judge_gaps(sheet: Sheet, step_ns: int, calendar: Calendar | None) -> list[Finding]:
+    gaps = gaps_of(sheet, step_ns, calendar)
+    found: list[Finding] = []
+    if calendar is None:
+        gaps, found = _without_weekends(sheet, gaps)
     if not gaps:
         return found
     missing = sum(each.bars for each in gaps)
@@ -214,7 +218,7 @@ def _without_weekends(sheet: Sheet, gaps: list[Gap]) -> tuple[list[Gap], list[Fi
         "gap",
         [each.row for each in closed],
         detail,
-        "A market that closes: give it its sessions.",
+        "A market that closes: import its calendar and judge with --calendar.",
         severity=Severity.NOTE,
     )
     return [each for each in gaps if not _spans_saturday_noon(each)], [note]

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tieout.history.judging.findings import Severity, finding
-from tieout.history.judging.spans import shown_time
+from tieout.history.judging.spans import open_ns_between, shown_time
 
 if TYPE_CHECKING:
     from tieout.history.judging.findings import Finding
     from tieout.history.judging.sheets import Sheet
+    from tieout.model.calendars import Calendar
 
 __all__ = ["judge_quotes", "judge_trades"]
 
@@ -21,8 +22,8 @@ _SPIKE: Final = 0.05
 _SILENCES: Final = 20
 
 
-def judge_trades(sheet: Sheet) -> list[Finding]:
-    """Return what is wrong with trades in order of time."""
+def judge_trades(sheet: Sheet, calendar: Calendar | None = None) -> list[Finding]:
+    """Return what is wrong with trades in order of time, of a market with a calendar."""
     price = sheet.fields["price"]
     wrong = price <= 0
     quantity = sheet.fields.get("quantity")
@@ -46,6 +47,11 @@ def judge_trades(sheet: Sheet) -> list[Finding]:
         remedy = "Compare with another provider; a print that nobody could trade at fills stops."
         found.append(finding(sheet.file, "outlier", sheet.rows[1:-1][spikes], detail, remedy))
     steps = np.diff(sheet.time_ns)
+    if calendar is not None:
+        # Only what passes while the market trades is silence.
+        times = sheet.time_ns.tolist()
+        for place in np.flatnonzero(steps > 5 * _MINUTE).tolist():
+            steps[place] = open_ns_between(times[place], times[place + 1], calendar)
     limit = max(_SILENCES * float(np.quantile(steps, 0.999)), 5 * _MINUTE)
     holes = np.flatnonzero(steps > limit)
     if len(holes):

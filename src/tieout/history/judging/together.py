@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tieout.history.judging.findings import Finding
     from tieout.history.judging.sheets import Sheet
+    from tieout.model.calendars import Calendar
 
     Floats = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ _VALUES_MIN: Final = 50
 _VOLUME_ERROR: Final = 1e-3
 
 
-def judge_together(sheets: Sequence[Sheet]) -> list[Finding]:
+def judge_together(sheets: Sequence[Sheet], calendar: Calendar | None = None) -> list[Finding]:
     """Return what the files show about each other; each is in order of time."""
     found: list[Finding] = []
     for one, other in combinations(sheets, 2):
@@ -44,7 +45,7 @@ def judge_together(sheets: Sequence[Sheet]) -> list[Finding]:
             found += _judge_shift(one, other, "rate")
     bars = [each for each in sheets if each.kind == "bars" and len(each) > 1]
     for fine in bars:
-        found += _judge_holes(fine, bars)
+        found += _judge_holes(fine, bars, calendar)
     return found
 
 
@@ -137,10 +138,10 @@ def _agreement(one: Sheet, other: Sheet, field: str, shift_ns: int) -> tuple[int
 # -- holes -------------------------------------------------------------------------------------
 
 
-def _judge_holes(fine: Sheet, bars: Sequence[Sheet]) -> list[Finding]:
+def _judge_holes(fine: Sheet, bars: Sequence[Sheet], calendar: Calendar | None) -> list[Finding]:
     """Say of each hole whether something was traded in it, by coarser bars of the same market."""
     step = usual_step(fine)
-    gaps = gaps_of(fine, step)
+    gaps = gaps_of(fine, step, calendar)
     coarser = [
         each
         for each in bars

@@ -90,7 +90,9 @@ class OverTime(_Schedule):
             self,
         )
         share = self.order.lots * self.number // self.count
-        lots = share - self.filled_lots - self.under_way_lots
+        lots = self.desk.whole_lots(
+            self.order.instrument, share - self.filled_lots - self.under_way_lots
+        )
         if lots > 0 and not self.ending:
             self._send(f"slice:{number}", lots)
 
@@ -122,7 +124,9 @@ class WithVolume(_Schedule):
             return
         self.volume_lots += lots
         allowed = min(self.order.lots, self.volume_lots * self.share_e8 // 10**8)
-        part = allowed - self.filled_lots - self.under_way_lots
+        part = self.desk.whole_lots(
+            self.order.instrument, allowed - self.filled_lots - self.under_way_lots
+        )
         if part >= self.desk.least_lots(self.order.instrument):
             self._send(f"share:{self.desk.cause}", part)
 

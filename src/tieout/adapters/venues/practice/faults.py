@@ -38,6 +38,8 @@ __all__ = [
     "Messages",
     "OrderScript",
     "PartialFill",
+    "Query",
+    "QueryTrouble",
     "Reject",
     "Remainder",
     "Restart",
@@ -68,6 +70,19 @@ class Remainder(StrEnum):
 
     CANCEL = "cancel"
     LATER = "later"
+
+
+@unique
+class QueryTrouble(StrEnum):
+    """What becomes of a query for market data."""
+
+    ERROR = "error"
+    CUT = "cut"
+    DELAY = "delay"
+    REPEAT = "repeat"
+    DROP = "drop"
+    REVERSE = "reverse"
+    REVISE = "revise"
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -275,6 +290,35 @@ class ClockSkew(_Strict, frozen=True, kw_only=True, tag_field="fault", tag="cloc
     ahead_ms: Decimal
 
 
+class Query(_Counted, frozen=True, kw_only=True, tag_field="fault", tag="query"):
+    """A query for market data goes wrong; queries are counted by path.
+
+    Attributes:
+        path: The last word of the path, such as `klines` or `aggTrades`.
+        trouble: `error` answers with `status`; `cut` closes the connection; `delay` answers `by_ms`
+            late, in real time; `repeat` gives the last `rows` twice; `drop` leaves `rows` out of
+            the middle; `reverse` gives the newest first; `revise` doubles a figure of the first
+            row.
+        status: HTTP status of an error.
+        by_ms: Of a delay.
+        rows: How many are given twice or left out.
+    """
+
+    path: str
+    trouble: QueryTrouble
+    status: int = 503
+    by_ms: Decimal = Decimal(0)
+    rows: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 400 <= self.status <= 599:
+            raise ValueError(f"status {self.status} must lie in 400 … 599")
+        if self.by_ms < 0:
+            raise ValueError(f"by_ms {self.by_ms} must not be negative")
+        _require_positive("rows", self.rows)
+
+
 Fault = (
     Delay
     | Drop
@@ -292,6 +336,7 @@ Fault = (
     | HiddenTransfer
     | Transfer
     | ClockSkew
+    | Query
 )
 
 Moment = Disconnect | Restart | HiddenTransfer | Transfer

@@ -29,6 +29,7 @@ from tieout.adapters.venues.practice.wire import (
     fill_row,
     income_row,
     kline_row,
+    mark_kline_row,
     milliseconds,
     money_text,
     order_answer,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from tieout.adapters.venues.practice.engine import Engine
     from tieout.adapters.venues.practice.orders import OrderRecord
-    from tieout.adapters.venues.practice.tape import Tape
+    from tieout.adapters.venues.practice.tape import Kline, Klines, Tape
     from tieout.model.instruments import Instrument
 
 __all__ = ["PATHS", "Path", "Queries", "WeightMeter", "check_key", "required_access"]
@@ -170,25 +171,36 @@ class Queries:
     def klines(self, parameters: Mapping[str, str]) -> object:
         """Return candles; the last may still be running, as at the real venue."""
         tape = self._tape(parameters)
-        try:
-            length_ns = interval_ns(require(parameters, "interval"))
-        except ValueError:
-            raise Refusal(-1120, "Invalid interval.") from None
-        if not tape.serves(length_ns):
-            raise Refusal(-1120, "Invalid interval.")
+        length_ns = _length(parameters, tape)
+        running = tape.running_kline(length_ns, self.engine.now_ns)
+        chosen = self._candles(parameters, tape.klines(length_ns), running)
+        return [kline_row(tape.instrument, candle) for candle in chosen]
+
+    def mark_klines(self, parameters: Mapping[str, str]) -> object:
+        """Return candles of the mark price, one for every interval; without volume or trades."""
+        tape = self._tape(parameters)
+        length_ns = _length(parameters, tape)
+        running = tape.running_mark_kline(length_ns, self.engine.now_ns)
+        chosen = self._candles(parameters, tape.mark_klines(length_ns), running)
+        return [mark_kline_row(tape.instrument, candle) for candle in chosen]
+
+    def _candles(
+        self, parameters: Mapping[str, str], candles: Klines, running: Kline | None
+    ) -> list[Kline]:
         limit = _limit(parameters, default=500, most=1500)
-        candles = tape.klines(length_ns)
         closed = int(np.searchsorted(candles.close_ns, self.engine.now_ns, side="right"))
         start_ns, end_ns = _span(parameters)
         first = int(np.searchsorted(candles.open_ns[:closed], start_ns, side="left"))
         stop = int(np.searchsorted(candles.open_ns[:closed], end_ns, side="right"))
+        # With a start the venue counts from it, without one from the end.
+        if "startTime" in parameters:
+            stop = min(stop, first + limit)
+        else:
+            first = max(first, stop - limit)
         chosen = [candles.row(row) for row in range(first, stop)]
-        running = tape.running_kline(length_ns, self.engine.now_ns)
         if running is not None and start_ns <= running.open_ns <= end_ns:
             chosen.append(running)
-        # With a start the venue counts from it, without one from the end.
-        chosen = chosen[:limit] if "startTime" in parameters else chosen[-limit:]
-        return [kline_row(tape.instrument, candle) for candle in chosen]
+        return chosen[:limit] if "startTime" in parameters else chosen[-limit:]
 
     def aggregate_trades(self, parameters: Mapping[str, str]) -> object:
         """Return prints; each is its own aggregate."""
@@ -610,6 +622,7 @@ PATHS: Final[dict[tuple[str, str], Path]] = {
     ("GET", "/fapi/v1/time"): Path(1, Queries.time, signed=False),
     ("GET", "/fapi/v1/exchangeInfo"): Path(1, Queries.exchange_info, signed=False),
     ("GET", "/fapi/v1/klines"): Path(5, Queries.klines, signed=False),
+    ("GET", "/fapi/v1/markPriceKlines"): Path(5, Queries.mark_klines, signed=False),
     ("GET", "/fapi/v1/aggTrades"): Path(20, Queries.aggregate_trades, signed=False),
     ("GET", "/fapi/v1/depth"): Path(2, Queries.depth, signed=False),
     ("GET", "/fapi/v1/premiumIndex"): Path(1, Queries.premium_index, signed=False),
@@ -652,6 +665,16 @@ def _span(parameters: Mapping[str, str]) -> tuple[int, int]:
     start_ns = 0 if start is None else start * 1_000_000
     end_ns = 2**62 if end is None else end * 1_000_000 + 999_999
     return start_ns, end_ns
+
+
+def _length(parameters: Mapping[str, str], tape: Tape) -> int:
+    try:
+        length_ns = interval_ns(require(parameters, "interval"))
+    except ValueError:
+        raise Refusal(-1120, "Invalid interval.") from None
+    if not tape.serves(length_ns):
+        raise Refusal(-1120, "Invalid interval.")
+    return length_ns
 
 
 def _limit(parameters: Mapping[str, str], *, default: int, most: int) -> int:

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from tieout.adapters.venues.practice.clock import VenueClock
 from tieout.adapters.venues.practice.engine import USER_STREAM, Cut, Engine
+from tieout.adapters.venues.practice.faults import QueryTrouble
 from tieout.adapters.venues.practice.orders import Refusal
 from tieout.adapters.venues.practice.protocol_rest import (
     PATHS,
@@ -30,6 +31,7 @@ from tieout.adapters.venues.practice.protocol_rest import (
     required_access,
 )
 from tieout.adapters.venues.practice.protocol_stream import ListenKey, StreamHub
+from tieout.adapters.venues.practice.query_faults import QueryFaults, bent
 from tieout.adapters.venues.practice.tape import read_tapes
 from tieout.adapters.venues.practice.truth import TruthLog
 from tieout.adapters.venues.practice.wire import milliseconds
@@ -74,6 +76,7 @@ class PracticeServer:
         self._weight = WeightMeter(config.weight_per_minute)
         self._listen_key = ListenKey()
         self._cut_requests: set[str] = set()
+        self._query_faults = QueryFaults(config.faults)
         self._runner: web.AppRunner | None = None
         self._pacer: asyncio.Task[None] | None = None
         self._port = config.port
@@ -159,9 +162,22 @@ class PracticeServer:
         try:
             if path == _LISTEN_KEY_PATH:
                 return self._json(self._listen_key_request(request))
-            return self._json(await self._query(request))
+            return await self._answered(request)
         except Refusal as refusal:
             return self._json(refusal.body(), http_status=refusal.http_status)
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        """Answer a query, as wrongly as the script wants it."""
+        fault = self._query_faults.asked(request.path)
+        if fault is None:
+            return self._json(await self._query(request))
+        if fault.trouble is QueryTrouble.CUT:
+            return _cut(request)
+        if fault.trouble is QueryTrouble.ERROR:
+            refusal = Refusal(-1000, "An unknown error occurred while processing the request.")
+            return self._json(refusal.body(), http_status=fault.status)
+        await asyncio.sleep(float(fault.by_ms) / 1e3)
+        return self._json(bent(fault, await self._query(request)))
 
     async def _query(self, request: web.Request) -> object:
         wanted = PATHS.get((request.method, request.path))

@@ -95,6 +95,7 @@ class Tape:
         self.times_ns: Int64
         self.bars: BarColumns | None = None
         self._klines: dict[int, Klines] = {}
+        self._mark_klines: dict[int, Klines] = {}
         if not batches:
             raise DataError(
                 "the practice venue has no market for it",
@@ -171,6 +172,33 @@ class Tape:
         if first > last:
             return None
         return self._make_klines(length_ns, first, last + 1).row(0)
+
+    def mark_klines(self, length_ns: int) -> Klines:
+        """Return candles of the mark price, future ones included: one for each interval.
+
+        The mark is the last price, so a candle opens at the close before it, and one without
+        trading stays there.
+        """
+        known = self._mark_klines.get(length_ns)
+        if known is None:
+            known = self._mark_klines[length_ns] = _marked(
+                self.klines(length_ns).columns, length_ns
+            )
+        return known
+
+    def running_mark_kline(self, length_ns: int, now_ns: int) -> Kline | None:
+        """Return the mark's candle that is open now; None before any price."""
+        open_ns = now_ns // length_ns * length_ns
+        traded = self.running_kline(length_ns, now_ns)
+        before = self.price_at(open_ns - 1 if self.bars is None else open_ns)
+        if traded is not None:
+            first = traded.open if before is None else before
+            high, low, close = max(traded.high, first), min(traded.low, first), traded.close
+        elif before is not None:
+            first = high = low = close = before
+        else:
+            return None
+        return Kline(open_ns, open_ns + length_ns, first, high, low, close, *(0,) * 7)
 
     def _read_trades(self, batches: Sequence[TradeColumns]) -> None:
         times = np.concatenate([batch.venue_time_ns for batch in batches])
@@ -268,6 +296,31 @@ class Tape:
                 "buy_turnover": np.add.reduceat(turnover * bought, starts),
             }
         )
+
+
+def _marked(traded: Mapping[str, Int64], length_ns: int) -> Klines:
+    """Return candles of the last price on the whole grid of an interval."""
+    opens = traded["open_ns"]
+    if not len(opens):
+        return Klines(traded)
+    grid = np.arange(opens[0], opens[-1] + 1, length_ns, dtype=np.int64)
+    # The last candle with trading at or before each place of the grid.
+    last = np.searchsorted(opens, grid, side="right") - 1
+    is_traded = opens[last] == grid
+    close = traded["close"][last]
+    first = np.concatenate((traded["open"][:1], close[:-1]))
+    nothing = np.zeros(len(grid), np.int64)
+    return Klines(
+        {
+            **dict.fromkeys(Kline.__slots__, nothing),
+            "open_ns": grid,
+            "close_ns": grid + length_ns,
+            "open": first,
+            "high": np.where(is_traded, np.maximum(traded["high"][last], first), first),
+            "low": np.where(is_traded, np.minimum(traded["low"][last], first), first),
+            "close": close,
+        }
+    )
 
 
 def read_tapes(

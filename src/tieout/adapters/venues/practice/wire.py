@@ -29,6 +29,7 @@ __all__ = [
     "income_row",
     "kline_message",
     "kline_row",
+    "mark_kline_row",
     "milliseconds",
     "money_text",
     "order_answer",
@@ -386,6 +387,24 @@ def kline_row(instrument: Instrument, candle: Kline) -> list[object]:
         candle.count,
         quantity_text(instrument, candle.buy_volume),
         money_text(candle.buy_turnover * instrument.tick_value),
+        "0",
+    ]
+
+
+def mark_kline_row(instrument: Instrument, candle: Kline) -> list[object]:
+    """Return a candle of the mark price as REST has it."""
+    return [
+        milliseconds(candle.open_ns),
+        price_text(instrument, candle.open),
+        price_text(instrument, candle.high),
+        price_text(instrument, candle.low),
+        price_text(instrument, candle.close),
+        "0",
+        milliseconds(candle.close_ns) - 1,
+        "0",
+        candle.count,
+        "0",
+        "0",
         "0",
     ]
 

@@ -17,7 +17,7 @@ DAY_NS: Final = 86_400_000_000_000
 
 
 class Sessions:
-    """The sessions of one instrument, known in advance.
+    """The sessions of one market, known in advance: the one notion of them.
 
     Args:
         sessions: Pairs [open, close), UTC nanoseconds, ascending; empty: always open.
@@ -27,26 +27,31 @@ class Sessions:
     """
 
     def __init__(self, sessions: Sequence[tuple[int, int]] = ()) -> None:
-        edges = [edge for each in sessions for edge in each]
-        for one, other in pairwise(edges):
-            # One session may open when the one before closes; none is empty.
-            if one > other or (one == other and edges.index(one) % 2 == 0):
-                raise SettingsError(
-                    f"sessions: {other} follows {one}; sessions must ascend and not overlap, "
-                    "sort and merge them"
-                )
         self._opens = [each[0] for each in sessions]
         self._closes = [each[1] for each in sessions]
+        for opened, closed in sessions:
+            if opened >= closed:
+                raise SettingsError(
+                    f"sessions: [{opened}, {closed}) closes before it opens, or at once; sessions "
+                    "must ascend and not overlap, give pairs of [open, close)"
+                )
+        # One session may open when the one before closes.
+        for (_, closed), (opened, _) in pairwise(sessions):
+            if closed > opened:
+                raise SettingsError(
+                    f"sessions: {opened} follows {closed}; sessions must ascend and not overlap, "
+                    "sort and merge them"
+                )
 
     @property
     def always(self) -> bool:
         """Whether the market never closes."""
         return not self._opens
 
-    def holds(self, time_ns: int) -> bool:
-        """Return whether the market is open at a time."""
-        session = self.closing_after(time_ns)
-        return self.always or (session is not None and session[0] <= time_ns)
+    def holding(self, time_ns: int) -> tuple[int, int] | None:
+        """Return the session that holds a time, or None between sessions."""
+        found = self.closing_after(time_ns)
+        return found if found is not None and found[0] <= time_ns else None
 
     def closing_after(self, time_ns: int) -> tuple[int, int] | None:
         """Return the first session that closes after a time, or None."""
@@ -56,14 +61,17 @@ class Sessions:
         """Return the first session that opens after a time, or None."""
         return self._at(bisect_right(self._opens, time_ns))
 
-    def day_end_ns(self, time_ns: int) -> int | None:
+    def day_end_ns(self, time_ns: int, *, midnight_ns: int = 0) -> int | None:
         """Return when an order for the day ends that arrives at a time; None: no session is left.
 
-        The close of the session it arrives in or waits for; 00:00 UTC where the market never
-        closes.
+        The close of the session it arrives in or waits for.
+
+        Args:
+            time_ns: When it arrives.
+            midnight_ns: When a day ends where the market never closes, after 00:00 UTC.
         """
         if self.always:
-            return (time_ns // DAY_NS + 1) * DAY_NS
+            return ((time_ns - midnight_ns) // DAY_NS + 1) * DAY_NS + midnight_ns
         session = self.closing_after(time_ns)
         return None if session is None else session[1]
 
