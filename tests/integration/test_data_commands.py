@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,3 +106,73 @@ def test_a_file_can_be_named_to_tell_what_stamps_mean(project: Path) -> None:
     assert "if a stamp is the open, 0 if it is the close" in made["time_rule"]
     assert refused.returncode == 2
     assert "agree if a stamp is the open, 0 if it is the close" in refused.stderr
+
+
+KNOWN = "time,open,high,low,close,volume,known_time\n"
+
+
+def test_bars_with_known_times_are_imported_shown_and_revised(tmp_path: Path) -> None:
+    rows = [
+        f"2024-01-01 00:0{minute}:00,100,101,99,100,5,2024-01-01 00:{minute + 1:02d}:30\n"
+        for minute in range(3)
+    ]
+    (tmp_path / "known.csv").write_text(KNOWN + "".join(rows))
+    (tmp_path / "later.csv").write_text(
+        "time,open,high,low,close,volume\n2024-01-01 00:01:00,100,101,99,101,5\n"
+    )
+    words = ("import", "known.csv", "--interval", "1m", *BTC)
+    made = as_json(*words, folder=tmp_path)
+    later = ("import", "later.csv", "--revise", "known", "--known-at", "2024-01-02T09:00")
+    revised = as_json(*later, folder=tmp_path)
+    shown = in_this_process("data", "show", "known", folder=tmp_path)
+    verified = in_this_process("data", "verify", folder=tmp_path)
+
+    assert "published" in made["known"]
+    assert (made["revised"], revised["revised"]) == (0, 1)
+    assert made["fingerprint"] != revised["fingerprint"]
+    assert "2024-01-02 09:00:00.000000000" in shown.stdout
+    assert "known sound" in " ".join(verified.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--published-after", "-2d"), "'-2d'"),
+        (("--published-after", "soon"), "36h or 2d"),
+        (("--published-after", "36h"), "a sample is taken as it is"),
+        (("--outage", "2024-01-01"), "--outage"),
+        (("--outage", "2024-01-02/2024-01-01"), "is empty"),
+        (("--known-at", "2024-01-02"), "--known-at goes with --revise"),
+        (("--revise", "none"), "no data set 'none'"),
+        (("--revise", "none", "--name", "x"), "leave --name and --outage out"),
+    ],
+)
+def test_wrong_words_about_known_times_are_refused(
+    project: Path, words: tuple[str, ...], told: str
+) -> None:
+    before = sorted((project / "data").iterdir())
+    source = ("import", "BTCUSDT-1m-2024-01.csv", "--name", "new", *BTC)
+    if "36h" in words:
+        source = ("import", "es-trades")
+    if "--revise" in words:
+        source = ("import", "BTCUSDT-1m-2024-01.csv")
+    done = in_this_process(*source, *words, folder=project)
+    assert done.returncode == 2
+    assert told in " ".join((done.stdout + done.stderr).split())
+    assert sorted((project / "data").iterdir()) == before
+
+
+def test_later_versions_of_bars_are_no_duplicates(tmp_path: Path) -> None:
+    rows = [
+        f"2024-01-01 00:{minute:02d}:00,100,101,99,100,5,2024-01-01 01:00:00\n"
+        for minute in range(30)
+    ]
+    again = "2024-01-01 00:05:00,100,101,99,101,5,2024-01-01 02:00:00\n"
+    (tmp_path / "log.csv").write_text(KNOWN + "".join(rows) + again)
+    found = json.loads(
+        in_this_process("data", "judge", "log.csv", "--json", folder=tmp_path).stdout
+    )
+
+    kinds = [(each["kind"], each["severity"], each["rows"]) for each in found]
+    assert ("revised", "note", [31]) in kinds
+    assert not {"duplicate", "disorder"} & {kind for kind, _, _ in kinds}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tieout.errors import SettingsError
+from tieout.model.availability import Polling
 from tieout.model.latencies import MeasuredLatency
 from tieout.model.profiles import PROFILES, FillLevel
 from tieout.wiring.assumptions import models_of, profile_of
@@ -49,6 +50,27 @@ def test_a_file_starts_from_a_shipped_profile_and_says_what_differs(tmp_path: Pa
     assert isinstance(profile.latency, MeasuredLatency)
 
 
+def test_a_file_says_when_the_bot_looks_and_how_long_the_ways_are(tmp_path: Path) -> None:
+    file = a_file(
+        tmp_path,
+        'name = "mine-1"\npolling = "by-length-1"\n'
+        '[bar_feed]\ntype = "drawn"\ndelay = [[[0, 900], [1000000, 3000]]]\n'
+        '[trade_feed]\ntype = "measured"\nlog = [[1000, 1500], [2000, 2900]]\n',
+    )
+
+    profile = profile_of(file)
+
+    assert profile.schedule == Polling()
+    assert profile.bar_delay_ns == profile.trade_delay_ns == 0
+    assert profile.feed_delay_ns_max(bars=True) == 3_000
+    assert profile.feed_delay_ns_max(bars=False) == 900
+
+
+def test_a_file_may_have_a_schedule_of_its_own(tmp_path: Path) -> None:
+    text = 'name = "mine-1"\n[polling]\nevery_ns = 60000000000\noffset_ns = 5\n'
+    assert profile_of(a_file(tmp_path, text)).schedule == Polling(every_ns=60 * 10**9, offset_ns=5)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -56,6 +78,9 @@ def test_a_file_starts_from_a_shipped_profile_and_says_what_differs(tmp_path: Pa
         ('name = "pessimistic-1"', "give it a name of its own"),
         ('name = "m"\nspred_bps = 1', "unknown field `spred_bps`"),
         ('name = "m"\nslippage_bps = -1', "slippage_bps -1"),
+        ('name = "m"\npolling = "often"', "polling 'often'"),
+        ('name = "m"\n[polling]\nevery_ns = 0', "every_ns 0"),
+        ('name = "m"\n[bar_feed]\ntype = "measured"\nlog = []', "there is no row in it"),
         ('name = "m"\nbase = "nothing"', "'nothing' is unknown"),
         ('name = "m"\n[models]\nfees = "a.py:B"', "model 'fees'"),
         ('name = "m"\n[latency]\ntype = "measured"\nlog = []', "no request in it"),

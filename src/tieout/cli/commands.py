@@ -370,7 +370,14 @@ def replay(
         raise typer.Exit(1)
 
 
-def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
+def twin(
+    run: Run,
+    with_outages: Annotated[
+        bool, typer.Option("--with-outages", help="History is down while the run's market was.")
+    ] = False,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
     """Backtest the manifest of a run over the same period, from its first start."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
@@ -378,7 +385,11 @@ def twin(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
     runs = _runs(project, settings)
     with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
-            runs.find(run), store=store_of(project, settings), runs=runs, progress=progress
+            runs.find(run),
+            store=store_of(project, settings),
+            runs=runs,
+            with_outages=with_outages,
+            progress=progress,
         )
     _show_result(result, as_json=as_json)
 

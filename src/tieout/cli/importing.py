@@ -23,6 +23,7 @@ from tieout.cli.terminal import (
     say,
     settings_of,
     store_of,
+    time_of,
 )
 from tieout.errors import InputError
 
@@ -75,6 +76,18 @@ def import_(
     ] = "auto",
     member: Annotated[str | None, typer.Option(help="A zip's part, e.g. a contract.")] = None,
     side: Annotated[str | None, typer.Option(help="Bars of quotes: bid or ask.")] = None,
+    published_after: Annotated[
+        str | None, typer.Option(help="Known so long after it was over: 36h, 2d.")
+    ] = None,
+    revised: Annotated[
+        str | None, typer.Option("--revise", help="Add later versions of bars to this data set.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="With --revise: when the file was published, UTC.")
+    ] = None,
+    outage: Annotated[
+        list[str], typer.Option(help="When the way to it was down, FROM/TO in UTC; repeatable.")
+    ] = [],  # noqa: B006
     volume: Annotated[str, typer.Option(help="Of bars: exact, or round_down to lots.")] = "exact",
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Leave defective rows out and list them.")
@@ -125,13 +138,19 @@ def import_(
     store = history.Store(store_of(project, settings, at))
     with progress_of(f"import {source}", quiet=as_json) as progress:
         if source in history.SAMPLES:
+            _check_plain(source, published_after, outage, revised, known_at)
             made = history.import_sample(
                 store, source, name=name, accept_licence=accept_licence, progress=progress
             )
         else:
             path = Path(source)
+            _check_revised(revised, known_at, name, outage)
             ask = history.Ask(
-                instrument=_instrument(symbol, tick, lot, venue_symbol),
+                instrument=(
+                    store.dataset(revised).meta.instrument
+                    if revised
+                    else _instrument(symbol, tick, lot, venue_symbol)
+                ),
                 kind=kind,
                 interval=interval,
                 zone=zone,
@@ -145,17 +164,22 @@ def import_(
                 instrument_id=instrument_id,
                 set_aside=set_aside,
                 progress=progress,
+                published_after_ns=_published_after(published_after),
+                outages=tuple(_outage(each) for each in outage),
             )
-            with TemporaryDirectory() as folder:
-                made = history.import_any(
+            if revised:
+                known_at_ns = _moment(known_at, "--known-at") if known_at else None
+                made = history.revise(
                     store,
                     path,
                     ask,
-                    name=name or _name_of(path),
+                    name=revised,
+                    known_at_ns=known_at_ns,
                     form=form,
                     volume=volume,
-                    against=_finer(store, against, ask, Path(folder)),
                 )
+            else:
+                made = _imported(store, path, ask, name or _name_of(path), form, volume, against)
     facts = dataset_facts(made)
     if as_json:
         print_json(facts)
@@ -167,6 +191,44 @@ def import_(
     say(f"  {facts['time_rule']}")
     for problem, rows in facts["set_aside"].items():
         say(f"  {rows:,} × {problem}")
+
+
+def _imported(
+    store: Store, path: Path, ask: Ask, name: str, form: str, volume: str, against: str | None
+) -> Dataset:
+    from tieout import history  # noqa: PLC0415 - heavy
+
+    with TemporaryDirectory() as folder:
+        finer = _finer(store, against, ask, Path(folder))
+        return history.import_any(
+            store, path, ask, name=name, form=form, volume=volume, against=finer
+        )
+
+
+def _check_plain(
+    sample: str,
+    published_after: str | None,
+    outages: list[str],
+    revised: str | None,
+    known_at: str | None,
+) -> None:
+    if published_after or outages or revised or known_at:
+        raise InputError(
+            f"{sample}: a sample is taken as it is; leave --published-after, --outage, --revise "
+            "and --known-at out"
+        )
+
+
+def _check_revised(
+    revised: str | None, known_at: str | None, name: str | None, outages: list[str]
+) -> None:
+    if known_at and not revised:
+        raise InputError(
+            "--known-at goes with --revise NAME; rows of an import of their own have "
+            "--published-after, or a column known_time"
+        )
+    if revised and (name or outages):
+        raise InputError(f"--revise {revised}: leave --name and --outage out; the data set stays")
 
 
 def _finer(store: Store, named: str | None, ask: Ask, folder: Path) -> Dataset | None:
@@ -186,6 +248,27 @@ def _finer(store: Store, named: str | None, ask: Ask, folder: Path) -> Dataset |
     return history.import_any(
         history.Store(folder), Path(named), plain, name="finer", volume="round_down"
     )
+
+
+def _published_after(text: str | None) -> int:
+    from tieout.model.availability import publication_delay_ns  # noqa: PLC0415 - heavy
+
+    return publication_delay_ns(text) if text else 0
+
+
+def _moment(text: str, option: str) -> int:
+    try:
+        moment = time_of(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
+    assert moment is not None, text
+    return moment
+
+
+def _outage(text: str) -> tuple[int, int]:
+    """Return a span of time that is written as two ISO times, UTC where they have no zone."""
+    begin, _, end = text.partition("/")
+    return _moment(begin, "--outage"), _moment(end, "--outage")
 
 
 def _name_of(path: Path) -> str:

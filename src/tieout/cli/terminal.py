@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tieout.errors import InputError
+from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
     from tieout.cli.settings import ProjectSettings, VenueSettings
@@ -162,5 +163,16 @@ def dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
         "last": utc(meta.last_time_ns),
         "fingerprint": meta.fingerprint,
         "set_aside": dict(meta.defects),
+        "known": _known_in_words(meta),
+        "revised": meta.revised,
         "time_rule": meta.time_rule,
     }
+
+
+def _known_in_words(meta: Any) -> str:  # noqa: ANN401
+    """Return when rows of a data set are known, before the profile adds the way to us."""
+    if meta.known:
+        return f"by a time of its own for each row, when it was {meta.known}"
+    if meta.published_after_ns:
+        return f"{interval_name(meta.published_after_ns)} after it was over"
+    return "as soon as it was over"

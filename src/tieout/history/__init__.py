@@ -3,6 +3,7 @@
 from tieout.history._action_rows import action_of_row
 from tieout.history._numbers import scaled
 from tieout.history.adjusting import write_adjusted
+from tieout.history.availability import Availability, availability_of, stream_availability
 from tieout.history.bars import bars_from_trades, made_bars
 from tieout.history.dataset import Dataset, DatasetMeta, ends_of
 from tieout.history.downloading import Downloaded, Wanted, download
@@ -11,7 +12,9 @@ from tieout.history.importer import FIELDS, Progress, import_file
 from tieout.history.imports import import_any, open_reading
 from tieout.history.ranges import StoredRanges
 from tieout.history.recordings import RECORDINGS, import_recording
+from tieout.history.revising import revise
 from tieout.history.samples import SAMPLES, Sample, import_sample
+from tieout.history.seen import matched_rows, seen_rows
 from tieout.history.store import Store
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "RECORDINGS",
     "SAMPLES",
     "Ask",
+    "Availability",
     "Dataset",
     "DatasetMeta",
     "Downloaded",
@@ -29,6 +33,7 @@ __all__ = [
     "StoredRanges",
     "Wanted",
     "action_of_row",
+    "availability_of",
     "bars_from_trades",
     "download",
     "ends_of",
@@ -37,7 +42,11 @@ __all__ = [
     "import_recording",
     "import_sample",
     "made_bars",
+    "matched_rows",
     "open_reading",
+    "revise",
     "scaled",
+    "seen_rows",
+    "stream_availability",
     "write_adjusted",
 ]

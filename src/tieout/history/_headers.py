@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["FIELDS", "NONE", "columns_of", "kinds_of"]
 
 FIELDS: Final = {
-    "trades": ("date", "time", "price", "quantity", "side", "buyer_is_maker", "id"),
-    "bars": ("date", "time", "open", "high", "low", "close", "volume"),
+    "trades": (
+        *("date", "time", "price", "quantity", "side", "buyer_is_maker", "id"),
+        *("known_time", "arrival"),
+    ),
+    "bars": ("date", "time", "open", "high", "low", "close", "volume", "known_time", "arrival"),
     "mark": ("date", "time", "open", "high", "low", "close"),
     "quotes": ("date", "time", "arrival", "bid", "bid_quantity", "ask", "ask_quantity"),
     "funding": ("date", "time", "rate", "interval", "mark"),
@@ -33,7 +36,7 @@ _NEEDED = {
 }
 _CAN_BE_NONE = {
     *("side", "buyer_is_maker", "id", "volume", "date"),
-    *("arrival", "bid_quantity", "ask_quantity", "interval", "mark"),
+    *("arrival", "bid_quantity", "ask_quantity", "interval", "mark", "known_time"),
 }
 _KNOWN: Final = {
     "time": (
@@ -51,6 +54,7 @@ _KNOWN: Final = {
     "low": ("low", "<low>"),
     "close": ("close", "<close>"),
     "volume": ("volume", "vol", "<vol>"),
+    "known_time": ("known_time",),
     "arrival": ("arrival", "local_timestamp", "local timestamp", "receive_time", "received"),
     "bid": ("bid", "bid_price", "best_bid_price", "best_bid", "bid price"),
     "bid_quantity": (
@@ -82,6 +86,9 @@ def columns_of(
     for field in FIELDS[kind]:
         if field in mapping or field == "date":
             continue
+        if field == "arrival" and kind in ("trades", "bars"):
+            # Of these nobody expects it, and a receipt that is none would change every result.
+            continue
         taken = set(found.values())
         fitting = [
             name for name in names if name.strip().lower() in _KNOWN[field] and name not in taken
@@ -110,6 +117,11 @@ def columns_of(
             file=str(path),
             value=f"{found['side']}, {found['buyer_is_maker']}",
             remedy=f"Leave one out: --column side={NONE}.",
+        )
+    if "known_time" in found and "arrival" in found:
+        raise InputError(
+            f"{path}: known_time and arrival; a row has one of them: published, or received. Say "
+            f"--column known_time={NONE}, or leave arrival out"
         )
     return found
 

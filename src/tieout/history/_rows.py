@@ -14,6 +14,9 @@ from tieout.errors import DataError
 from tieout.history._defects import Defects
 from tieout.history._numbers import STEPS_MAX, scaled
 from tieout.history._rules import rules_of
+from tieout.history._versions import Versions
+from tieout.history.availability import PUBLISHED
+from tieout.history.revisions import numbered
 from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ class Layout:
         file: Named in errors.
         columns: Field to column.
         stamps: Reads the time column.
-        arrivals: Reads the column of arrivals, where there is one.
+        arrivals: Reads the column of arrivals or of known times, where there is one.
         stamp: Whether a bar's stamp is its `open` or its `close`.
         price_unit: What a price of 1 in the file is worth.
         zone_given: Whether somebody said the zone of stamps that carry none.
@@ -84,6 +87,9 @@ class RowReader:
         interval_ns: Length of a bar; of funding the time a rate is for, 0: found out.
         volume: `exact`, or `round_down` to whole lots.
         set_aside: Whether defective rows are left out and listed.
+        known: What the known times of trades or bars are, as of `DatasetMeta`; empty: they have
+            none. Bars that have some are held until the end: a bar may be published again much
+            later.
     """
 
     def __init__(
@@ -94,12 +100,15 @@ class RowReader:
         interval_ns: int,
         volume: str,
         set_aside: bool,
+        known: str = "",
     ) -> None:
         self._kind = kind
         self._instrument = instrument
         self._interval_ns = interval_ns
         self._volume = volume
         self._set_aside = set_aside
+        self._known = known
+        self._versions = Versions(instrument) if known and kind == "bars" else None
         self._rules = rules_of(kind, interval_ns)
         self._counts = _Counts()
         self._layout: Layout | None = None
@@ -126,7 +135,8 @@ class RowReader:
                 chunk = self._funding(table, defects)
             case _:
                 chunk = self._bars(table, defects)
-        self._rules.judge(chunk, table.shown, defects)
+        if self._versions is None:
+            self._rules.judge(chunk, table.shown, defects)
         return chunk, defects
 
     def read(self, part: Part, writer: DatasetWriter) -> None:
@@ -151,6 +161,8 @@ class RowReader:
         counts.left_out += len(left_out)
         if self._kind == "funding":
             counts.held.append(kept)
+        elif self._versions is not None:
+            self._versions.add(kept, part.rows[defects.kept], self._begun.file)
         else:
             writer.append(kept)
         writer.set_aside(sorted((*part.ragged, *left_out)))
@@ -172,11 +184,24 @@ class RowReader:
                 limit="half of them",
                 remedy="Are columns, tick, lot and interval right? Try without --set-aside first.",
             )
+        if self._versions is not None:
+            self._finish_versions(self._versions, writer)
         self._rules.finish(layout.file)
         if counts.held:
             self._finish_funding(writer)
         if counts.rounded:
             writer.count(_ROUNDED, counts.rounded)
+
+    def _finish_versions(self, versions: Versions, writer: DatasetWriter) -> None:
+        """Judge bars in order of time, versions of one together, and give them on."""
+        chunk, rows, file = versions.in_order(writer)
+        defects = Defects(file, rows, set_aside=self._set_aside)
+        self._rules.judge(chunk, versions.shown_in(chunk), defects)
+        left_out = defects.settle()
+        kept = {name: each[defects.kept] for name, each in chunk.items()}
+        kept["revision"] = numbered(kept["open_time_ns"])
+        writer.append(kept)
+        writer.set_aside(left_out)
 
     def time_rule(self, *notes: str) -> str:
         """Return how the stamps were read, in words."""
@@ -184,6 +209,8 @@ class RowReader:
         words = [layout.stamps.rule]
         if self._kind in ("bars", "mark"):
             words.append(f"a bar is stamped at its {layout.stamp}")
+        if self._known:
+            words.append(f"when each row was {self._known} stands in the file")
         if self._kind == "quotes" and layout.arrivals is None:
             words.append("no arrival was recorded, the venue's time stands for it")
         return "; ".join((*words, *(each for each in notes if each)))
@@ -233,7 +260,15 @@ class RowReader:
             "quantity_lots": lots,
             "aggressor": sides,
             "trade_id": ids,
+            **self._known_times(table, defects),
         }
+
+    def _known_times(self, table: _Fields, defects: Defects) -> Chunk:
+        """Return when rows were published or received, where the file says it."""
+        if not self._known:
+            return {}
+        field = "known_time" if self._known == PUBLISHED else "arrival"
+        return {"known_time_ns": self._times(table, defects, field, self._begun.arrivals)}
 
     def _bars(self, table: _Fields, defects: Defects) -> Chunk:
         length = self._interval_ns
@@ -249,6 +284,7 @@ class RowReader:
         }
         if self._kind == "mark":
             return chunk
+        chunk |= self._known_times(table, defects)
         if "volume" in table:
             lot = self._instrument.lot_size
             chunk["volume_lots"] = self._steps(table, "volume", lot, "lot size", defects)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tieout.errors import DataError
 from tieout.model.actions import ActionKind
+from tieout.model.availability import KNOWN_NS_MAX
 from tieout.model.columns import interval_name
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class TradeRules:
             remedy=remedy,
         )
         self._last_id = _last(ids, defects.kept, self._last_id)
+        _mark_known(chunk, when, shown, defects)
 
     def finish(self, file: str) -> None:
         """Nothing is known of trades at their end that was not known before."""
@@ -163,7 +165,9 @@ class BarRules:
                 lambda row: shown("volume", row),
                 limit="0 or more",
             )
-        self._judge_times(chunk["open_time_ns"], shown, defects)
+        self._judge_times(chunk["open_time_ns"], _first_versions(chunk), shown, defects)
+        _mark_known(chunk, chunk["close_time_ns"], shown, defects)
+        _mark_versions(chunk, shown, defects)
 
     def finish(self, file: str) -> None:
         """Refuse data whose bars are longer than they are said to be.
@@ -184,32 +188,37 @@ class BarRules:
                 remedy=f"Say how long a bar is: --interval {_length(shortest)}?",
             )
 
-    def _judge_times(self, opened: Int64s, shown: ShownValue, defects: Defects) -> None:
-        kept = defects.kept
+    def _judge_times(
+        self, opened: Int64s, first: NDArray[np.bool_], shown: ShownValue, defects: Defects
+    ) -> None:
+        # Later versions of a bar lie behind it, and have its time.
+        kept = defects.kept & first
         if self._first_ns is None and kept.any():
             self._first_ns = int(opened[np.argmax(kept)])
         grid_ns = min(self._interval_ns, _HOUR_NS)
         if self._first_ns is not None:
             defects.mark(
-                (opened - self._first_ns) % grid_ns != 0,
+                first & ((opened - self._first_ns) % grid_ns != 0),
                 f"the stamp is not a whole interval of {_length(grid_ns)} from the first one",
                 lambda row: shown("time", row),
                 limit=f"multiples of {_length(grid_ns)}",
             )
+        kept = defects.kept & first
         before = _highest_before(opened, kept, self._last_ns)
         defects.mark(
-            opened == before,
+            first & (opened == before),
             "the time was there already",
             lambda row: shown("time", row),
             limit="each time once",
         )
         defects.mark(
-            opened < before,
+            first & (opened < before),
             "the time goes backwards",
             lambda row: shown("time", row),
             limit="ascending times",
             remedy="Sort the file by time, oldest first.",
         )
+        kept = defects.kept & first
         # What was marked just now no longer counts as the bar before; what overlaps does, so that
         # the verdict is the same wherever a chunk ends.
         before = _highest_before(opened, kept, self._last_ns)
@@ -217,7 +226,7 @@ class BarRules:
         self._note_distances(opened[kept])
         self._last_ns = _last(opened, kept, self._last_ns)
         defects.mark(
-            distance < self._interval_ns,
+            first & (distance < self._interval_ns),
             "the bar begins before the last one ends",
             lambda row: shown("time", row),
             limit=f"bars of {_length(self._interval_ns)}",
@@ -372,6 +381,52 @@ class ActionRules:
 
     def finish(self, file: str) -> None:
         """Nothing is known of actions at their end that was not known before."""
+
+
+def _first_versions(chunk: Chunk) -> NDArray[np.bool_]:
+    """Return which rows are the first word on their bar."""
+    if "revision" not in chunk:
+        return np.ones(len(chunk["open_time_ns"]), np.bool_)
+    first: NDArray[np.bool_] = chunk["revision"] == 0
+    return first
+
+
+def _mark_known(chunk: Chunk, over: Int64s, shown: ShownValue, defects: Defects) -> None:
+    """Mark rows that would have been known before they were over, or beyond what is known here."""
+    if "known_time_ns" not in chunk:
+        return
+    known = chunk["known_time_ns"]
+    defects.mark(
+        known < over,
+        "the row was known before it was over",
+        lambda row: shown("known_time", row),
+        limit="the time of the trade, the close of the bar, or later",
+        remedy=(
+            "Are zone, interval and stamp right? A bar is over at its close: say --stamp close "
+            "where stamps are closes. Mend the row, or leave such rows out with --set-aside."
+        ),
+    )
+    defects.mark(
+        known > KNOWN_NS_MAX,
+        "the row is known beyond the times that are known here",
+        lambda row: shown("known_time", row),
+        limit="up to 2079",
+    )
+
+
+def _mark_versions(chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+    """Mark versions of a bar that were not known later than the one before."""
+    if "revision" not in chunk or not len(chunk["revision"]):
+        return
+    known, opened = chunk["known_time_ns"], chunk["open_time_ns"]
+    again = np.concatenate(([False], (opened[1:] == opened[:-1]) & (known[1:] <= known[:-1])))
+    defects.mark(
+        again,
+        "the bar was published twice at one time",
+        lambda row: shown("known_time", row),
+        limit="each version of a bar known later than the one before",
+        remedy="Which of the rows is right? Leave the other one out.",
+    )
 
 
 _RATE_MAX_E18: Final = 10**18

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
 from tieout.history.dataset import (
-    COLUMNS,
     TIME_COLUMN,
     Dataset,
     DatasetMeta,
     Fingerprint,
     PartMeta,
+    columns_stored,
     parts_of,
 )
 from tieout.history.objects import ONE_PART
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Chunk = Mapping[str, NDArray[np.int64]]
 
-__all__ = ["DatasetWriter"]
+__all__ = ["EARLIER", "DatasetWriter"]
 
 _GROUP_ROWS = 1 << 16
 """Small enough to read an hour of a busy market alone; larger ones are not read faster."""
@@ -48,6 +48,8 @@ _PART_ROWS = 1 << 25
 
 _NUMBER: Final = re.compile(r"part_(\d+)")
 _SET_ASIDE: Final = "set_aside.csv"
+EARLIER: Final = "meta-"
+"""What the descriptions of what a data set held before begin with."""
 
 
 class DatasetWriter:
@@ -61,7 +63,11 @@ class DatasetWriter:
         instrument: Whose data it is.
         interval_ns: Length of a bar; 0 for all else.
         source: Where it comes from, in words.
+        published_after_ns: As of `DatasetMeta`.
+        known: The same; the rows have known times then, and bars revisions.
+        outages: The same.
         replaced: What the new data set takes the place of; its files are deleted at the end.
+        revised: The same, but its files stay, and so does its description, beside the new one.
 
     Attributes:
         source: The same.
@@ -79,7 +85,11 @@ class DatasetWriter:
         *,
         interval_ns: int,
         source: str,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
         replaced: DatasetMeta | None = None,
+        revised: Dataset | None = None,
     ) -> None:
         self._half = half
         self._place = place
@@ -88,17 +98,24 @@ class DatasetWriter:
         self._instrument = instrument
         self.interval_ns = interval_ns
         self.source = source
-        self.columns = COLUMNS[kind]
-        self._fingerprint = Fingerprint(kind)
+        self.columns = columns_stored(kind, known)
+        self._published_after_ns = published_after_ns
+        self._known = known
+        self._outages = tuple(outages)
+        self._fingerprint = Fingerprint(kind, known)
         self._defects: dict[str, int] = {}
         self._rows = 0
         self._first_ns = 0
         self._last_ns = 0
+        self._last_known_ns = 0
+        self._revised = 0
         # Columns that may have holes are read at two thirds of the speed: a mark for every value.
         whole = [pa.field(column, pa.int64(), nullable=False) for column in self.columns]
         self._schema = pa.schema(whole)
         self._replaced = [] if replaced is None else [each.file for each in parts_of(replaced)]
-        self._file_number = max(map(_number_of, self._replaced), default=0)
+        there = self._replaced if revised is None else list(revised.files.sizes())
+        self._file_number = max(map(_number_of, there), default=0)
+        self._before = revised
         self._parts: list[PartMeta] = []
         self._part_rows = 0
         self._part_first_ns = 0
@@ -140,6 +157,7 @@ class DatasetWriter:
         meta = before.meta
         before.feed(self._fingerprint)
         self._rows, self._first_ns, self._last_ns = meta.rows, meta.first_time_ns, meta.last_time_ns
+        self._last_known_ns, self._revised = meta.last_known_ns, meta.revised
         self._defects = dict(meta.defects)
         self._parts = list(parts_of(meta))
         self._file_number = max(_number_of(each.file) for each in self._parts)
@@ -158,6 +176,10 @@ class DatasetWriter:
         if not self._rows:
             self._first_ns = int(when[0])
         self._rows += len(when)
+        if self._known:
+            self._last_known_ns = max(self._last_known_ns, int(arrays["known_time_ns"].max()))
+            if "revision" in arrays:
+                self._revised += int(np.count_nonzero(arrays["revision"]))
         self._fingerprint.add(arrays)
         try:
             start = 0
@@ -213,8 +235,12 @@ class DatasetWriter:
             if self._listing is not None:
                 self._listing.seek(0)
                 self._half.put(_SET_ASIDE, self._listing)
+            if self._before is not None:
+                described = self._before.meta
+                kept = f"{EARLIER}{described.fingerprint[:16]}.json"
+                self._half.put(kept, io.BytesIO(described.json()))
             meta = self._meta(time_rule)
-            files = self._half.settle(_description(meta))
+            files = self._half.settle(meta.json())
         except OSError as error:
             raise self._cannot_write(error) from error
         named = {each.file for each in self._parts}
@@ -227,7 +253,7 @@ class DatasetWriter:
 
     def _meta(self, time_rule: str) -> DatasetMeta:
         alone = len(self._parts) == 1 and self._parts[0].file == ONE_PART
-        return DatasetMeta(
+        meta = DatasetMeta(
             name=self._name,
             kind=self._kind,
             instrument=self._instrument,
@@ -235,12 +261,19 @@ class DatasetWriter:
             rows=self._rows,
             first_time_ns=self._first_ns,
             last_time_ns=self._last_ns,
-            fingerprint=self._fingerprint.text(self._instrument, self.interval_ns),
+            fingerprint="",
             source=self.source,
             time_rule=time_rule,
             defects=dict(sorted(self._defects.items())),
+            published_after_ns=self._published_after_ns,
+            known=self._known,
+            last_known_ns=self._last_known_ns,
+            revised=self._revised,
+            outages=self._outages,
             parts=() if alone else tuple(self._parts),
         )
+        found = self._fingerprint.text(self._instrument, self.interval_ns, meta.terms)
+        return msgspec.structs.replace(meta, fingerprint=found)
 
     def _begin_part(self, first_ns: int) -> None:
         self._file_number += 1
@@ -285,14 +318,6 @@ class DatasetWriter:
             f"{self._place}: cannot be written ({error.strerror or error}); free some space, or "
             "choose a folder you may write to"
         )
-
-
-def _description(meta: DatasetMeta) -> bytes:
-    """Return the text of a description; one file needs no list of files."""
-    words = msgspec.to_builtins(meta)
-    if not meta.parts:
-        del words["parts"]
-    return msgspec.json.format(msgspec.json.encode(words), indent=2) + b"\n"
 
 
 def _number_of(file: str) -> int:

@@ -18,8 +18,11 @@ Of actions, `action` is an `ActionKind`, `value` and `per` are a split's new and
 dividend's money a unit and 1, money and the reference close are in 10⁻¹², and the three texts hold
 eight ASCII letters each, the first in the lowest byte.
 
+Trades and bars may have known_time_ns too: when each row was published, or received. Bars then have
+a revision, 0 for what was published first; rows of one bar lie together, the first one in front.
+
 Quotes, books and orders were recorded with the time at which each row was received, and come back
-with it; trades and bars get the arrival that the profile says.
+with it; when trades and bars arrive, `availability` says.
 
 The fingerprint is the SHA-256 over the content, column by column, whatever chunks and files were.
 """
@@ -39,6 +42,7 @@ from tieout.errors import DataError, InputError
 from tieout.history._action_rows import action_of_row
 from tieout.history._pieces import Pieces
 from tieout.history.objects import ONE_PART
+from tieout.history.revisions import last_versions
 from tieout.model.columns import (
     BarColumns,
     BookColumns,
@@ -50,7 +54,7 @@ from tieout.model.columns import (
 from tieout.model.instruments import Instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     Int64s = NDArray[np.int64]
 
 __all__ = [
+    "BATCH_ROWS",
     "COLUMNS",
     "RECORDED",
     "TIME_COLUMN",
@@ -69,6 +74,7 @@ __all__ = [
     "DatasetMeta",
     "Fingerprint",
     "PartMeta",
+    "columns_stored",
     "ends_of",
     "parts_of",
 ]
@@ -153,7 +159,10 @@ RECORDED: Final = frozenset({"quotes", "book", "orders"})
 """Kinds whose arrivals were recorded; no delay is added to them."""
 
 _TRADED: Final = frozenset({"trades", "bars"})
-_BATCH_ROWS = 131_072
+_KNOWN_COLUMNS: Final = {"trades": ("known_time_ns",), "bars": ("known_time_ns", "revision")}
+BATCH_ROWS: Final = 131_072
+"""Rows read at a time where nobody says otherwise."""
+
 _GROUPS_AT_A_TIME = 2
 _GROUPS_FROM_FAR = 8
 
@@ -173,6 +182,11 @@ class PartMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     last_time_ns: int
 
 
+def columns_stored(kind: str, known: str) -> tuple[str, ...]:
+    """Return the stored columns of a data set whose rows have known times, or have none."""
+    return (*COLUMNS[kind], *_KNOWN_COLUMNS[kind]) if known else COLUMNS[kind]
+
+
 class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a data set is.
 
@@ -189,6 +203,11 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         time_rule: How its stamps were read, in words.
         defects: Rows set aside or values rounded, by kind.
         parts: Files of its rows in order of time; none: all are in `part.parquet`.
+        published_after_ns: After a row is over; of rows that have no known time.
+        known: What known times are: `published` or `received`; empty: the rows have none.
+        last_known_ns: The latest of them.
+        revised: Rows that are later versions of a bar.
+        outages: Pairs [from, to) of our clock in which the way to this data was down.
     """
 
     name: str
@@ -203,6 +222,37 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     time_rule: str
     defects: dict[str, int] = {}
     parts: tuple[PartMeta, ...] = ()
+    published_after_ns: int = 0
+    known: str = ""
+    last_known_ns: int = 0
+    revised: int = 0
+    outages: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """What beside the rows decides when they are known; nothing for most data sets."""
+        found = [f"known {self.known}"] if self.known else []
+        if self.published_after_ns:
+            found.append(f"published after {self.published_after_ns}")
+        return (*found, *(f"outage {begin} {end}" for begin, end in self.outages))
+
+    def json(self) -> bytes:
+        """Return it as it is stored: what only some data sets have is left out of the others."""
+        facts = msgspec.to_builtins(self)
+        for name, plain in _PLAIN.items():
+            if getattr(self, name) == plain:
+                del facts[name]
+        return msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n"
+
+
+_PLAIN: Final = {
+    "published_after_ns": 0,
+    "known": "",
+    "last_known_ns": 0,
+    "revised": 0,
+    "outages": (),
+    "parts": (),
+}
 
 
 def parts_of(meta: DatasetMeta) -> tuple[PartMeta, ...]:
@@ -223,22 +273,28 @@ class Fingerprint:
     """Sums up rows as they come; where chunks begin and end does not matter.
 
     Args:
-        kind: `trades` or `bars`.
+        kind: `trades`, `bars`, ….
+        known: As of `DatasetMeta`.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, known: str = "") -> None:
         self._kind = kind
-        self._digests = {column: sha256() for column in COLUMNS[kind]}
+        self._digests = {column: sha256() for column in columns_stored(kind, known)}
 
     def add(self, chunk: Mapping[str, Int64s]) -> None:
         """Add rows."""
         for column, digest in self._digests.items():
             digest.update(np.ascontiguousarray(chunk[column], "<i8").data)
 
-    def text(self, instrument: Instrument, interval_ns: int) -> str:
+    def text(self, instrument: Instrument, interval_ns: int, terms: Sequence[str] = ()) -> str:
         """Return the sum of what the data is, apart from how it is stored and what it is called.
 
         Rules such as the smallest order belong to the venue and not to the data.
+
+        Args:
+            instrument: Whose data it is.
+            interval_ns: Length of a bar; 0 for all else.
+            terms: As of `DatasetMeta`.
         """
         whole = sha256(b"tieout data 1")
         for word in (
@@ -249,6 +305,7 @@ class Fingerprint:
             str(instrument.lot_size.normalize()),
             str(instrument.multiplier.normalize()),
             instrument.currency,
+            *terms,
         ):
             whole.update(word.encode() + b"\0")
         for column, digest in sorted(self._digests.items()):
@@ -280,10 +337,10 @@ class Dataset:
         delay_ns: int,
         start_ns: int | None = None,
         end_ns: int | None = None,
-        rows: int = _BATCH_ROWS,
+        rows: int = BATCH_ROWS,
         only: Collection[str] = (),
     ) -> Iterator[MarketColumns]:
-        """Yield columns in order.
+        """Yield columns in order, of a bar that was revised its last version alone.
 
         Args:
             delay_ns: Arrival minus trade time, or minus the close of a bar; not negative.
@@ -308,7 +365,7 @@ class Dataset:
             )
         if self.meta.kind not in _TRADED:
             raise self._other_kind("trades or bars")
-        return self._batches(delay_ns, start_ns, end_ns, rows, self._wanted(only))
+        return self._batches(delay_ns, start_ns, end_ns, rows, self.wanted(only))
 
     @property
     def part(self) -> StoredAt:
@@ -334,14 +391,31 @@ class Dataset:
 
     def columns(self, chunk: dict[str, Int64s], *, delay_ns: int) -> MarketColumns:
         """Return stored columns as market columns that arrive so much later than they happened."""
-        return self._columns(chunk, chunk[TIME_COLUMN[self.meta.kind]] + delay_ns)
+        return self.with_arrival(chunk, chunk[TIME_COLUMN[self.meta.kind]] + delay_ns)
+
+    def with_arrival(self, chunk: dict[str, Int64s], arrival: Int64s) -> MarketColumns:
+        """Return stored columns as market columns that arrive then."""
+        symbol = self.meta.instrument.symbol
+        if self.meta.kind != "trades":
+            return self._bar_columns(chunk, arrival, chunk["volume_lots"])
+        is_whole = all(each in chunk for each in COLUMNS["trades"])
+        left_out = arrival if is_whole else _zeros(len(arrival))
+        return TradeColumns(
+            symbol,
+            chunk["venue_time_ns"],
+            arrival,
+            chunk.get("price_ticks", left_out),
+            chunk.get("quantity_lots", left_out),
+            chunk.get("aggressor", left_out).astype(np.int8),
+            chunk.get("trade_id", left_out),
+        )
 
     def recorded(
         self,
         *,
         start_ns: int | None = None,
         end_ns: int | None = None,
-        rows: int = _BATCH_ROWS,
+        rows: int = BATCH_ROWS,
     ) -> Iterator[RecordedColumns]:
         """Yield quotes, a book or orders as they were received.
 
@@ -375,7 +449,7 @@ class Dataset:
         """
         if self.meta.kind != "funding":
             raise self._other_kind("funding")
-        chunks = list(self._chunks(_BATCH_ROWS, None, None))
+        chunks = list(self.chunks(BATCH_ROWS, None, None))
         whole = (np.concatenate([each[name] for each in chunks]) for name in COLUMNS["funding"])
         return FundingColumns(self.meta.instrument.symbol, *whole)
 
@@ -391,7 +465,7 @@ class Dataset:
         symbol = self.meta.instrument.symbol
         return [
             action_of_row(symbol, dict(zip(chunk, row, strict=True)))
-            for chunk in self._chunks(_BATCH_ROWS, None, None)
+            for chunk in self.chunks(BATCH_ROWS, None, None)
             for row in zip(*(column.tolist() for column in chunk.values()), strict=True)
         ]
 
@@ -400,7 +474,7 @@ class Dataset:
         *,
         start_ns: int | None = None,
         end_ns: int | None = None,
-        rows: int = _BATCH_ROWS,
+        rows: int = BATCH_ROWS,
     ) -> Iterator[BarColumns]:
         """Yield mark prices as bars that nobody traded: no volume, known at their close.
 
@@ -427,7 +501,7 @@ class Dataset:
         Raises:
             DataError: The content is not what was imported.
         """
-        self.feed(Fingerprint(self.meta.kind))
+        self.feed(Fingerprint(self.meta.kind, self.meta.known))
 
     def feed(self, fingerprint: Fingerprint) -> None:
         """Add every row to a fingerprint that has seen none, and compare it.
@@ -435,11 +509,12 @@ class Dataset:
         Raises:
             DataError: The content is not what was imported.
         """
+        meta = self.meta
         count = 0
-        for chunk in self._chunks(_BATCH_ROWS, None, None):
+        for chunk in self.chunks(BATCH_ROWS, None, None):
             fingerprint.add(chunk)
             count += len(chunk[TIME_COLUMN[self.meta.kind]])
-        found = fingerprint.text(self.meta.instrument, self.meta.interval_ns)
+        found = fingerprint.text(meta.instrument, meta.interval_ns, meta.terms)
         if (found, count) != (self.meta.fingerprint, self.meta.rows):
             raise DataError(
                 "the content is not what was imported",
@@ -449,11 +524,12 @@ class Dataset:
                 remedy="Import the data again.",
             )
 
-    def _wanted(self, only: Collection[str]) -> list[str] | None:
+    def wanted(self, only: Collection[str]) -> list[str] | None:
         """Return the stored columns to read, or None for all."""
         if self.meta.kind != "trades" or not only:
             return None
-        return [each for each in COLUMNS["trades"] if each in only or each in TIME_COLUMN.values()]
+        stored = columns_stored("trades", self.meta.known)
+        return [each for each in stored if each in only or each in TIME_COLUMN.values()]
 
     def _batches(
         self,
@@ -469,7 +545,7 @@ class Dataset:
             when = chunk[TIME_COLUMN[self.meta.kind]]
             # The same array where nothing is added: what is compared with it is in the cache then.
             arrival = when + delay_ns if delay_ns else when
-            yield self._columns(chunk, arrival).rows(low, high)
+            yield self.with_arrival(chunk, arrival).rows(low, high)
 
     def _within(
         self,
@@ -479,7 +555,8 @@ class Dataset:
         wanted: list[str] | None = None,
     ) -> Iterator[tuple[dict[str, Int64s], int, int]]:
         """Yield stored columns and which of their rows lie in [first, last], none of them empty."""
-        for chunk in self._chunks(rows, first_ns, last_ns, wanted):
+        chunks = self.chunks(rows, first_ns, last_ns, wanted)
+        for chunk in last_versions(chunks) if self.meta.revised else chunks:
             when = chunk[TIME_COLUMN[self.meta.kind]]
             low = 0 if first_ns is None else int(np.searchsorted(when, first_ns, "left"))
             high = len(when) if last_ns is None else int(np.searchsorted(when, last_ns, "right"))
@@ -488,20 +565,34 @@ class Dataset:
             if high < len(when):
                 return
 
-    def _chunks(
+    def chunks(
         self,
         rows: int,
         first_ns: int | None,
         last_ns: int | None,
         wanted: list[str] | None = None,
+        bounded_by: str | None = None,
     ) -> Iterator[dict[str, Int64s]]:
-        """Yield stored columns, without files and row groups that lie wholly before or after."""
+        """Yield stored columns as they are, without row groups that lie wholly before or after.
+
+        Args:
+            rows: Most rows a piece.
+            first_ns: Groups whose last time is earlier are left out.
+            last_ns: Groups whose first time is later are left out.
+            wanted: Columns; None: all.
+            bounded_by: The column that is compared with the first time; None: the one that rows
+                are ordered by.
+
+        Raises:
+            DataError: The file is damaged.
+        """
         for part in parts_of(self.meta):
-            before = first_ns is not None and part.last_time_ns < first_ns
+            # Of what is bounded by another column a file says nothing.
+            before = first_ns is not None and not bounded_by and part.last_time_ns < first_ns
             after = last_ns is not None and part.first_time_ns > last_ns
             # Where there is one file, its own statistics decide, as they always did.
             if not self.meta.parts or not (before or after):
-                yield from self._part_chunks(part.file, rows, first_ns, last_ns, wanted)
+                yield from self._part_chunks(part.file, rows, first_ns, last_ns, wanted, bounded_by)
 
     def _part_chunks(
         self,
@@ -510,6 +601,7 @@ class Dataset:
         first_ns: int | None,
         last_ns: int | None,
         wanted: list[str] | None,
+        bounded_by: str | None,
     ) -> Iterator[dict[str, Int64s]]:
         try:
             with self.opened(name) as file:
@@ -519,7 +611,7 @@ class Dataset:
                 for piece in self._pieces.read(
                     file,
                     name,
-                    self._groups(file, first_ns, last_ns),
+                    self._groups(file, first_ns, last_ns, bounded_by),
                     wanted or file.schema_arrow.names,
                     at_a_time=_GROUPS_FROM_FAR if far else _GROUPS_AT_A_TIME,
                 ):
@@ -529,31 +621,25 @@ class Dataset:
         except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise self.damaged(name, error) from error
 
-    def _groups(self, file: pq.ParquetFile, first_ns: int | None, last_ns: int | None) -> list[int]:
-        place = file.schema_arrow.get_field_index(TIME_COLUMN[self.meta.kind])
+    def _groups(
+        self,
+        file: pq.ParquetFile,
+        first_ns: int | None,
+        last_ns: int | None,
+        bounded_by: str | None,
+    ) -> list[int]:
+        ordered_by = TIME_COLUMN[self.meta.kind]
+        schema = file.schema_arrow
+        places = [schema.get_field_index(each) for each in (bounded_by or ordered_by, ordered_by)]
         found = []
         for group in range(file.metadata.num_row_groups):
-            times = file.metadata.row_group(group).column(place).statistics
-            before = first_ns is not None and times is not None and times.max < first_ns
+            described = file.metadata.row_group(group)
+            bounds, times = (described.column(place).statistics for place in places)
+            before = first_ns is not None and bounds is not None and bounds.max < first_ns
             after = last_ns is not None and times is not None and times.min > last_ns
             if not before and not after:
                 found.append(group)
         return found
-
-    def _columns(self, chunk: dict[str, Int64s], arrival: Int64s) -> MarketColumns:
-        symbol = self.meta.instrument.symbol
-        if self.meta.kind == "trades":
-            left_out = _zeros(len(arrival)) if len(chunk) < len(COLUMNS["trades"]) else arrival
-            return TradeColumns(
-                symbol,
-                chunk["venue_time_ns"],
-                arrival,
-                chunk.get("price_ticks", left_out),
-                chunk.get("quantity_lots", left_out),
-                chunk.get("aggressor", left_out).astype(np.int8),
-                chunk.get("trade_id", left_out),
-            )
-        return self._bar_columns(chunk, arrival, chunk["volume_lots"])
 
     def _bar_columns(self, chunk: dict[str, Int64s], arrival: Int64s, volume: Int64s) -> BarColumns:
         return BarColumns(
@@ -567,7 +653,7 @@ class Dataset:
             chunk["low_ticks"],
             chunk["close_ticks"],
             volume,
-            np.zeros(len(arrival), np.int64),
+            chunk.get("revision", np.zeros(len(arrival), np.int64)),
             np.zeros(len(arrival), np.bool_),
         )
 

@@ -9,6 +9,8 @@ from tieout.history._files import Progress, parts
 from tieout.history._headers import FIELDS, columns_of
 from tieout.history._rows import Layout, RowReader
 from tieout.history._stamps import StampReader
+from tieout.history.availability import known_of
+from tieout.model.availability import publication_delay_ns
 from tieout.model.columns import interval_ns
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def import_file(
     on_defect: str = "refuse",
     source: str = "",
     time_note: str = "",
+    published_after: str | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
     """Import a CSV (`.gz` too) or Parquet file of trades or bars; on an error nothing is left.
@@ -59,6 +62,7 @@ def import_file(
             counted in the description and listed in `set_aside.csv`.
         source: What to write down as the origin; the path when empty.
         time_note: What is known about the stamps beyond how they were read.
+        published_after: How long after it was over a row was published, e.g. `2d`.
         progress: Called with bytes (CSV) or rows (Parquet) done and in total.
 
     Raises:
@@ -73,17 +77,28 @@ def import_file(
     first = next(pieces, None)
     if first is None:
         raise DataError("there is no row in it", file=str(path), remedy="Give another file.")
-    reader = RowReader(kind, instrument, interval_ns=length, volume=volume, set_aside=set_aside)
+    columns = columns_of(path, kind, first.table.column_names, dict(mapping or {}))
+    known = known_of(kind, columns)
+    reader = RowReader(
+        kind, instrument, interval_ns=length, volume=volume, set_aside=set_aside, known=known
+    )
     reader.begin(
         Layout(
             file=str(path),
-            columns=columns_of(path, kind, first.table.column_names, dict(mapping or {})),
+            columns=columns,
             stamps=StampReader(str(path), form=time_form, zone=zone),
+            arrivals=StampReader(str(path), zone=zone) if known else None,
             stamp=stamp,
         )
     )
     with store.writer(
-        name, kind, instrument, interval_ns=length, source=source or str(path)
+        name,
+        kind,
+        instrument,
+        interval_ns=length,
+        source=source or str(path),
+        published_after_ns=publication_delay_ns(published_after) if published_after else 0,
+        known=known,
     ) as writer:
         reader.read(first, writer)
         for part in pieces:

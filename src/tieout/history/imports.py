@@ -178,6 +178,11 @@ def _import_recorded(
             yield from reading.chunks
             counted.update(dict(reading.counted.items()))
 
+    if ask.published_after_ns or ask.outages:
+        raise InputError(
+            f"{files[0]}: a recording has the time at which each row was received; leave the "
+            "publication delay and outages out"
+        )
     words: dict[str, str] = {
         "source": _source(files),
         "time_rule": f"{first.time_rule}; {told}",
@@ -206,6 +211,7 @@ def _import_table(
         interval_ns=first.interval_ns,
         volume=volume,
         set_aside=ask.set_aside,
+        known=first.known,
     )
     stamp, why = "open", ""
     if first.kind in ("bars", "mark"):
@@ -215,7 +221,14 @@ def _import_table(
     notes = [why, *first.notes, told]
     length = first.interval_ns if first.kind in ("bars", "mark") else 0
     with store.writer(
-        name, first.kind, ask.instrument, interval_ns=length, source=_source(files)
+        name,
+        first.kind,
+        ask.instrument,
+        interval_ns=length,
+        source=_source(files),
+        published_after_ns=ask.published_after_ns,
+        known=first.known,
+        outages=ask.outages,
     ) as writer:
         for place, file in enumerate(files):
             reading = first if not place else chosen.read(look_at(file), ask)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tieout.errors import InputError
 from tieout.history.dataset import COLUMNS, TIME_COLUMN, parts_of
-from tieout.model.columns import TradeColumns
+from tieout.model.columns import BarColumns, TradeColumns
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -74,9 +74,10 @@ class StoredRanges:
         first = int(np.searchsorted(self._last, low_ns, "left"))
         stop = int(np.searchsorted(self._first, high_ns, "right"))
         parts = [self._part(group, low_ns, high_ns) for group in range(first, stop)]
-        if len(parts) == 1:
-            return parts[0]
-        return _joined(parts) if parts else self._group(0).rows(0, 0)
+        if not parts:
+            return self._group(0).rows(0, 0)
+        whole = parts[0] if len(parts) == 1 else _joined(parts)
+        return _last_versions(whole) if self._dataset.meta.revised else whole
 
     def _part(self, group: int, low_ns: int, high_ns: int) -> MarketColumns:
         columns = self._group(group)
@@ -121,6 +122,20 @@ class StoredRanges:
                 bounds.append((times.min, times.max))
         first, last = zip(*bounds, strict=True)
         return np.array(first, np.int64), np.array(last, np.int64)
+
+
+def _last_versions(columns: MarketColumns) -> MarketColumns:
+    assert isinstance(columns, BarColumns), columns.instrument
+    closes = columns.close_time_ns
+    if not len(closes):
+        return columns
+    last = np.concatenate((closes[1:] != closes[:-1], [True]))
+    chosen: dict[str, Any] = {
+        name: getattr(columns, name)[last]
+        for name in BarColumns.__slots__
+        if isinstance(getattr(columns, name), np.ndarray)
+    }
+    return replace(columns, **chosen)
 
 
 def _joined(parts: list[MarketColumns]) -> MarketColumns:

@@ -14,9 +14,11 @@ from tieout.errors import DataError, InputError
 from tieout.history._action_rows import TEXT_LETTERS_MAX, action_columns, in_order
 from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
-from tieout.history._writer import DatasetWriter
+from tieout.history._writer import EARLIER, DatasetWriter
+from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
 from tieout.history.places import META, place_of
+from tieout.model.availability import PUBLISHED_AFTER_NS_MAX, check_outages
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tieout.history.places import Place, StoredAt
+    from tieout.history.places import DatasetFiles, Place, StoredAt
     from tieout.model.actions import Action
     from tieout.model.columns import BarColumns, RecordedColumns, TradeColumns
     from tieout.model.instruments import Instrument
@@ -68,6 +70,7 @@ _COLUMN_OF: Final = {
     "bid_quantity": "bid_lots",
     "ask_quantity": "ask_lots",
     "arrival": "arrival_time_ns",
+    "known_time": "known_time_ns",
 }
 
 
@@ -101,24 +104,17 @@ class Store:
         if files is None:
             known = ", ".join(self.names()) or "none"
             raise InputError(f"{self.path}: no data set {name!r}; there are: {known}")
-        try:
-            meta = msgspec.json.decode(files.read(META), type=DatasetMeta)
-        except (msgspec.DecodeError, OSError) as error:
-            raise DataError(
-                f"the description is damaged ({error})",
-                file=str(files.shown(META)),
-                remedy="Delete its folder. Import the data again.",
-            ) from error
-        return Dataset(files, meta)
+        return Dataset(files, _described(files, META))
 
     def verify(self, name: str) -> None:
-        """Read a data set whole and compare its fingerprint.
+        """Read a data set whole, and what it held before, and compare fingerprints.
 
         Raises:
             InputError: There is none of this name.
             DataError: Its content is not what was imported.
         """
-        self.dataset(name).verify()
+        for each in (self.dataset(name), *self.earlier(name)):
+            each.verify()
 
     def write(
         self,
@@ -130,15 +126,39 @@ class Store:
         interval_ns: int = 0,
         source: str,
         time_rule: str = _GIVEN,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> Dataset:
         """Write a data set from its stored columns by name, in order of time; on an error nothing.
+
+        Args:
+            name: Name in the store.
+            kind: As of `DatasetMeta`, as are all that follow but the rows.
+            instrument: Whose data it is.
+            chunks: Stored columns by name.
+            interval_ns: Length of a bar; 0 for all else.
+            source: Where it comes from, in words.
+            time_rule: How its times were read, in words.
+            published_after_ns: After a row is over.
+            known: What known times are, where the rows have some.
+            outages: When the way to this data was down.
 
         Raises:
             InputError: The name is taken or not allowed, or the folder cannot be written to.
             DataError: A row cannot be right, or there is none.
         """
         rules = rules_of(kind, interval_ns)
-        with self.writer(name, kind, instrument, interval_ns=interval_ns, source=source) as writer:
+        with self.writer(
+            name,
+            kind,
+            instrument,
+            interval_ns=interval_ns,
+            source=source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
+        ) as writer:
             _append_judged(writer, chunks, rules)
             return writer.finish(time_rule=time_rule)
 
@@ -260,12 +280,24 @@ class Store:
             return writer.finish(time_rule=time_rule)
 
     def writer(
-        self, name: str, kind: str, instrument: Instrument, *, interval_ns: int = 0, source: str
+        self,
+        name: str,
+        kind: str,
+        instrument: Instrument,
+        *,
+        interval_ns: int = 0,
+        source: str,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> DatasetWriter:
         """Return a writer for rows that are judged already; use it in a `with` block.
 
+        The settings are those of `write`.
+
         Raises:
-            InputError: The name is taken or not allowed, or the folder cannot be written to.
+            InputError: The name is taken or not allowed, the folder cannot be written to, or what
+                is said of known times is not possible.
         """
         if kind not in COLUMNS or (interval_ns > 0) != (kind in WITH_INTERVAL):
             raise InputError(
@@ -282,7 +314,17 @@ class Store:
             raise InputError(
                 f"{self.path}: a data set {name!r} exists; choose another name or delete it first"
             )
-        return self._writer(name, kind, instrument, interval_ns, source)
+        _check_terms(name, kind, published_after_ns, known, outages)
+        return self._writer(
+            name,
+            kind,
+            instrument,
+            interval_ns,
+            source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
+        )
 
     def extension(self, name: str) -> DatasetWriter:
         """Return a writer for rows that follow those of a data set; use it in a `with` block.
@@ -296,7 +338,15 @@ class Store:
         before = self.dataset(name)
         meta = before.meta
         writer = self._writer(
-            name, meta.kind, meta.instrument, meta.interval_ns, meta.source, before=before
+            name,
+            meta.kind,
+            meta.instrument,
+            meta.interval_ns,
+            meta.source,
+            before=before,
+            published_after_ns=meta.published_after_ns,
+            known=meta.known,
+            outages=meta.outages,
         )
         try:
             writer.follow(before)
@@ -318,6 +368,28 @@ class Store:
             name, kind, instrument, interval_ns, source, before=before, replaced=before.meta
         )
 
+    def revision(self, name: str, *, source: str) -> DatasetWriter:
+        """Return a writer of bars with known times that a data set holds from now on.
+
+        What it held stays beside them, and is among `earlier`.
+
+        Raises:
+            InputError: There is none of this name, or another process writes to it.
+        """
+        before = self.dataset(name)
+        meta = before.meta
+        return self._writer(
+            name,
+            meta.kind,
+            meta.instrument,
+            meta.interval_ns,
+            source,
+            before=before,
+            revised=before,
+            known=PUBLISHED,
+            outages=meta.outages,
+        )
+
     def _writer(
         self,
         name: str,
@@ -328,6 +400,10 @@ class Store:
         *,
         before: Dataset | None = None,
         replaced: DatasetMeta | None = None,
+        revised: Dataset | None = None,
+        published_after_ns: int = 0,
+        known: str = "",
+        outages: Sequence[tuple[int, int]] = (),
     ) -> DatasetWriter:
         where = self.path / name if isinstance(self.path, Path) else f"{self.path}/{name}"
         try:
@@ -345,8 +421,69 @@ class Store:
             instrument,
             interval_ns=interval_ns,
             source=source,
+            published_after_ns=published_after_ns,
+            known=known,
+            outages=outages,
             replaced=replaced,
+            revised=revised,
         )
+
+    def earlier(self, name: str) -> list[Dataset]:
+        """Return what a data set held before it was revised, in no order.
+
+        Raises:
+            InputError: There is none of this name.
+            DataError: A description is damaged.
+        """
+        files = self.dataset(name).files
+        before = [each for each in sorted(files.sizes()) if each.startswith(EARLIER)]
+        return [Dataset(files, _described(files, each)) for each in before]
+
+    def contents(self) -> dict[str, Dataset]:
+        """Return all that is there by fingerprint, what data sets held before included."""
+        names = self.names()
+        before = (each for name in names for each in self.earlier(name))
+        now = map(self.dataset, names)
+        return {each.meta.fingerprint: each for each in chain(before, now)}
+
+
+def _described(files: DatasetFiles, file: str) -> DatasetMeta:
+    try:
+        return msgspec.json.decode(files.read(file), type=DatasetMeta)
+    except (msgspec.DecodeError, OSError) as error:
+        raise DataError(
+            f"the description is damaged ({error})",
+            file=str(files.shown(file)),
+            remedy="Delete its folder. Import the data again.",
+        ) from error
+
+
+def _check_terms(
+    name: str, kind: str, published_after_ns: int, known: str, outages: Sequence[tuple[int, int]]
+) -> None:
+    """Check what is said of when a data set's rows are known.
+
+    Raises:
+        InputError: It is not possible, or not of this kind.
+    """
+    if kind not in ("trades", "bars") and (published_after_ns or known or outages):
+        raise InputError(
+            f"{name}: {kind} have no publication delay, known times or outages; of trades and bars "
+            "alone these are known"
+        )
+    if not 0 <= published_after_ns <= PUBLISHED_AFTER_NS_MAX:
+        raise InputError(
+            f"{name}: published_after_ns {published_after_ns}; allowed: 0 … "
+            f"{PUBLISHED_AFTER_NS_MAX} (3660 days)"
+        )
+    if known not in ("", PUBLISHED, RECEIVED):
+        raise InputError(f"{name}: known {known!r}; allowed: {PUBLISHED}, {RECEIVED}, or nothing")
+    if known and published_after_ns:
+        raise InputError(
+            f"{name}: known times and a publication delay; each row's known time counts, leave the "
+            "delay out"
+        )
+    check_outages(name, outages)
 
 
 def _check_recorded(

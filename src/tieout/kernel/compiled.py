@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
 from tieout.kernel.borrowing import Borrower
+from tieout.kernel.stale import none_is_stale
 from tieout.market import MatchingCore
 from tieout.market.running import RunningRows, Stop
 from tieout.model.columns import BarColumns, TradeColumns
@@ -157,7 +158,10 @@ class CompiledLane(Lane):
             return columns.instrument in asked.trades
         bars: BarColumns = columns  # type: ignore[assignment]
         wanted = asked.of(bars)
-        return wanted is not None and not wanted.indicators and not bars.running
+        if wanted is None or wanted.indicators or bars.running:
+            return False
+        # The price of a wish is the row's own there.
+        return none_is_stale(bars, kernel.moment.closes)
 
     def _borrow(self, columns: MarketColumns, venue: Venue) -> bool:
         """Take the venue's market for a run, when it can be lent and all can be said in numbers."""

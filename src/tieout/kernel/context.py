@@ -126,6 +126,11 @@ class BarSubscription:
         return self.rule or interval_name(self.interval_ns)
 
     @property
+    def is_published(self) -> bool:
+        """Whether somebody else makes the bars, and at most their holes are filled here."""
+        return self.made is None or self.made.finer_ns == self.made.interval_ns > 0
+
+    @property
     def rule(self) -> str:
         """Name of the rule by which we make the bars; empty when they come as they are."""
         return "" if self.made is None else self.made.name
@@ -334,10 +339,12 @@ class KernelContext:
             new = BarSubscription(instrument, length)
             asked = self.subscriptions.bars.setdefault((instrument, length), new)
         else:
+            # A rule for gaps alone changes nothing in what the bars are made of.
+            published = gaps != "skip" and running is None
             rule = bar_rule(
                 interval,
                 rules,
-                made_of=made_of or "trades",
+                made_of=made_of or (interval if published else "trades"),
                 gaps=gaps,
                 sessions=sessions,
                 calendar=calendar,

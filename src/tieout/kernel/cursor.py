@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tieout.kernel.stale import newest_prices
 from tieout.model.columns import BarColumns, TradeColumns, interval_name
 from tieout.model.events import Bar, Trade
 
@@ -42,6 +43,10 @@ class OneStream:
     def parts(self) -> Sequence[MarketColumns | RecordedColumns]:
         """The rows stream by stream."""
         return (self.columns,)
+
+    def without_stale(self, closes: Mapping[str, int], before: Mapping[str, int]) -> None:
+        """Let rows that are no news of the price keep the price as it was before them."""
+        self.prices = newest_prices(self.parts, None, self.prices, closes, before)
 
     def watched_in(self, watchers: Mapping[str, Any]) -> bool:
         """Whether somebody watches what these rows are of."""

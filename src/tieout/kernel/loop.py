@@ -27,6 +27,7 @@ from tieout.kernel.books import Books, last_print, middle_of
 from tieout.kernel.context import KernelContext
 from tieout.kernel.cursor import Cursor
 from tieout.kernel.desk import Desk
+from tieout.kernel.history import newest_bars
 from tieout.kernel.lanes import lane_of
 from tieout.kernel.listening import handler_of, handler_of_event, only_feeds
 from tieout.kernel.merged_cursor import MergedCursor
@@ -36,6 +37,7 @@ from tieout.kernel.ports import MarketBatch, MergedBatch
 from tieout.kernel.reference import Members, Reference, SessionTimes, calendar_named
 from tieout.kernel.risk import RiskGate, RiskLimits
 from tieout.kernel.shortcut import shortcut_of
+from tieout.kernel.stale import note
 from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.ledger.affordable import Affordable
@@ -331,6 +333,8 @@ class Kernel:
         context = self._context
         wishes = context.wishes
         desk = self.desk
+        moment = self.moment
+        cursor.without_stale(moment.closes, moment.prices)
         watchers = desk.watchers
         handler = handler_of(self._strategy, self.subscriptions, cursor)
         shortcut = self._shortcut_over(cursor)
@@ -362,6 +366,8 @@ class Kernel:
             self.moment.reached_ns = arrivals[taken]
             cursor.prices_into(self.moment.prices, begun, taken)
             self.moment.cursor = None
+        for part in cursor.parts:
+            note(part, moment.closes)
 
     def _ask(
         self,
@@ -427,7 +433,8 @@ class Kernel:
             self.moment.prices[event.instrument] = event.price_ticks
         else:
             assert type(event) is Bar, event
-            self.moment.prices[event.instrument] = event.close_ticks
+            if note(event, self.moment.closes):
+                self.moment.prices[event.instrument] = event.close_ticks
             self._remember(event)
         if desk.watchers:
             desk.seen(event)
@@ -459,6 +466,7 @@ class Kernel:
         passed = rows.rows(0, count)
         self._remember(passed)
         self.moment.reached_ns = int(passed.arrival_time_ns[-1])
+        note(passed, self.moment.closes)
         prices = passed.price_ticks if type(passed) is TradeColumns else passed.close_ticks  # type: ignore[union-attr]
         self.moment.prices[passed.instrument] = int(prices[-1])
 
@@ -812,29 +820,22 @@ class Kernel:
         self._journal.decision(StoreWritten(key=key, value=value, decided_at_ns=self.moment.now_ns))
 
     def bars_seen(self, stream: BarStream, count: int) -> Sequence[Bar]:
-        """Return the last `count` bars the strategy has seen, the one being handled included."""
+        """Return the last `count` bars the strategy has seen, the one being handled included.
+
+        A bar that was revised stands once, as it was last seen, in the place of its time.
+        """
         subscription = self.subscriptions.of(stream)
         assert subscription is not None, stream
         if subscription.viewed is not None:
             return subscription.viewed.history(count)
-        found: list[Bar] = []
         parts: list[BarColumns | Bar] = list(subscription.past)
         # A timer may ask between two rows of a chunk: what was given of it has been seen.
         cursor = self._under_way
         under_way = None if cursor is None else cursor.seen_of(stream)
         if under_way is not None:
             parts.append(under_way)
-        for part in reversed(parts):
-            if isinstance(part, Bar):
-                found.append(part)
-            else:
-                tick = self.instruments[stream.instrument].tick_float
-                start = max(0, len(part) - (count - len(found)))
-                tail = Cursor(part.rows(start, len(part)), tick)
-                found.extend(bar for bar in reversed(list(tail.events)) if isinstance(bar, Bar))
-            if len(found) >= count:
-                break
-        return found[:count][::-1]
+        tick = self.instruments[stream.instrument].tick_float
+        return newest_bars(parts, count, tick)
 
     # -- state --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tieout.kernel.cursor import Cursor, are_closed_bars_of, origin_begins, origin_in
+from tieout.kernel.stale import newest_prices
 from tieout.model.columns import TradeColumns
 from tieout.model.events import Bar, Trade
 
@@ -75,6 +76,11 @@ class MergedCursor(Cursor):
                 handler(context, event)
 
         return give
+
+    def without_stale(self, closes: Mapping[str, int], before: Mapping[str, int]) -> None:
+        """Let rows that are no news of the price keep the price as it was before them."""
+        rows = [np.flatnonzero(self.merged.part == each) for each in range(len(self.parts))]
+        self.prices = newest_prices(self.parts, rows, self.prices, closes, before)
 
     def watched_in(self, watchers: Mapping[str, Any]) -> bool:
         """Whether somebody watches one of these rows' instruments."""

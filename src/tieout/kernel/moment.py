@@ -38,6 +38,7 @@ class Moment:
         single_origin: Its logical origin where it is a quote.
         named: Gives the logical origin of what else is being handled.
         prices: Last price of each instrument before the rows being handled, in ticks.
+        closes: Close of the newest published bar of each instrument before them.
     """
 
     def __init__(self, books: Books) -> None:
@@ -48,6 +49,7 @@ class Moment:
         self.single_origin = ""
         self.named: Callable[[], str] = nothing_named
         self.prices: dict[str, int] = {}
+        self.closes: dict[str, int] = {}
 
     @property
     def now_ns(self) -> int:

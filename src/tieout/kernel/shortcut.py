@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from tieout.kernel.borrowing import Borrower
 from tieout.kernel.ports import LendingVenue
+from tieout.kernel.stale import none_is_stale
 from tieout.market import MatchingCore
 from tieout.market.asking import AskingEntry
 from tieout.market.running import RunningRows, Stop
@@ -173,7 +174,10 @@ class Shortcut(Borrower):
         if kernel.timers.next_due_ns is not None:
             return False
         asked = kernel.subscriptions
-        return asked.count == 1 and asked.of(columns) is not None
+        if asked.count != 1 or asked.of(columns) is None:
+            return False
+        # The price of an order is the row's own there.
+        return none_is_stale(columns, kernel.moment.closes)
 
     def _borrow(self, columns: BarColumns, venue: Venue) -> bool:
         if not self._is_lent(venue, columns.instrument):

@@ -114,6 +114,12 @@ class BarMaker:
         return None if due >= NEVER else int(due)
 
     @property
+    def grace_ns(self) -> int | None:
+        """How long after its end by our clock a bar of time closes; None: no clock closes it."""
+        grace = self._view[at.GRACE]
+        return None if grace == NEVER else int(grace)
+
+    @property
     def too_late(self) -> int:
         """Trades for bars so old that they are not kept: in no bar."""
         return self._view[at.TOO_LATE]

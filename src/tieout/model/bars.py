@@ -55,7 +55,8 @@ class BarRule:
         kind: `BarKind`.
         size: How much goes into a bar, in what the kind counts.
         label: The size as a person writes it, e.g. `5m` or `100-trades`.
-        made_of: `trades`, or the interval of the finer bars.
+        made_of: `trades`, or the interval of the finer bars; the interval itself for published
+            bars that are to have a rule for gaps.
         gaps: `GapRule`; bars of time alone have gaps.
         sessions: Pairs [open, close) in venue time, ascending; a bar begins at the open of its
             session or a whole number of sizes later, and ends with it. Empty: always open, and
@@ -112,7 +113,8 @@ def bar_rule(
         size: An interval (`250ms`, `1m`, `4h`), or `100 trades`, `5000 lots`, `2000000 notional`;
             notional in the instrument's currency.
         instrument: Whose bars.
-        made_of: `trades`, or the interval of finer bars: `1m`.
+        made_of: `trades`, or the interval of finer bars: `1m`; of `1m` bars themselves it is the
+            published ones, with a rule for gaps.
         gaps: `skip`, `fill` or `halt`.
         sessions: As in `BarRule`.
         calendar: As in `BarRule`.
@@ -137,7 +139,7 @@ def bar_rule(
     length = _length(symbol, size)
     if made_of != "trades":
         finer = _length(symbol, made_of)
-        if finer >= length or length % finer:
+        if finer > length or length % finer:
             raise SettingsError(
                 f"{symbol}: bars of {size} cannot be made of bars of {made_of}; the longer must "
                 "be a whole multiple of the shorter"

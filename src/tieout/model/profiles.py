@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.availability import POLLINGS, FeedSettings, Polling, Spans, check_outages
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
 from tieout.model.margin import MarginTerms
@@ -198,6 +199,13 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         stop_limit_rule: `StopLimitRule`.
         stale_policy: What becomes of an order that finds no price within `stale_after_ns`.
         funding_from: `FundingFrom`.
+        polling: When the bot looks for new trades and bars, as a schedule or the name of one; None:
+            it is given them as they come.
+        bar_feed, trade_feed: How long a bar or a trade takes from where it is published to us,
+            where that is not always `bar_delay_ns` or `trade_delay_ns`.
+        feed_seed: Keys the draws of these; None: a run writes its own seed here.
+        outages: Pairs [from, to) of our clock in which the way to us was down: what would have
+            arrived meanwhile arrives when it is back.
     """
 
     name: str
@@ -244,6 +252,11 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     stop_limit_rule: StopLimitRule = StopLimitRule.PROVEN
     stale_policy: StalePolicy = StalePolicy.NEXT
     funding_from: FundingFrom = FundingFrom.TOLD
+    polling: Polling | str | None = None
+    bar_feed: FeedSettings | None = None
+    trade_feed: FeedSettings | None = None
+    feed_seed: int | None = None
+    outages: Spans = ()
 
     def __post_init__(self) -> None:
         for kind in self.models:
@@ -290,6 +303,22 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         self._check_costs()
         self._check_fees()
         self._check_book()
+        self._check_feeds()
+
+    def _check_feeds(self) -> None:
+        """Refuse a schedule that nobody knows, and two answers to how long a way is."""
+        if isinstance(self.polling, str) and self.polling not in POLLINGS:
+            raise SettingsError(
+                f"profile {self.name}: polling {self.polling!r}; allowed: {', '.join(POLLINGS)}, "
+                "or a table with every_ns and offset_ns"
+            )
+        for feed, constant in (("bar_feed", "bar_delay_ns"), ("trade_feed", "trade_delay_ns")):
+            if getattr(self, feed) is not None and getattr(self, constant):
+                raise SettingsError(
+                    f"profile {self.name}: {feed} and {constant}; one of them says how long the "
+                    f"way is: set {constant} to 0, or leave {feed} out"
+                )
+        check_outages(f"profile {self.name}", self.outages)
 
     def _check_prices(self) -> None:
         """Refuse rules about prices that do not go together."""
@@ -412,9 +441,21 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             )
 
     @property
+    def schedule(self) -> Polling | None:
+        """The polling schedule that `polling` is or names; None: nothing is waited for."""
+        return POLLINGS[self.polling] if isinstance(self.polling, str) else self.polling
+
+    def feed_delay_ns_max(self, *, bars: bool) -> int:
+        """Return the longest way of a bar, or of a trade, to us."""
+        feed = self.bar_feed if bars else self.trade_feed
+        constant = self.bar_delay_ns if bars else self.trade_delay_ns
+        return constant if feed is None else feed.delay_ns_max
+
+    @property
     def action_delay_ns(self) -> int:
         """How long after a corporate action all that happened before it has arrived, fills too."""
-        known_ns = max(self.trade_delay_ns, self.bar_delay_ns + self.bar_grace_ns)
+        bars_ns = self.feed_delay_ns_max(bars=True) + self.bar_grace_ns
+        known_ns = max(self.feed_delay_ns_max(bars=False), bars_ns)
         return known_ns + self.response_latency_ns
 
     @property

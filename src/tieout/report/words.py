@@ -42,13 +42,17 @@ _ASSUMED: Final = {
     "spread_sources": "What each spread rests on",
     "slippage_bps": "Slippage, in bps: the whole shift (fixed), or its floor (impact)",
     "impact_y": "Y of the impact law Y·σ·√(Q/V)",
-    "participation": "Most of the traded volume that our orders may take",
+    "participation": "Most of the traded volume that our orders may take; none: no limit",
     "limit_rule": "When a resting limit order fills",
     "entry_latency_ns": "Decision to venue, in ns",
     "matching_latency_ns": "Venue's gate to its matching, in ns",
     "response_latency_ns": "Venue to us, in ns",
     "bar_delay_ns": "Close of a bar until it is known, in ns",
     "trade_delay_ns": "Trade until it is known, in ns",
+    "bar_feed": "Way of a bar to us, where it is not of one length",
+    "trade_feed": "Way of a trade to us, where it is not of one length",
+    "outages": "When the way of market data to us was down, in ns",
+    "polling": "When the bot looks for new bars and trades; none: it is given them",
     "taker_fee_rate": "Fee of a taker, share of notional",
     "maker_fee_rate": "Fee of a maker, share of notional",
     "fee_digits": "Decimals that a fee is rounded to",
@@ -62,7 +66,7 @@ _ASSUMED: Final = {
     "borrow_rate": "What a short pays to borrow, share of its value a year",
     "borrow_days": "Days of that year",
     "borrow_at_s": "Time of day at which borrowing is charged, in seconds (UTC)",
-    "margin": "What the account may hold for its money; None: whatever is ordered",
+    "margin": "What the account may hold for its money; none: whatever is ordered",
     "input_age_ns_max": "Oldest input an order may rest on, in ns",
     "queue": "How the queue ahead of a resting order thins out (level book)",
     "feed_latency_ns_max": "Longest wait for late rows of a book, in ns",
@@ -99,7 +103,7 @@ def assumptions(profile: SimulationProfile) -> list[tuple[str, str]]:
 
 
 def _value(value: object) -> str:
-    return "no limit" if value is None else str(value)
+    return "none" if value is None else str(value)
 
 
 def _gap(difference: int, currency: str) -> str:

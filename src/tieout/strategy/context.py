@@ -368,8 +368,9 @@ class Context(Protocol):
                 indicators, and orders placed on them are refused.
             made_of: None: bars as the venue publishes them. `trades`, or the interval of finer
                 bars such as `1m`: bars we make ourselves, by one rule in every world.
-            gaps: What becomes of an interval in which nothing traded, in bars that we make:
-                `skip`, `fill` (a bar marked `synthetic`) or `halt` (the run stops trading).
+            gaps: What becomes of an interval without a bar: `skip`, `fill` (a bar marked
+                `synthetic`) or `halt` (the run stops trading). Of published bars where `made_of`
+                says nothing else.
             running: How often `on_running_bar` is given the bar that is still forming: `trade`
                 (with each one), or an interval such as `1s`. Such bars are made of trades when
                 `made_of` says nothing else.

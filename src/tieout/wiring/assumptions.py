@@ -77,6 +77,9 @@ def profile_of(given: str | SimulationProfile) -> SimulationProfile:
     if "fees" in values:
         values["fees"] = _fees_of(file, values["fees"])
         values = {"taker_fee_rate": 0, "maker_fee_rate": 0, **values}
+    for feed, constant in (("bar_feed", "bar_delay_ns"), ("trade_feed", "trade_delay_ns")):
+        if feed in values:
+            values = {constant: 0, **values}
     whole = {**msgspec.to_builtins(base), **values}
     try:
         return msgspec.convert(whole, SimulationProfile, strict=False)

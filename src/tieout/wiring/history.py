@@ -18,6 +18,7 @@ from tieout.journal import (
 )
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
+from tieout.model.availability import union
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     RunEnded,
@@ -42,6 +43,7 @@ from tieout.wiring.manifests import (
     datasets_of,
     kernel_of,
     manifest_of,
+    outages_in,
     period_of,
     same_data,
     same_strategy,
@@ -151,11 +153,24 @@ def backtest(
 
 
 def twin(
-    run: RunFolder, *, store: StoredAt, runs: Runs, progress: Progress | None = None
+    run: RunFolder,
+    *,
+    store: StoredAt,
+    runs: Runs,
+    with_outages: bool = False,
+    progress: Progress | None = None,
 ) -> Result:
     """Backtest a run's manifest over the same period, from the run's first start.
 
     It reads the provider's history by fingerprint and never the run's own recordings.
+
+    Args:
+        run: A run that has ended.
+        store: Folder of the data store.
+        runs: Where the twin is kept.
+        with_outages: Whether history stops coming while the run's market stream was down, and comes
+            late when it was back.
+        progress: Called with seconds of history done and in total.
 
     Raises:
         InputError: Strategy or data are no longer what the run used.
@@ -164,9 +179,14 @@ def twin(
     loaded = same_strategy(manifest)
     datasets = same_data(Store(store), manifest)
     started, ended = period_of(run)
+    profile = manifest.profile
+    if with_outages:
+        down = union(profile.outages, outages_in(run, ended.arrival_time_ns))
+        profile = msgspec.structs.replace(profile, outages=down)
     twin_manifest = msgspec.structs.replace(
         manifest,
         kind="twin",
+        profile=profile,
         of_run=run.run_id,
         start_ns=started.arrival_time_ns,
         end_ns=ended.arrival_time_ns,

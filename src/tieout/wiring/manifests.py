@@ -18,7 +18,10 @@ from tieout.journal.manifest import DataUse, Manifest
 from tieout.kernel.loop import Kernel
 from tieout.kernel.risk import RiskLimits
 from tieout.market import sources_digest
+from tieout.model.availability import union
 from tieout.model.events import (
+    ConnectionLost,
+    ConnectionRestored,
     RunEnded,
     RunStarted,
 )
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from tieout.adapters.storage.runs import RunFolder
     from tieout.history import Dataset, Store
     from tieout.kernel.ports import JournalPort
+    from tieout.model.availability import Spans
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.model.venues import VenueProfile
@@ -47,11 +51,16 @@ __all__ = [
     "find_dataset",
     "kernel_of",
     "manifest_of",
+    "outages_in",
     "period_of",
     "same_data",
     "same_strategy",
     "strategy_of",
 ]
+
+
+_ACCOUNT = "user"
+"""The stream of an account's own news; all others bring the market."""
 
 
 def kernel_of(manifest: Manifest, loaded: LoadedStrategy, journal: JournalPort) -> Kernel:
@@ -94,6 +103,8 @@ def manifest_of(
     # Only to see that it is there: the manifest names it, and has its sessions once.
     with_calendar(venue_profile, named.calendars if named else ())
     profile = with_spreads(profile, datasets, start_ns)
+    if profile.feed_seed is None and (profile.bar_feed or profile.trade_feed):
+        profile = msgspec.structs.replace(profile, feed_seed=seed)
     instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
     for each in datasets:
         if each.meta.instrument != instruments[each.meta.instrument.symbol]:
@@ -168,7 +179,7 @@ def same_strategy(manifest: Manifest) -> LoadedStrategy:
 
 def same_data(store: Store, manifest: Manifest) -> list[Dataset]:
     """Return the data sets a run used, found by fingerprint."""
-    stored = {each.meta.fingerprint: each for each in map(store.dataset, store.names())}
+    stored = store.contents()
     missing = [each.name for each in manifest.data if each.fingerprint not in stored]
     if missing:
         raise InputError(
@@ -219,3 +230,22 @@ def period_of(run: RunFolder) -> tuple[RunStarted, RunEnded]:
     if not isinstance(found[0], RunStarted):
         raise JournalDamaged(f"run {run.run_id}: the journal does not begin with a start")
     return found[0], found[-1]
+
+
+def outages_in(run: RunFolder, ended_ns: int) -> Spans:
+    """Return when a run's way to the market was down, as its journal has it.
+
+    Args:
+        run: A run.
+        ended_ns: Its last arrival: what was not restored was down until then.
+    """
+    reader = JournalReader(RealDisk(), str(run.journal))
+    lost: dict[str, int] = {}
+    spans: list[tuple[int, int]] = []
+    for each in reader.inputs():
+        if isinstance(each, ConnectionLost) and each.stream != _ACCOUNT:
+            lost.setdefault(each.stream, each.arrival_time_ns)
+        elif isinstance(each, ConnectionRestored) and each.stream in lost:
+            spans.append((lost.pop(each.stream), each.arrival_time_ns))
+    spans += [(since_ns, ended_ns) for since_ns in lost.values()]
+    return union(tuple(each for each in spans if each[0] < each[1]), ())

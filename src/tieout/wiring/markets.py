@@ -6,13 +6,28 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import numpy as np
 
-from tieout.adapters.feeds.history import HistoryMarket, Stream, as_rows, at_slice_end
+from tieout.adapters.feeds.history import (
+    HistoryMarket,
+    OutageRows,
+    Stream,
+    as_rows,
+    at_slice_end,
+)
 from tieout.adapters.feeds.making import BarMakingSource
 from tieout.adapters.feeds.stacked import FinerColumns, SlicedRows, StackedMarket, check_nesting
 from tieout.errors import InputError
-from tieout.history import StoredRanges, bars_from_trades, made_bars
+from tieout.history import (
+    StoredRanges,
+    availability_of,
+    bars_from_trades,
+    made_bars,
+    matched_rows,
+    seen_rows,
+)
+from tieout.history.availability import PUBLISHED
 from tieout.market import BarMaker, resolution_name
 from tieout.model.bars import GapRule
 from tieout.model.columns import (
@@ -23,9 +38,7 @@ from tieout.model.columns import (
     TradeColumns,
     interval_name,
 )
-from tieout.model.events import (
-    DataOpened,
-)
+from tieout.model.events import ConnectionLost, ConnectionRestored, DataOpened
 from tieout.model.profiles import FillLevel
 from tieout.wiring.books import (
     BOOK_KINDS,
@@ -39,11 +52,11 @@ from tieout.wiring.books import (
 from tieout.wiring.manifests import find_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.history import Dataset
+    from tieout.history import Availability, Dataset
     from tieout.journal.manifest import Manifest
     from tieout.kernel.context import BarSubscription, Subscriptions
     from tieout.kernel.ports import MarketRecord, Source
@@ -64,6 +77,7 @@ __all__ = [
     "making_of",
     "market_records",
     "only_feeds",
+    "outages_of",
     "prices_of",
     "sliced",
     "stored_market",
@@ -124,7 +138,38 @@ def streams_of(
         _made_stream(asked, datasets, profile, start_ns, end_ns, slice_ns)
         for _, asked in sorted(subscriptions.made.items())
     ]
-    return streams + book_streams(subscriptions, datasets, profile, start_ns, end_ns)
+    streams += book_streams(subscriptions, datasets, profile, start_ns, end_ns)
+    return [*outages_of(datasets, profile, (start_ns, end_ns), slice_ns=slice_ns), *streams]
+
+
+def outages_of(
+    datasets: Sequence[Dataset],
+    profile: SimulationProfile,
+    bounds: tuple[int, int],
+    *,
+    slice_ns: int = 0,
+) -> list[Stream]:
+    """Return what is told of outages within [start, end]: of data sets, and of the profile.
+
+    What is told within a slice is told at its end, as rows are.
+    """
+    start_ns, end_ns = bounds
+    width = slice_ns or 1
+    named = [(f"store:{each.meta.name}", each.meta.outages) for each in datasets]
+    streams = []
+    for name, outages in (("market", profile.outages), *named):
+        told: list[ConnectionLost | ConnectionRestored] = []
+        for span in outages:
+            lost_ns, back_ns = (-(-each // width) * width for each in span)
+            told.append(
+                ConnectionLost(stream=name, reason="as was assumed", arrival_time_ns=lost_ns)
+            )
+            told.append(ConnectionRestored(stream=name, backfilled=0, arrival_time_ns=back_ns))
+        told = [each for each in told if start_ns <= each.arrival_time_ns <= end_ns]
+        if told:
+            arrivals = np.array([each.arrival_time_ns for each in told], np.int64)
+            streams.append(Stream(name, iter((OutageRows(told, arrivals),))))
+    return streams
 
 
 def stored_rows(
@@ -140,7 +185,7 @@ def stored_rows(
     }
     for symbol in sorted(trades):
         dataset = _trades_of(symbol, datasets)
-        yield from dataset.batches(delay_ns=profile.trade_delay_ns, start_ns=from_ns, end_ns=to_ns)
+        yield from _seen(dataset, profile, from_ns, to_ns)
     feeding = {key for key in subscriptions.feeding() if key[1]}
     for symbol, interval in sorted(subscriptions.bars.keys() | feeding):
         yield from _bar_source(symbol, interval, datasets, profile)[1](from_ns, to_ns)
@@ -199,20 +244,37 @@ def _interval_of(columns: MarketColumns) -> int:
 
 
 def maker_of(
-    asked: BarSubscription, profile: SimulationProfile, start_ns: int, *, running: bool = True
+    asked: BarSubscription,
+    profile: SimulationProfile,
+    start_ns: int,
+    *,
+    running: bool = True,
+    late_ns: int | None = None,
 ) -> BarMaker:
-    """Return what makes the bars a strategy asked for, in a run that starts then."""
-    assert asked.made is not None, asked
+    """Return what makes the bars a strategy asked for, in a run that starts then.
+
+    Args:
+        asked: What it asked for.
+        profile: Assumptions.
+        start_ns: Start of the run.
+        running: Whether bars under way are wanted too.
+        late_ns: How long after its close a finer bar may come and be in time; None: what the
+            profile says of the way to us.
+    """
+    rule = asked.made
+    assert rule is not None, asked
     grace_ns = profile.bar_grace_ns
-    if asked.made.finer_ns:
+    if rule.finer_ns:
         # A finer bar that comes when it is expected to come is in time.
-        grace_ns = profile.bar_delay_ns + max(grace_ns, _BAR_SLACK_NS)
+        late_ns = profile.feed_delay_ns_max(bars=True) if late_ns is None else late_ns
+        grace_ns = late_ns + max(grace_ns, _BAR_SLACK_NS)
     return BarMaker(
         asked.instrument,
-        asked.made,
+        rule,
         grace_ns=grace_ns,
         running_ns=asked.running_ns if running else 0,
-        whole_from_ns=start_ns,
+        # A bar that somebody else made is whole, whenever it began.
+        whole_from_ns=0 if rule.finer_ns == rule.interval_ns else start_ns,
     )
 
 
@@ -225,10 +287,12 @@ def making_of(
     started_ns: int,
 ) -> BarMakingSource:
     """Return a source of single inputs with the bars that a strategy wants made of them."""
+    wanted = [each for _, each in sorted(asked.items())]
     return BarMakingSource(
         source,
-        [maker_of(each, profile, started_ns) for _, each in sorted(asked.items())],
+        [maker_of(each, profile, started_ns) for each in wanted],
         ticks={symbol: each.tick_float for symbol, each in instruments.items()},
+        warm_ups=[each.warm_up if each.is_published else 0 for each in wanted],
     )
 
 
@@ -243,11 +307,13 @@ def _made_stream(
     assert asked.made is not None, asked
     symbol, finer = asked.instrument, asked.made.finer_ns
     read: Callable[[int, int], Iterator[MarketColumns]]
+    late_ns = None
     if finer:
         dataset, read = _bar_source(symbol, finer, datasets, profile)
+        late_ns = _bar_late_ns(dataset, finer, profile)
     else:
         dataset = _trades_of(symbol, datasets)
-        read = _reader(dataset, profile.trade_delay_ns)
+        read = _reader(dataset, profile)
 
     def rows(from_ns: int, to_ns: int) -> Iterator[MarketColumns]:
         return (
@@ -255,12 +321,13 @@ def _made_stream(
             for each in read(from_ns, to_ns // (slice_ns or 1) * (slice_ns or 1))
         )
 
-    made = made_bars(rows(start_ns, end_ns), maker_of(asked, profile, start_ns), until_ns=end_ns)
+    maker = maker_of(asked, profile, start_ns, late_ns=late_ns)
+    made = made_bars(rows(start_ns, end_ns), maker, until_ns=end_ns)
     name = f"made:{asked.rule}:{symbol}"
     return Stream(
         name,
         as_rows(made),
-        _made_warm_up(asked, profile, start_ns, rows),
+        _made_warm_up(asked, profile, start_ns, rows, late_ns),
         _opened(name, dataset, start_ns),
         made=True,
         may_halt=asked.made.gaps is GapRule.HALT,
@@ -272,23 +339,19 @@ def _made_warm_up(
     profile: SimulationProfile,
     start_ns: int,
     rows: Callable[[int, int], Iterator[MarketColumns]],
+    late_ns: int | None,
 ) -> BarColumns | None:
     """Return the last version of the bars that were known by the start."""
     if not asked.warm_up:
         return None
     assert asked.made is not None, asked
     reach = max(start_ns - _WARM_UP_REACH * asked.warm_up * (asked.interval_ns or _DAY_NS), 0)
-    maker = maker_of(asked, profile, reach, running=False)
+    maker = maker_of(asked, profile, reach, running=False, late_ns=late_ns)
     known = made_bars(rows(reach, start_ns - 1), maker, until_ns=start_ns)
     bars = [each for each in known if isinstance(each, BarColumns)]
     if not bars:
         return None
-    whole = joined(bars)
-    # A revised bar stands once, as it was last known, in the place of its time.
-    order = np.lexsort((whole.revision, whole.close_time_ns))
-    closes = whole.close_time_ns[order]
-    last = order[np.concatenate((closes[1:] != closes[:-1], [True]))]
-    return taken(whole, last[-asked.warm_up :])
+    return _last_rows(bars, asked.warm_up)
 
 
 def _trades_of(symbol: str, datasets: Sequence[Dataset]) -> Dataset:
@@ -301,11 +364,23 @@ def _trades_of(symbol: str, datasets: Sequence[Dataset]) -> Dataset:
     return dataset
 
 
-def _reader(dataset: Dataset, delay_ns: int) -> Callable[[int, int], Iterator[MarketColumns]]:
+def _seen(
+    dataset: Dataset,
+    profile: SimulationProfile,
+    from_ns: int,
+    to_ns: int,
+    only: Collection[str] = (),
+) -> Iterator[MarketColumns]:
+    """Yield a data set's rows as they came to be seen, in [from, to] by arrival."""
+    how = availability_of(dataset.meta, profile)
+    return seen_rows(dataset, how, start_ns=from_ns, end_ns=to_ns, only=only)
+
+
+def _reader(
+    dataset: Dataset, profile: SimulationProfile
+) -> Callable[[int, int], Iterator[MarketColumns]]:
     def read(from_ns: int, to_ns: int) -> Iterator[MarketColumns]:
-        return dataset.batches(
-            delay_ns=delay_ns, start_ns=from_ns, end_ns=to_ns, only=_MAKING_COLUMNS
-        )
+        return _seen(dataset, profile, from_ns, to_ns, _MAKING_COLUMNS)
 
     return read
 
@@ -325,7 +400,7 @@ def _trade_stream(
         rows = _from(start_ns, prints(book, end_ns=end_ns))
         return Stream(name, rows, None, _opened(name, book, start_ns))
     dataset = _trades_of(symbol, datasets)
-    rows = dataset.batches(delay_ns=profile.trade_delay_ns, start_ns=start_ns, end_ns=end_ns)
+    rows = _seen(dataset, profile, start_ns, end_ns)
     return Stream(name, rows, None, _opened(name, dataset, start_ns))
 
 
@@ -345,7 +420,7 @@ def _bar_source(
         found = stored
 
         def read(from_ns: int, to_ns: int) -> Iterator[BarColumns]:
-            chunks = found.batches(delay_ns=profile.bar_delay_ns, start_ns=from_ns, end_ns=to_ns)
+            chunks = _seen(found, profile, from_ns, to_ns)
             return (each for each in chunks if isinstance(each, BarColumns))
 
         return found, read
@@ -356,23 +431,66 @@ def _bar_source(
             "them, nor trades to make them from"
         )
     source = trades
+    how = _made_availability(source, interval, profile)
+    # Bars are known so long after their close at least, and at most.
+    soonest_ns, latest_ns = how.published_after_ns, how.published_after_ns + how.late_ns_max
 
     def make(from_ns: int, to_ns: int) -> Iterator[BarColumns]:
         # A bar is whole only when its first trade is read: begin on an interval.
-        begin = (from_ns - profile.bar_delay_ns) // interval * interval
-        chunks = source.batches(delay_ns=0, start_ns=begin, end_ns=to_ns, only=_MAKING_COLUMNS)
+        begin = (from_ns - latest_ns) // interval * interval
+        chunks = source.batches(
+            delay_ns=0, start_ns=begin, end_ns=to_ns - soonest_ns, only=_MAKING_COLUMNS
+        )
         made = bars_from_trades(
             (each for each in chunks if isinstance(each, TradeColumns)),
             interval,
-            delay_ns=profile.bar_delay_ns,
+            delay_ns=how.shift_ns or 0,
         )
-        for bars in made:
+        for bars in made if how.shift_ns is not None else _arriving(made, how):
             low = int(np.searchsorted(bars.arrival_time_ns, from_ns, "left"))
             high = int(np.searchsorted(bars.arrival_time_ns, to_ns, "right"))
             if low < high:
                 yield bars.rows(low, high)
 
     return source, make
+
+
+def _bar_late_ns(dataset: Dataset, interval: int, profile: SimulationProfile) -> int:
+    """Return how long after its close a published bar is expected at the latest."""
+    bars = dataset.meta.kind == "bars"
+    how = (
+        availability_of(dataset.meta, profile)
+        if bars
+        else _made_availability(dataset, interval, profile)
+    )
+    return how.published_after_ns + replace(how, outages=()).late_ns_max
+
+
+def _made_availability(trades: Dataset, interval: int, profile: SimulationProfile) -> Availability:
+    """Return how bars come to be known that a venue would have made of its trades.
+
+    Raises:
+        InputError: When the trades were known is told one by one: of their bars nothing is.
+    """
+    meta = trades.meta
+    if meta.known == PUBLISHED:
+        raise InputError(
+            f"{meta.name}: each trade says when it was published, and of bars made of them nobody "
+            f"knows it; import bars of {interval_name(interval)} too, or ask for "
+            'made_of="trades"'
+        )
+    as_bars = msgspec.structs.replace(meta, kind="bars", interval_ns=interval, known="")
+    return availability_of(as_bars, profile)
+
+
+def _arriving(made: Iterable[BarColumns], how: Availability) -> Iterator[BarColumns]:
+    """Yield bars of one stream, in order of their close, with the arrivals that they have."""
+    after_ns = 0
+    for bars in made:
+        known = how.known_ns(bars.close_time_ns, None)
+        arrival = how.arrivals(known, bars.close_time_ns, bars.revision, after_ns=after_ns)
+        after_ns = int(arrival[-1])
+        yield replace(bars, arrival_time_ns=arrival)
 
 
 def market_records(
@@ -405,7 +523,10 @@ def _stored_record(
         finest = stored_market(finest_dataset(datasets, symbol), profile)
         return HistoryMarket(finest, slice_ns=slice_ns)
     below = [
-        SlicedRows(StoredRanges(each, delay_ns=_delay_of(each, profile)), slice_ns)
+        SlicedRows(
+            StoredRanges(each, delay_ns=profile.feed_delay_ns_max(bars=each.meta.kind == "bars")),
+            slice_ns,
+        )
         for each in finer
     ]
     bars = (at_slice_end(each, slice_ns) for each in stored_market(coarse, profile))
@@ -509,15 +630,9 @@ def prices_of(
 def stored_market(
     dataset: Dataset, profile: SimulationProfile, *, until_ns: int | None = None
 ) -> Iterator[MarketColumns]:
-    """Yield a data set's rows with the arrivals that the profile gives them."""
-    return dataset.batches(
-        delay_ns=_delay_of(dataset, profile), end_ns=until_ns, only=_MATCHING_COLUMNS
-    )
-
-
-def _delay_of(dataset: Dataset, profile: SimulationProfile) -> int:
-    trades = dataset.meta.kind == "trades"
-    return profile.trade_delay_ns if trades else profile.bar_delay_ns
+    """Yield a data set's rows as the venue's market, with the arrivals that they have."""
+    how = availability_of(dataset.meta, profile)
+    return matched_rows(dataset, how, end_ns=until_ns, only=_MATCHING_COLUMNS)
 
 
 def bounds_of(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int]:
@@ -526,12 +641,10 @@ def bounds_of(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int
     Raises:
         InputError: The period is empty or outside of the data.
     """
-    profile = manifest.profile
-    delay = max(profile.bar_delay_ns, profile.trade_delay_ns)
     start = manifest.start_ns
     end = manifest.end_ns
     first = min(each.meta.first_time_ns - each.meta.interval_ns for each in datasets)
-    last = max(each.meta.last_time_ns for each in datasets) + delay
+    last = max(_last_ns(each, manifest.profile) for each in datasets)
     start = first if start is None else start
     end = last if end is None else end
     if not start < end:
@@ -539,6 +652,17 @@ def bounds_of(manifest: Manifest, datasets: Sequence[Dataset]) -> tuple[int, int
     if end < first or start > last:
         raise InputError("the period lies outside of the data; give --from and --to inside of it")
     return start, end
+
+
+def _last_ns(dataset: Dataset, profile: SimulationProfile) -> int:
+    """Return a time by which all rows of a data set have arrived."""
+    meta = dataset.meta
+    plain_ns = meta.last_time_ns + max(profile.bar_delay_ns, profile.trade_delay_ns)
+    if meta.kind not in ("trades", "bars"):
+        return plain_ns
+    how = availability_of(meta, profile)
+    known_ns = meta.last_known_ns or meta.last_time_ns + meta.published_after_ns
+    return max(plain_ns, known_ns + how.late_ns_max)
 
 
 def _opened(name: str, dataset: Dataset, at_ns: int) -> DataOpened:
@@ -571,7 +695,11 @@ def _last_rows(chunks: Sequence[BarColumns], count: int) -> BarColumns | None:
     if not count or not chunks:
         return None
     whole = joined(chunks)
-    return whole.rows(max(0, len(whole) - count), len(whole))
+    # A revised bar stands once, as it was last known, in the place of its time.
+    order = np.lexsort((whole.revision, whole.close_time_ns))
+    closes = whole.close_time_ns[order]
+    last = order[np.concatenate((closes[1:] != closes[:-1], [True]))]
+    return taken(whole, last[-count:])
 
 
 def taken(bars: BarColumns, rows: NDArray[np.int64]) -> BarColumns:

@@ -20,6 +20,8 @@ from tieout.journal import (
 )
 from tieout.model.events import (
     ClockReached,
+    ConnectionLost,
+    ConnectionRestored,
     CorporateAction,
     DataOpened,
     GapSeen,
@@ -114,7 +116,7 @@ def _history_again(
     )
     framing = (
         *(RunStarted, RunEnded, DataOpened, ClockReached, GapSeen, CorporateAction),
-        *ANNOUNCED,
+        *(ConnectionLost, ConnectionRestored, *ANNOUNCED),
     )
     answers: list[Report] = [each for each in recorded if not isinstance(each, framing)]  # type: ignore[misc]
     source: Source = HistorySource(

@@ -164,7 +164,7 @@ def _trade_live(
         gateway.start(
             subscriptions_to(streams_asked(kernel)),
             warmup_bars=warm_up_of(kernel),
-            bar_delay_ns=manifest.profile.bar_delay_ns,
+            bar_delay_ns=manifest.profile.feed_delay_ns_max(bars=True),
         )
         run.write("snapshot.json", gateway.snapshot())
         first = gateway.next(None)
@@ -200,7 +200,7 @@ def go_on_live(
         gateway.start(
             subscriptions_to(streams_asked(kernel)),
             warmup_bars=warm_up_of(kernel),
-            bar_delay_ns=manifest.profile.bar_delay_ns,
+            bar_delay_ns=manifest.profile.feed_delay_ns_max(bars=True),
             resume=resume_point(folded, fresh=fresh),
             start_snapshot=run.read("snapshot.json", exchange.AccountSnapshot),
         )
@@ -236,7 +236,9 @@ def _actions_again(
 
 def warm_up_of(kernel: Kernel) -> int:
     """Return how many bars of the past the strategy's indicators want at most."""
-    return max((each.warm_up for each in kernel.subscriptions.bars.values()), default=0)
+    asked = kernel.subscriptions
+    published = [each for each in asked.made.values() if each.is_published]
+    return max((each.warm_up for each in (*asked.bars.values(), *published)), default=0)
 
 
 def gateway_of(run: RunFolder, manifest: Manifest, access: VenueAccess) -> ExchangeGateway:
@@ -299,7 +301,7 @@ def delivered(
         source = SlicedSource(source, manifest.slice_ns)
     asked = kernel.subscriptions.made
     for (symbol, name), each in asked.items():
-        if each.warm_up:
+        if each.warm_up and not each.is_published:
             raise InputError(
                 f"{symbol}: bars {name} are made as trades arrive and have no past at the start; "
                 "set warm_up to 0, or ask for bars as the venue publishes them"

@@ -280,7 +280,7 @@ def _beside(
     gateway.start(
         subscriptions_to({*streams_asked(kernel), *matched.values()}),
         warmup_bars=warm_up_of(kernel),
-        bar_delay_ns=manifest.profile.bar_delay_ns,
+        bar_delay_ns=manifest.profile.feed_delay_ns_max(bars=True),
         started=started,
     )
     first = gateway.next(None)
@@ -319,7 +319,7 @@ def _beside_again(
     gateway.start(
         subscriptions_to({*streams_asked(kernel), *matched.values()}),
         warmup_bars=warm_up_of(kernel),
-        bar_delay_ns=manifest.profile.bar_delay_ns,
+        bar_delay_ns=manifest.profile.feed_delay_ns_max(bars=True),
         resume=point,
     )
     first = gateway.next(None)

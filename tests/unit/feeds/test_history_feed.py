@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.support.merging import batches_of
 from tests.unit.history.builders import MINUTE, SECOND, T0, bar_columns, trade_columns
-from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
+from tieout.adapters.feeds.history import HistoryMarket, HistorySource, OutageRows, Stream
 from tieout.errors import DataError, InputError
 from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
 from tieout.model.columns import BarColumns, TradeColumns
-from tieout.model.events import DataOpened, RunEnded, RunStarted
+from tieout.model.events import ConnectionLost, ConnectionRestored, DataOpened, RunEnded, RunStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,3 +213,24 @@ def test_a_market_gives_its_chunks_in_order_and_then_nothing() -> None:
 
     assert [0 if each is None else len(each) for each in found] == [2, 2, 1, 0]
     assert market.fetch(T0) is None
+
+
+def test_that_the_way_was_lost_comes_before_the_rows_of_its_moment() -> None:
+    lost = ConnectionLost(stream="store:set", reason="test", arrival_time_ns=T0 + 2 * SECOND)
+    restored = ConnectionRestored(stream="store:set", backfilled=0, arrival_time_ns=T0 + 4 * SECOND)
+    told = [lost, restored]
+    arrivals = np.array([each.arrival_time_ns for each in told], np.int64)
+
+    found = everything(
+        source(
+            stream(trade_columns([1, 2, 3, 4, 5])),
+            Stream("outages", iter((OutageRows(told, arrivals),))),
+        )
+    )
+
+    order = [
+        each.columns.price_ticks.tolist() if isinstance(each, MarketBatch) else each.events[0]  # type: ignore[union-attr]
+        for each in found
+        if not isinstance(each, MergedBatch)
+    ]
+    assert order[1:-1] == [[1], lost, [2, 3], restored, [4, 5]]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tieout.market import MadeBars, Window
     from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
-    from tieout.model.events import CorporateAction, GapSeen
+    from tieout.model.events import ConnectionLost, ConnectionRestored, CorporateAction, GapSeen
 
 __all__ = [
     "SLICE_NS_MAX",
@@ -35,6 +35,7 @@ __all__ = [
     "GapRows",
     "HistoryMarket",
     "HistorySource",
+    "OutageRows",
     "Stream",
     "action_stream",
     "as_rows",
@@ -51,6 +52,7 @@ _RANKS: Final[dict[type, int]] = {
     OrderEventColumns: int(SourceRank.BOOK),
 }
 _ACTION: Final = int(SourceRank.ACTION)
+"""Of what comes as columns; all else is told of bars, or of the connection."""
 
 SLICE_NS_MAX: Final = 1_000_000_000
 """Widest slice; what is wider is a bar, and should be asked for as one."""
@@ -74,6 +76,17 @@ class GapRows:
     def rows(self, start: int, stop: int) -> GapRows:
         """Return rows [start, stop)."""
         return GapRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class OutageRows(GapRows):
+    """Outages of the way to stored data: each is lost, and restored when its rows come late."""
+
+    events: Sequence[ConnectionLost | ConnectionRestored]  # type: ignore[assignment]
+
+    def rows(self, start: int, stop: int) -> OutageRows:
+        """Return rows [start, stop)."""
+        return OutageRows(self.events[start:stop], self.arrival_time_ns[start:stop])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +201,8 @@ class Stream:
     def rank(self) -> int:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
         kind = type(self._chunk)
+        if kind is OutageRows:
+            return int(SourceRank.CONNECTION)
         return _ACTION if kind is ActionRows else _RANKS.get(kind, int(SourceRank.BAR))
 
     def take(self, before_ns: int) -> _AnyRows:

@@ -15,19 +15,22 @@ import msgspec
 
 from tieout.adapters.feeds.rows import columns_of, events_of
 from tieout.kernel.ports import Inputs
+from tieout.model.bars import GapRule
 from tieout.model.columns import BarColumns
 from tieout.model.events import Bar, GapSeen, RunEnded, RunResumed, Trade
+from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tieout.kernel.ports import MarketBatch, Source
     from tieout.market import BarMaker, MadeBars
+    from tieout.model.bars import BarRule
     from tieout.model.events import Input
 
     _Told = tuple[int, int, Input]
 
-__all__ = ["BarMakingSource"]
+__all__ = ["BarMakingSource", "without_holes"]
 
 Row = TypeVar("Row", Trade, Bar)
 
@@ -39,14 +42,22 @@ class BarMakingSource:
         source: Inputs one by one; those of equal arrival come in one answer.
         makers: In the order in which their bars are given when they are known together.
         ticks: Size of a tick by instrument.
+        warm_ups: How many bars of the past each maker's bars begin with, for makers of published
+            bars with a rule for gaps; the source brings the published ones.
     """
 
     def __init__(
-        self, source: Source, makers: Sequence[BarMaker], *, ticks: Mapping[str, float]
+        self,
+        source: Source,
+        makers: Sequence[BarMaker],
+        *,
+        ticks: Mapping[str, float],
+        warm_ups: Sequence[int] = (),
     ) -> None:
         self._source = source
         self._makers = makers
         self._ticks = ticks
+        self._warm_ups = warm_ups
         self._resumed_ns = 0
         self._missed_ns = 0
 
@@ -78,6 +89,7 @@ class BarMakingSource:
         # Bars known at the time of the rows being passed on: they come after them.
         waiting: list[_Told] = []
         last_ns: int | None = None
+        past = [each for each in events if isinstance(each, Bar) and each.warm_up and not each.rule]
         for event in events:
             now_ns = event.arrival_time_ns
             if now_ns != last_ns:
@@ -97,6 +109,8 @@ class BarMakingSource:
                 waiting = []
             found.append(event)
             waiting += self._made_of(event)
+            if past and event is past[-1]:
+                waiting += self._warmed(past)
         if last_ns is not None and last_ns == self._resumed_ns:
             waiting += self._until(last_ns)
         return found + _in_order(waiting)
@@ -123,6 +137,17 @@ class BarMakingSource:
             if maker.instrument == event.instrument and maker.rule.finer_ns == length
             for each in self._events(place, maker.take(rows))
         ]
+
+    def _warmed(self, past: Sequence[Bar]) -> list[_Told]:
+        """Return the past of published bars with a rule for gaps: their holes are filled too."""
+        found: list[_Told] = []
+        for place, (maker, count) in enumerate(zip(self._makers, self._warm_ups, strict=False)):
+            own = (maker.instrument, maker.rule.size)
+            bars = [each for each in past if (each.instrument, each.interval_ns) == own]
+            if count and bars:
+                filled = without_holes(bars, maker.rule, grace_ns=maker.grace_ns)
+                found += [(each.arrival_time_ns, place, each) for each in filled[-count:]]
+        return found
 
     def _in_time(self, row: Row, true_ns: int) -> Row:
         """Return a row that was missed as if it had come when it was true; any other as it is."""
@@ -153,6 +178,57 @@ class BarMakingSource:
                 )
             )
         return told
+
+
+def without_holes(past: Sequence[Bar], rule: BarRule, *, grace_ns: int | None) -> list[Bar]:
+    """Return published bars as a rule for gaps has them: named after it, and filled by it.
+
+    Args:
+        past: Of the rule's own length, one after the other, all known at one time.
+        rule: For bars of time.
+        grace_ns: How long after its close a bar is known to be missing; None: when the next came.
+    """
+    fills = rule.gaps is GapRule.FILL
+    found: list[Bar] = []
+    for bar in past:
+        while fills and found and found[-1].close_time_ns < bar.open_time_ns:
+            found.append(_filled(found[-1]))
+        found.append(msgspec.structs.replace(bar, rule=rule.name))
+    while (
+        fills
+        and grace_ns is not None
+        and _over_ns(found[-1]) + grace_ns <= past[-1].arrival_time_ns
+    ):
+        found.append(_filled(found[-1]))
+    sessions = Sessions(rule.sessions)
+    return [
+        each
+        for each in found
+        if not each.synthetic or sessions.always or sessions.holding(each.open_time_ns)
+    ]
+
+
+def _over_ns(before: Bar) -> int:
+    """Return when the bar after another one closes."""
+    return before.close_time_ns + before.interval_ns
+
+
+def _filled(before: Bar) -> Bar:
+    """Return a bar without trading that follows another one."""
+    price = before.close_ticks
+    return msgspec.structs.replace(
+        before,
+        open_time_ns=before.close_time_ns,
+        close_time_ns=before.close_time_ns + before.interval_ns,
+        open_ticks=price,
+        high_ticks=price,
+        low_ticks=price,
+        close_ticks=price,
+        volume_lots=0,
+        revision=0,
+        trades=0 if before.trades is not None else None,
+        synthetic=True,
+    )
 
 
 def _in_order(told: list[_Told]) -> list[Input]:

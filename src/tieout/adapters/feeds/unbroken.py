@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 import msgspec
 
+from tieout.history import stream_availability
 from tieout.model.events import (
     Bar,
     CancelRejected,
@@ -204,11 +205,9 @@ class _Healer:
         return None
 
     def _due_ns(self, row: Trade | Bar) -> int:
-        if isinstance(row, Bar):
-            known_ns = row.close_time_ns + self._profile.bar_delay_ns
-        else:
-            known_ns = row.venue_time_ns + self._profile.trade_delay_ns
-        return self._slice_end(known_ns)
+        how = stream_availability(*_stream(row), self._profile)
+        # A venue's streams bring rows as they happen: nobody looks for them.
+        return self._slice_end(how.direct().arrival_ns(row))
 
     def _slice_end(self, time_ns: int) -> int:
         return -(-time_ns // self._slice_ns) * self._slice_ns

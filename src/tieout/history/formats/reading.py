@@ -141,6 +141,8 @@ class Ask:
         instrument_id: The vendor's number, where a file holds several instruments.
         set_aside: Whether defective rows are left out and listed.
         progress: Called with work done and in total.
+        published_after_ns: Trades and bars: after they are over.
+        outages: Trades and bars: pairs [from, to) in which the way to them was down.
     """
 
     instrument: Instrument
@@ -157,6 +159,8 @@ class Ask:
     instrument_id: int | None = None
     set_aside: bool = False
     progress: Progress | None = None
+    published_after_ns: int = 0
+    outages: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +172,7 @@ class TableReading:
         parts: In the file's order.
         columns: Field to column.
         stamps: Reads the time column.
-        arrivals: Reads the column of arrivals, where there is one.
+        arrivals: Reads the column of arrivals or known times, where there is one.
         interval_ns: Length of a bar, or of funding's interval; 0: not told.
         stamp: `open` or `close` where the format settles it, else None.
         stamp_why: What settles it.
@@ -176,6 +180,8 @@ class TableReading:
         zone_given: Whether the zone is known, and not taken for granted.
         counted: Defects found on the way, by name; complete once the parts are read.
         notes: For the description.
+        known: What the known times of its trades or bars are, as of `DatasetMeta`; empty: there are
+            none.
     """
 
     kind: str
@@ -190,6 +196,7 @@ class TableReading:
     zone_given: bool = True
     counted: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

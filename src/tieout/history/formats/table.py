@@ -14,6 +14,7 @@ from tieout.history._defects import SetAside
 from tieout.history._files import LINE_BYTES_MAX, CsvShape, Part, opened, parts
 from tieout.history._headers import FIELDS, columns_of, kinds_of
 from tieout.history._stamps import StampReader
+from tieout.history.availability import known_of
 from tieout.history.formats.reading import Ask, Guess, Look, Surety, TableReading, length_of
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def read_table(
     given: dict[str, Any] = {
         "interval_ns": length_of(ask.interval, file) if ask.interval else 0,
         "stamps": StampReader(file, form=ask.time_form, zone=zone),
-        "arrivals": StampReader(file, zone=zone) if "arrival" in columns else None,
+        "arrivals": (
+            StampReader(file, zone=zone) if {"arrival", "known_time"} & columns.keys() else None
+        ),
+        "known": known_of(kind, columns),
         "zone_given": ask.zone is not None,
         "stamp": ask.stamp,
         "stamp_why": "as was said" if ask.stamp else "",

@@ -22,6 +22,7 @@ KINDS: Final = {
     "unreadable": "a row whose time or numbers cannot be read",
     "disorder": "times that go backwards, or newest first",
     "duplicate": "a time or an id that is there twice",
+    "revised": "bars that were published again later, with other values",
     "column_order": "prices stand under the wrong headers",
     "impossible_bar": "high below low, open or close outside of them, a price not above zero",
     "crossed": "a bid above the ask",

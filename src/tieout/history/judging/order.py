@@ -30,6 +30,9 @@ def in_order(sheet: Sheet) -> tuple[Sheet, list[Finding]]:
                 "Mend them, or import with --set-aside.",
             )
         )
+    if sheet.known_ns is not None:
+        sheet, revised = _last_versions(sheet)
+        found += revised
     steps = np.diff(sheet.time_ns)
     back = np.flatnonzero(steps < 0)
     if len(back):
@@ -61,6 +64,27 @@ def in_order(sheet: Sheet) -> tuple[Sheet, list[Finding]]:
         kept[same] = False
         sheet = sheet.taken(kept)
     return sheet, found
+
+
+def _last_versions(sheet: Sheet) -> tuple[Sheet, list[Finding]]:
+    """Return the last version of each bar; a row that was known later is no duplicate."""
+    known = sheet.known_ns
+    assert known is not None, sheet.file
+    if (np.diff(known) >= 0).all() and (np.diff(sheet.time_ns) < 0).any():
+        # A log of what was published: in order of that, and of nothing else.
+        sheet = sheet.taken(np.argsort(sheet.time_ns, kind="stable"))
+        known = sheet.known_ns
+        assert known is not None, sheet.file
+    later = (np.diff(sheet.time_ns) == 0) & (np.diff(known) > 0)
+    places = np.flatnonzero(later) + 1
+    if not len(places):
+        return sheet, []
+    detail = f"{len(places):,} rows are later versions of a bar"
+    remedy = "Nothing: a strategy is given each version when it was known."
+    note = finding(
+        sheet.file, "revised", sheet.rows[places], detail, remedy, severity=Severity.NOTE
+    )
+    return sheet.taken(np.concatenate((~later, [True]))), [note]
 
 
 def _same_ids(sheet: Sheet) -> list[Finding]:

@@ -61,6 +61,7 @@ _FIELDS: Final = {
     "bid": ("bid", "bid_price", "bid price", "best_bid", "best_bid_price"),
     "ask": ("ask", "ask_price", "ask price", "best_ask", "best_ask_price"),
     "id": ("id", "trade_id", "tradeid", "agg_trade_id", "aggtradeid"),
+    "known_time": ("known_time",),
 }
 _NEEDED: Final = {
     "bars": PRICES,
@@ -86,6 +87,7 @@ class Sheet:
         headers: Field to what the file calls it.
         unreadable: Rows that are left out.
         has_zone: Whether the stamps say their zone, or are numbers since 1970.
+        known_ns: (n,) when each row was published, where the file says it.
     """
 
     file: str
@@ -97,6 +99,7 @@ class Sheet:
     headers: dict[str, str] = field(default_factory=dict)
     unreadable: tuple[int, ...] = ()
     has_zone: bool = True
+    known_ns: Int64s | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -108,6 +111,7 @@ class Sheet:
             rows=self.rows[places],
             time_ns=self.time_ns[places],
             fields={name: values[places] for name, values in self.fields.items()},
+            known_ns=None if self.known_ns is None else self.known_ns[places],
         )
 
 
@@ -124,13 +128,14 @@ def read_sheet(path: Path) -> Sheet:
     name = named(path)
     kind, columns = _kind_of(path, name, table)
     stamps = StampReader(str(path))
-    text = pa.array(table[columns["time"]].to_arrow())
-    if pa.types.is_large_string(text.type) or pa.types.is_string(text.type):
-        text = with_24_hours(text.cast(pa.string()))
-    when, wrong = stamps.read(text)
+    when, wrong = stamps.read(_stamps(table[columns["time"]]))
+    known_ns = None
+    if "known_time" in columns:
+        known_ns, unknown = StampReader(str(path)).read(_stamps(table[columns["known_time"]]))
+        wrong = wrong | unknown
     fields = {}
     for what, column in columns.items():
-        if what == "time":
+        if what in ("time", "known_time"):
             continue
         fields[what] = _floats(path, table[column])
         if what != "id":
@@ -146,8 +151,16 @@ def read_sheet(path: Path) -> Sheet:
         headers=columns,
         unreadable=tuple(rows[wrong].tolist()),
         has_zone="taken as" not in stamps.rule,
+        known_ns=known_ns,
     )
     return whole.taken(~wrong) if wrong.any() else whole
+
+
+def _stamps(column: pl.Series) -> Any:  # noqa: ANN401 - pyarrow has no types
+    text = pa.array(column.to_arrow())
+    if pa.types.is_large_string(text.type) or pa.types.is_string(text.type):
+        return with_24_hours(text.cast(pa.string()))
+    return text
 
 
 def _unpacked(path: Path) -> bytes:
@@ -288,7 +301,7 @@ def _kind_of(path: Path, name: Named, table: pl.DataFrame) -> tuple[str, dict[st
         # Kept as candles by some, with the rate where the open would be.
         return "rates", {"time": columns["time"], "rate": columns["open"]}
     wanted = {
-        "bars": ("time", *PRICES, *(() if name.is_mark else ("volume",))),
+        "bars": ("time", *PRICES, *(() if name.is_mark else ("volume",)), "known_time"),
         "rates": ("time", "rate"),
         "quotes": ("time", "bid", "ask"),
         "trades": ("time", "price", "quantity", "id"),
