@@ -95,7 +95,7 @@ def not_recorded(
 
 
 def check_actions(
-    actions: Sequence[CorporateAction], profile: SimulationProfile, strategy: Strategy
+    actions: Sequence[CorporateAction], profile: SimulationProfile, made: type[Strategy]
 ) -> None:
     """Refuse what would pass over a corporate action.
 
@@ -111,9 +111,8 @@ def check_actions(
             f"{' with margin' if profile.margin is not None else ''} knows no corporate actions "
             f"yet; use one of level {', '.join(_LEVELS)} without margin"
         )
-    made = type(strategy)
     told = made.on_corporate_action is not Strategy.on_corporate_action
-    if isinstance(strategy, CompiledStrategy) and not told:
+    if issubclass(made, CompiledStrategy) and not told:
         split = next((each for each in actions if isinstance(each, Split)), None)
         if split is not None:
             raise InputError(
