@@ -218,3 +218,23 @@ def test_l44_a_warning_comes_before_a_position_is_closed_and_is_heeded() -> None
     # With half of it sold in time nothing is closed.
     assert heeded.reports(OrderImposed) == []
     assert heeded.kernel.position_lots(SYMBOL) == 5
+
+
+def test_n50_an_account_that_was_liquidated_trades_on_with_what_is_left() -> None:
+    """Ours differs: no account is frozen. What its money still carries it may do, and no more."""
+    ten = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(ten,))
+    free = {"maker_fee_rate": Decimal(0), "taker_fee_rate": Decimal(0)}
+
+    run = perform(
+        [4000, 4000, 3780, 3780, 3780, 3780, 3780, 3780],
+        {1: buy(10), 4: buy(5), 6: buy(1)},
+        cash=Decimal(1_000),
+        margin=terms,
+        **free,
+    )
+
+    assert len(run.reports(OrderImposed)) == 1
+    # 450 are left: of five lots at 945 the tenth is 472.50, of one 94.50.
+    assert [each.side * each.lots for each in run.fills] == [10, -10, 1]
+    assert run.kernel.position_lots(SYMBOL) == 1
