@@ -2,10 +2,14 @@
 
 A run goes through its market twice, as the venue matches it and as the strategy sees it, both never
 far apart. Each column of a piece is decoded once, in a thread, while the piece before it is used.
+
+There is one such thread, and nobody waits for it to end. A reader that is given up may be collected
+anywhere, also where a thread is being started or ended: joining one there would wait for itself.
 """
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -47,7 +51,8 @@ class Pieces:
         """Yield row groups in order, several joined.
 
         Args:
-            file: Opened; this reader's own.
+            file: Opened; this reader's own. Close it once all was read, and only then: what is
+                under way for a reader that was given up still reads it.
             name: What it is called, the same for all of its readers.
             groups: Which.
             columns: Which.
@@ -60,23 +65,21 @@ class Pieces:
             (name, tuple(groups[start : start + at_a_time]))
             for start in range(0, len(groups), at_a_time)
         ]
-        # Leaving waits for what is under way, since the file is closed next.
-        with ThreadPoolExecutor(1, "reading ahead") as thread:
-            ahead = self._begun(thread, file, keys[0], columns) if keys else {}
-            for place in range(len(keys)):
-                begun = ahead
-                if place + 1 < len(keys):
-                    ahead = self._begun(thread, file, keys[place + 1], columns)
-                try:
-                    piece = {column: each.result()[column] for column, each in begun.items()}
-                except BaseException:
-                    # What failed once may be well the next time: a connection comes back.
-                    self._kept.clear()
-                    raise
-                yield piece
+        ahead = self._begun(file, keys[0], columns) if keys else {}
+        for place in range(len(keys)):
+            begun = ahead
+            if place + 1 < len(keys):
+                ahead = self._begun(file, keys[place + 1], columns)
+            try:
+                piece = {column: each.result()[column] for column, each in begun.items()}
+            except BaseException:
+                # What failed once may be well the next time: a connection comes back.
+                self._kept.clear()
+                raise
+            yield piece
 
     def _begun(
-        self, thread: ThreadPoolExecutor, file: pq.ParquetFile, key: Key, columns: Sequence[str]
+        self, file: pq.ParquetFile, key: Key, columns: Sequence[str]
     ) -> dict[str, Future[Columns]]:
         """Return the columns of a piece, those that nobody has asked for yet being decoded."""
         kept = self._kept.setdefault(key, {})
@@ -85,8 +88,24 @@ class Pieces:
             self._kept.popitem(last=False)
         missing = [each for each in columns if each not in kept]
         if missing:
-            kept.update(dict.fromkeys(missing, thread.submit(_decoded, file, key[1], missing)))
+            begun = _Thread.it.submit(_decoded, file, key[1], missing)
+            kept.update(dict.fromkeys(missing, begun))
         return {each: kept[each] for each in columns}
+
+
+class _Thread:
+    """The thread; it is made when it is first needed."""
+
+    it = ThreadPoolExecutor(1, "reading ahead")
+
+    @classmethod
+    def renew(cls) -> None:
+        """Make another one: a forked process has none, and would wait for it."""
+        cls.it = ThreadPoolExecutor(1, "reading ahead")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Thread.renew)
 
 
 def _decoded(file: pq.ParquetFile, groups: tuple[int, ...], columns: list[str]) -> Columns:

@@ -604,20 +604,22 @@ class Dataset:
         bounded_by: str | None,
     ) -> Iterator[dict[str, Int64s]]:
         try:
-            with self.opened(name) as file:
-                # Memory stays flat, however long the file is. What comes over a network comes in
-                # larger pieces, since each way there takes its time.
-                far = self.files.is_far
-                for piece in self._pieces.read(
-                    file,
-                    name,
-                    self._groups(file, first_ns, last_ns, bounded_by),
-                    wanted or file.schema_arrow.names,
-                    at_a_time=_GROUPS_FROM_FAR if far else _GROUPS_AT_A_TIME,
-                ):
-                    count = len(next(iter(piece.values())))
-                    for start in range(0, count, rows):
-                        yield {each: column[start : start + rows] for each, column in piece.items()}
+            file = self.opened(name)
+            # Memory stays flat, however long the file is. What comes over a network comes in larger
+            # pieces, since each way there takes its time.
+            far = self.files.is_far
+            for piece in self._pieces.read(
+                file,
+                name,
+                self._groups(file, first_ns, last_ns, bounded_by),
+                wanted or file.schema_arrow.names,
+                at_a_time=_GROUPS_FROM_FAR if far else _GROUPS_AT_A_TIME,
+            ):
+                count = len(next(iter(piece.values())))
+                for start in range(0, count, rows):
+                    yield {each: column[start : start + rows] for each, column in piece.items()}
+            # Not in a `with` block: whoever gives up leaves it to those who still decode.
+            file.close()
         except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise self.damaged(name, error) from error
 

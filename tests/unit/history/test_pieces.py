@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import threading
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,6 +86,43 @@ def test_what_failed_is_decoded_anew_the_next_time(
             list(made.batches(delay_ns=0))
 
     assert sum(len(batch) for batch in made.batches(delay_ns=0)) == 200
+
+
+def test_readers_that_are_given_up_leave_no_thread_and_wait_for_none(
+    made: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = threading.active_count()
+    readings = [made.batches(delay_ns=0) for _ in range(20)]
+    for each in readings:
+        next(each)
+
+    assert threading.active_count() <= before + 1
+    monkeypatch.setattr(threading.Thread, "join", _refused)
+    readings.clear()
+    gc.collect()
+    assert sum(len(batch) for batch in made.batches(delay_ns=0)) == 200
+
+
+def _refused(*_: object) -> None:
+    raise AssertionError("a thread was joined: where one is being started that waits for ever")
+
+
+def test_a_forked_process_reads_with_a_thread_of_its_own(made: Dataset) -> None:
+    assert sum(len(batch) for batch in made.batches(delay_ns=0)) == 200
+
+    code = 1
+    with warnings.catch_warnings():
+        # Later versions warn of a fork beside threads, which is what is tried here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            code = int(sum(len(batch) for batch in made.batches(delay_ns=0)) != 200)
+        finally:
+            os._exit(code)
+
+    _, status = os.waitpid(child, 0)
+    assert status == 0
 
 
 def _fails(*_: object) -> object:
