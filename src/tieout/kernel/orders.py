@@ -41,7 +41,9 @@ class Order(msgspec.Struct, gc=False, eq=False):
         amends: Amends under way, oldest first; the venue answers them in the order they were sent.
         cancel: The cancel under way; None when none is.
         amended: Whether the venue ever changed its terms.
-        answered: Decision id of the cancel or amend that the last report of such answered.
+        answered: Decision id of the cancel or amend that the last report of such answered; of one
+            that answered none known here, its number among those, and empty of the first.
+        strays: How many reports of such there were that answered none known here.
     """
 
     place: PlaceOrder
@@ -54,6 +56,15 @@ class Order(msgspec.Struct, gc=False, eq=False):
     cancel: CancelOrder | None = None
     amended: bool = False
     answered: str = ""
+    strays: int = 0
+
+    def answers(self, wish: CancelOrder | AmendOrder | None) -> None:
+        """Know what the venue answered: each answer has a name of its own."""
+        if wish is not None:
+            self.answered = wish.decision_id
+            return
+        self.answered = str(self.strays) if self.strays else ""
+        self.strays += 1
 
     @property
     def is_open(self) -> bool:
@@ -219,11 +230,12 @@ class Orders:
             return self._amended(order, report)  # type: ignore[arg-type]
         if kind is AmendRejected:
             # It stands as it stood; that is news even of an amend that was never ours.
-            order.answered = order.amends[0].decision_id if order.amends else ""
+            order.answers(order.amends[0] if order.amends else None)
             order.amends = order.amends[1:]
             return True
         assert kind is CancelRejected, report
-        order.answered = "" if order.cancel is None else order.cancel.decision_id
+        # A cancel may be sent again before it is answered: then only the last is known here.
+        order.answers(order.cancel)
         order.cancel = None
         return True
 
@@ -237,13 +249,14 @@ class Orders:
     def _amended(self, order: Order, report: OrderAmended) -> bool:
         place = order.place
         told = (report.lots, report.limit_ticks, report.stop_ticks)
-        order.answered = ""
         if order.amends and _wanted(place, order.amends[0]) == told:
-            order.answered = order.amends[0].decision_id
+            order.answers(order.amends[0])
             order.amends = order.amends[1:]
         elif told == (place.lots, place.limit_ticks, place.stop_ticks):
             # Told by the answer and by the stream: the second changes nothing.
             return False
+        else:
+            order.answers(None)
         order.place = msgspec.structs.replace(
             place,
             lots=report.lots,

@@ -17,7 +17,7 @@ from tieout.model.events import (
     OrderRejected,
     OrderTriggered,
 )
-from tieout.model.orders import OrderState, OrderType, PlaceOrder
+from tieout.model.orders import CancelOrder, OrderState, OrderType, PlaceOrder
 
 
 def an_order(*, lots: int = 3, order_type: OrderType = OrderType.MARKET) -> PlaceOrder:
@@ -139,6 +139,22 @@ def test_a_sleeping_stop_is_not_coming_and_a_triggered_one_is() -> None:
     assert orders.apply(triggered) is order
     assert orders.apply(triggered) is None
     assert orders.coming_lots(SYMBOL) == 3
+
+
+def test_every_refused_cancel_of_an_order_has_a_name_of_its_own() -> None:
+    orders = Orders()
+    order = orders.add(an_order())
+    order.cancel = CancelOrder(
+        decision_id="c3", order_decision_id="d1", decided_at_ns=T0, origin="third"
+    )
+    refused = CancelRejected(decision_id="d1", reason="final", venue_time_ns=T0, arrival_time_ns=T0)
+
+    names = []
+    for _ in range(4):
+        assert orders.apply(refused) is order
+        names.append(order.answered)
+
+    assert names == ["c3", "", "1", "2"]
 
 
 def test_a_refused_cancel_is_news_but_changes_no_state() -> None:
