@@ -35,14 +35,14 @@ check: $(STAMP)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n 2 -m "not slow and not nightly" \
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not nightly" \
 		tests/unit tests/naive tests/architecture
 
 # The compiled core first as plain Python, so that the last line tells of the whole.
 test: $(STAMP)
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n 2 -m "not slow and not nightly" \
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not nightly" \
 		tests/naive tests/unit/market
-	$(BIN)/python -m pytest -n 2 -m "not nightly"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not nightly"
 
 docs-check: $(STAMP)
 	$(BIN)/python -m pytest tests/architecture/test_docs.py tests/architecture/test_examples.py
@@ -51,7 +51,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.run $(WORK)
 
 nightly: $(STAMP)
-	$(BIN)/python -m pytest -n 2 -m nightly
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m nightly
 
 lock: $(STAMP)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
