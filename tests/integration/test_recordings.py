@@ -57,7 +57,7 @@ def test_a_capture_becomes_a_book_and_its_trades(project: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--format", "tape"), "format 'tape'; allowed: auto, table, binance-klines"),
+        (("--format", "tape"), "format 'tape'; allowed: auto, table, actions, binance-klines"),
         (("--format", "binance", "--kind", "bars"), "kind 'bars' of format binance; allowed: book"),
         (("--format", "bybit", "--clock-offset", "measure"), "no message says when it was sent"),
         (("--format", "binance", "--clock-offset", "1.5"), "whole nanoseconds, or measure"),

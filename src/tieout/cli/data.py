@@ -253,7 +253,7 @@ def _store(project: Path, at: str | None) -> Store:
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
     """Return a stored row with times as people write them, exact prices and quantities."""
-    if "known_time_ns" in row:
+    if {"action", "reference"} <= row.keys():
         return _action_in_words(row, instrument)
     words: dict[str, str] = {}
     for name, value in row.items():
