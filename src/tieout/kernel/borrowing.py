@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tieout.kernel.deferred import DeferredOrders
 from tieout.kernel.ports import BlockJournal, LendingVenue
-from tieout.market.running import RunTerms
+from tieout.market.running import RunTerms, Stop
 from tieout.model.blocks import Block, KnownOrder, order_of, records_of
 from tieout.model.columns import TradeColumns, interval_name
 from tieout.model.identity import decision_id
@@ -25,10 +25,13 @@ from tieout.model.orders import CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.venues import Feature
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tieout.kernel.loop import Kernel
     from tieout.kernel.orders import Orders
     from tieout.kernel.ports import JournalPort, LentMarket, Venue
-    from tieout.market.running import OpenOrder, Running
+    from tieout.market.running import OpenOrder, Running, RunningRows
     from tieout.model.columns import MarketColumns
 
 __all__ = ["Borrower", "write_block"]
@@ -129,6 +132,30 @@ class Borrower:
             funding=account.funding,
             name=self._deferred.name,
         )
+        return True
+
+    def _helped(self, running: RunningRows, reason: int, arrivals: NDArray[np.int64]) -> bool:
+        """Do what compiled code could not; return whether the run over rows may go on.
+
+        Args:
+            running: What stopped.
+            reason: Why; see `Stop`.
+            arrivals: (n,) of the strategy's rows.
+        """
+        if reason == Stop.WANTS_ROWS:
+            until_ns = int(arrivals[running.row])
+            running.rows_given(more=self._lent.more(until_ns))
+        elif reason == Stop.WORDS_FULL:
+            self._write(running)
+        elif reason == Stop.NO_ROOM:
+            running.make_room()
+        elif reason in (Stop.OUT_FULL, Stop.PRICE_TOO_HIGH):
+            running.mend(out_full=reason == Stop.OUT_FULL)
+        elif reason == Stop.MARGIN_SPENT and self._spent != running.reported:
+            self._spent = running.reported
+            self._write(running)
+        else:
+            return False
         return True
 
     def _block(self, words: bytes) -> Block:

@@ -108,19 +108,7 @@ class CompiledLane(Lane):
             reason = running.go_on(stop)
             if reason == Stop.ROWS_DONE:
                 return True
-            if reason == Stop.WANTS_ROWS:
-                until_ns = int(columns.arrival_time_ns[running.row])
-                running.rows_given(more=self._lent.more(until_ns))
-            elif reason == Stop.WORDS_FULL:
-                self._write(running)
-            elif reason == Stop.NO_ROOM:
-                running.make_room()
-            elif reason in (Stop.OUT_FULL, Stop.PRICE_TOO_HIGH):
-                running.mend(out_full=reason == Stop.OUT_FULL)
-            elif reason == Stop.MARGIN_SPENT and self._spent != running.reported:
-                self._spent = running.reported
-                self._write(running)
-            else:
+            if not self._helped(running, reason, columns.arrival_time_ns):
                 self._reason = reason
                 return False
 

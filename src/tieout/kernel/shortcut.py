@@ -29,6 +29,9 @@ from tieout.strategy import Strategy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from tieout.kernel.desk import Wish
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Venue
@@ -52,7 +55,7 @@ class Shortcut(Borrower):
         super().__init__(kernel)
         self._entry = AskingEntry()
         self._rows = 0
-        self._arrivals: Sequence[int] = ()
+        self._arrivals: NDArray[np.int64]
         self._next = 0
         self._stop = 0
         self._refused = False
@@ -80,7 +83,7 @@ class Shortcut(Borrower):
         running = cast("RunningRows", self._running)
         running.show(bars)
         self._rows = len(bars)
-        self._arrivals = bars.arrival_time_ns  # type: ignore[assignment]
+        self._arrivals = bars.arrival_time_ns
         return self._go_on(running)
 
     def stop_after(self, row: int) -> int:
@@ -125,7 +128,7 @@ class Shortcut(Borrower):
                 self._book(running)
             if reason in (Stop.STEP_FAILED, Stop.ROWS_DONE):
                 break
-            if not self._helped(running, reason):
+            if not self._helped(running, reason, self._arrivals):
                 self._refused = running.pending
                 self._give_up()
                 return False
@@ -139,24 +142,6 @@ class Shortcut(Borrower):
         self._next, self._stop = running.row, self._entry.stop
         if reason == Stop.ROWS_DONE:
             self._next = self._stop = self._rows
-        return True
-
-    def _helped(self, running: RunningRows, reason: int) -> bool:
-        """Do what compiled code could not; return whether the run may go on."""
-        if reason == Stop.WANTS_ROWS:
-            until_ns = int(self._arrivals[running.row])
-            running.rows_given(more=self._lent.more(until_ns))
-        elif reason == Stop.WORDS_FULL:
-            self._write(running)
-        elif reason == Stop.NO_ROOM:
-            running.make_room()
-        elif reason in (Stop.OUT_FULL, Stop.PRICE_TOO_HIGH):
-            running.mend(out_full=reason == Stop.OUT_FULL)
-        elif reason == Stop.MARGIN_SPENT and self._spent != running.reported:
-            self._spent = running.reported
-            self._write(running)
-        else:
-            return False
         return True
 
     def _give_up(self) -> None:
