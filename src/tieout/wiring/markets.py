@@ -11,7 +11,7 @@ import numpy as np
 
 from tieout.adapters.feeds.history import (
     HistoryMarket,
-    OutageRows,
+    InputRows,
     Stream,
     as_rows,
     at_slice_end,
@@ -38,7 +38,7 @@ from tieout.model.columns import (
     TradeColumns,
     interval_name,
 )
-from tieout.model.events import ConnectionLost, ConnectionRestored, DataOpened
+from tieout.model.events import ConnectionLost, ConnectionRestored, DataOpened, SourceRank
 from tieout.model.profiles import FillLevel
 from tieout.wiring.books import (
     BOOK_KINDS,
@@ -168,7 +168,9 @@ def outages_of(
         told = [each for each in told if start_ns <= each.arrival_time_ns <= end_ns]
         if told:
             arrivals = np.array([each.arrival_time_ns for each in told], np.int64)
-            streams.append(Stream(name, iter((OutageRows(told, arrivals),))))
+            streams.append(
+                Stream(name, iter((InputRows(told, arrivals, int(SourceRank.CONNECTION)),)))
+            )
     return streams
 
 

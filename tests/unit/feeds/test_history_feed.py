@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from tests.support.merging import batches_of
 from tests.unit.history.builders import MINUTE, SECOND, T0, bar_columns, trade_columns
-from tieout.adapters.feeds.history import HistoryMarket, HistorySource, OutageRows, Stream
+from tieout.adapters.feeds.history import HistoryMarket, HistorySource, InputRows, Stream
 from tieout.errors import DataError, InputError
 from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
 from tieout.model.columns import BarColumns, TradeColumns
-from tieout.model.events import ConnectionLost, ConnectionRestored, DataOpened, RunEnded, RunStarted
+from tieout.model.events import (
+    ConnectionLost,
+    ConnectionRestored,
+    DataOpened,
+    RunEnded,
+    RunStarted,
+    SourceRank,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -224,7 +231,7 @@ def test_that_the_way_was_lost_comes_before_the_rows_of_its_moment() -> None:
     found = everything(
         source(
             stream(trade_columns([1, 2, 3, 4, 5])),
-            Stream("outages", iter((OutageRows(told, arrivals),))),
+            Stream("outages", iter((InputRows(told, arrivals, int(SourceRank.CONNECTION)),))),
         )
     )
 

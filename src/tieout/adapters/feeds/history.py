@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 
     from tieout.market import MadeBars, Window
     from tieout.model.columns import Int64Column, MarketColumns, RecordedColumns
-    from tieout.model.events import ConnectionLost, ConnectionRestored, CorporateAction, GapSeen
+    from tieout.model.events import CorporateAction, Input
 
 __all__ = [
     "SLICE_NS_MAX",
-    "ActionRows",
-    "GapRows",
     "HistoryMarket",
     "HistorySource",
-    "OutageRows",
+    "InputRows",
     "Stream",
     "action_stream",
     "as_rows",
@@ -51,7 +49,6 @@ _RANKS: Final[dict[type, int]] = {
     BookColumns: int(SourceRank.BOOK),
     OrderEventColumns: int(SourceRank.BOOK),
 }
-_ACTION: Final = int(SourceRank.ACTION)
 """Of what comes as columns; all else is told of bars, or of the connection."""
 
 SLICE_NS_MAX: Final = 1_000_000_000
@@ -59,80 +56,45 @@ SLICE_NS_MAX: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class GapRows:
-    """Gaps among bars that we make, in order of arrival: rows that are single inputs.
+class InputRows:
+    """What is told beside the market, in order of arrival: rows that are single inputs.
 
     Attributes:
-        events: The gaps.
+        events: Gaps among bars that we make, corporate actions, or outages of the way to stored
+            data: each is lost, and restored when its rows come late.
         arrival_time_ns: (n,) when each was known.
+        rank: `SourceRank` at one arrival; a gap comes as the bar would that it stands for.
     """
 
-    events: Sequence[GapSeen]
+    events: Sequence[Input]
     arrival_time_ns: Int64Column
+    rank: int = int(SourceRank.BAR)
 
     def __len__(self) -> int:
         return len(self.events)
 
-    def rows(self, start: int, stop: int) -> GapRows:
+    def rows(self, start: int, stop: int) -> InputRows:
         """Return rows [start, stop)."""
-        return GapRows(self.events[start:stop], self.arrival_time_ns[start:stop])
+        return InputRows(self.events[start:stop], self.arrival_time_ns[start:stop], self.rank)
 
 
-@dataclass(frozen=True, slots=True)
-class OutageRows(GapRows):
-    """Outages of the way to stored data: each is lost, and restored when its rows come late."""
-
-    events: Sequence[ConnectionLost | ConnectionRestored]  # type: ignore[assignment]
-
-    def rows(self, start: int, stop: int) -> OutageRows:
-        """Return rows [start, stop)."""
-        return OutageRows(self.events[start:stop], self.arrival_time_ns[start:stop])
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRows:
-    """Corporate actions, in order of arrival: rows that are single inputs.
-
-    Attributes:
-        events: The actions.
-        arrival_time_ns: (n,) when each was known.
-    """
-
-    events: Sequence[CorporateAction]
-    arrival_time_ns: Int64Column
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    def rows(self, start: int, stop: int) -> ActionRows:
-        """Return rows [start, stop)."""
-        return ActionRows(self.events[start:stop], self.arrival_time_ns[start:stop])
-
-
-_AnyRows = (
-    BarColumns
-    | TradeColumns
-    | QuoteColumns
-    | BookColumns
-    | OrderEventColumns
-    | GapRows
-    | ActionRows
-)
+_AnyRows = BarColumns | TradeColumns | QuoteColumns | BookColumns | OrderEventColumns | InputRows
 
 
 def action_stream(actions: Sequence[CorporateAction]) -> Stream:
     """Return corporate actions as a stream: each comes after the rows that arrive with it."""
-    rows = ActionRows(actions, np.array([each.arrival_time_ns for each in actions], np.int64))
+    arrivals = np.array([each.arrival_time_ns for each in actions], np.int64)
+    rows = InputRows(actions, arrivals, int(SourceRank.ACTION))
     return Stream("actions", iter((rows,)), made=True, may_halt=False)
 
 
-def as_rows(made: Iterable[MadeBars]) -> Iterator[MarketColumns | GapRows]:
+def as_rows(made: Iterable[MadeBars]) -> Iterator[MarketColumns | InputRows]:
     """Yield what a bar maker tells as chunks of a stream."""
     for each in made:
         if isinstance(each, BarColumns):
             yield each
         else:
-            yield GapRows((each,), np.array([each.arrival_time_ns], np.int64))
+            yield InputRows((each,), np.array([each.arrival_time_ns], np.int64))
 
 
 def check_slice(slice_ns: int) -> None:
@@ -200,10 +162,9 @@ class Stream:
     @property
     def rank(self) -> int:
         """Which of two streams comes first at one arrival; known once `head_ns` gave one."""
-        kind = type(self._chunk)
-        if kind is OutageRows:
-            return int(SourceRank.CONNECTION)
-        return _ACTION if kind is ActionRows else _RANKS.get(kind, int(SourceRank.BAR))
+        if isinstance(self._chunk, InputRows):
+            return self._chunk.rank
+        return _RANKS.get(type(self._chunk), int(SourceRank.BAR))
 
     def take(self, before_ns: int) -> _AnyRows:
         """Return the rows of the present chunk that arrive before a time; the next one does."""
@@ -394,7 +355,7 @@ class HistorySource:
             if self._progress:
                 done = int(taken.arrival_time_ns[-1]) - start
                 self._progress(done / 1e9, (end - start) / 1e9)
-            if isinstance(taken, GapRows | ActionRows):
+            if isinstance(taken, InputRows):
                 yield Inputs(taken.events)
             elif isinstance(taken, MergedColumns):
                 yield MergedBatch(taken if first.made else self._delivered(taken))
