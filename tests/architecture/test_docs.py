@@ -72,6 +72,21 @@ def test_a_call_that_a_page_shows_is_one_the_program_takes(page: str, call: str)
     assert not unknown, f"{page}: `tieout {call}`"
 
 
+def test_what_reads_a_project_can_be_given_another_store() -> None:
+    every = [
+        (name, one)
+        for name, command in commands().items()
+        for one in (command, *getattr(command, "commands", {}).values())
+    ]
+    taken = {
+        f"{name} {one.name}": {option for given in one.params for option in given.opts}
+        for name, one in every
+    }
+
+    without = [name for name, of in taken.items() if "--project" in of and "--store" not in of]
+    assert without == []
+
+
 @pytest.mark.parametrize("page", sorted(pages()))
 def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", pages()[page])

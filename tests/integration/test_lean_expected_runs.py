@@ -32,7 +32,7 @@ from tieout.model.instruments import Instrument
 from tieout.model.money import money_decimal
 from tieout.model.profiles import profile as shipped
 from tieout.model.venues import LEAN_VENUE
-from tieout.report.statistics import LEAN, Convention, statistics_of, traded
+from tieout.reconcile.statistics import LEAN, Convention, statistics_of
 from tieout.strategy import load_strategy
 from tieout.wiring import backtest
 from tieout.wiring.reports import closing_summary_of, summary_of
@@ -94,10 +94,8 @@ class Figures:
         self.summary = valued(run, store=folder / "data")
         inputs = JournalReader(RealDisk(), str(run.journal)).inputs()
         self.fills = [each for each in inputs if isinstance(each, Fill)]
-        known = {each.symbol: each for each in run.manifest().instruments}
         self.statistics = statistics_of(
             self.summary,
-            traded(self.fills, known),
             convention=convention,
             risk_free=rates(root),
             # What ends with the start belongs to the run; the day before does not.

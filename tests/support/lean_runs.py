@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tieout.model.actions import Action
-    from tieout.report.statistics import RunStatistics
+    from tieout.reconcile.statistics import RunStatistics
 
 NEW_YORK = "America/New_York"
 

@@ -226,6 +226,7 @@ def live(
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Trade at a venue; every order is in the journal before it leaves."""
@@ -237,14 +238,14 @@ def live(
     with progress_of("live", quiet=as_json) as progress:
         if resume is not None:
             run = _stopped(runs, resume, "live")
-            store = store_of(project, settings)
+            store = store_of(project, settings, at)
             result = wiring.resume(run, access=access, store=store, fresh=fresh, progress=progress)
         else:
             strategy = _asked_for("live", strategy, data)
             result = wiring.live(
                 load(strategy, parameter, project),
                 access=access,
-                store=store_of(project, settings),
+                store=store_of(project, settings, at),
                 data=data,
                 profile=profile or settings.profile,
                 limits=settings.risk,
@@ -270,13 +271,14 @@ def paper(
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Trade live data on the simulated venue, with cash of our own; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), store_of(project, settings)
+    runs, store = _runs(project, settings), store_of(project, settings, at)
     public = wiring.VenueAccess(venue_of(venue, settings).url, "", "")
     with progress_of("paper", quiet=as_json) as progress:
         if resume is not None:
@@ -313,13 +315,14 @@ def shadow(
     resume: Resume = None,
     fresh: Fresh = False,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Run beside a real account, from its balance and positions; nothing is sent."""
     from tieout import wiring  # noqa: PLC0415 - heavy
 
     settings = settings_of(project)
-    runs, store = _runs(project, settings), store_of(project, settings)
+    runs, store = _runs(project, settings), store_of(project, settings, at)
     access = _access(venue, settings)
     with progress_of("shadow", quiet=as_json) as progress:
         if resume is not None:
@@ -351,6 +354,7 @@ def replay(
     ] = False,
     chunk: Annotated[int, typer.Option(help="Bytes of the journal read at a time.")] = 1 << 16,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the recorded inputs again and compare the decisions byte by byte."""
@@ -360,7 +364,7 @@ def replay(
     found = _runs(project, settings).find(run)
     with progress_of("replay", quiet=as_json) as progress:
         outcome = wiring.replay(
-            found, store=store_of(project, settings), chunk_bytes=chunk, progress=progress
+            found, store=store_of(project, settings, at), chunk_bytes=chunk, progress=progress
         )
     if as_json:
         print_json(outcome.facts())
@@ -376,6 +380,7 @@ def twin(
         bool, typer.Option("--with-outages", help="History is down while the run's market was.")
     ] = False,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Backtest the manifest of a run over the same period, from its first start."""
@@ -386,7 +391,7 @@ def twin(
     with progress_of("twin", quiet=as_json) as progress:
         result = wiring.twin(
             runs.find(run),
-            store=store_of(project, settings),
+            store=store_of(project, settings, at),
             runs=runs,
             with_outages=with_outages,
             progress=progress,
@@ -394,7 +399,9 @@ def twin(
     _show_result(result, as_json=as_json)
 
 
-def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> None:
+def reconcile(
+    run: Run, project: Project = HERE, at: StoreAt = None, as_json: AsJson = False
+) -> None:
     """Explain live minus twin, in money, order by order; exit 1 when there is a break."""
     from tieout import wiring  # noqa: PLC0415 - heavy
     from tieout.cli.show import show_reconciliation  # noqa: PLC0415 - beside the demo
@@ -403,7 +410,7 @@ def reconcile(run: Run, project: Project = HERE, as_json: AsJson = False) -> Non
     found = _runs(project, settings).find(run)
     with progress_of("reconcile", quiet=as_json) as progress:
         facts = wiring.reconcile(
-            found, store=store_of(project, settings), progress=progress
+            found, store=store_of(project, settings, at), progress=progress
         ).facts()
     if as_json:
         print_json(facts)
@@ -418,7 +425,14 @@ def report(
     output: Annotated[
         Path | None, typer.Option(help="File to write; by default reports/RUN.html.")
     ] = None,
+    convention: Annotated[
+        str | None, typer.Option(help="Of a run alone: tieout, or lean; how ratios are taken.")
+    ] = None,
+    risk_free: Annotated[
+        str | None, typer.Option(help="Of a run alone: rate a year for its ratios, e.g. 0.03.")
+    ] = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Write one HTML file about a run that opens offline: curves, waterfall, orders."""
@@ -428,9 +442,17 @@ def report(
     found = _runs(project, settings).find(run)
     file = output or project / settings.reports / f"{found.run_id}.html"
     with progress_of("report", quiet=as_json) as progress:
-        wiring.report(found, store=store_of(project, settings), output=file, progress=progress)
+        told = wiring.report(
+            found,
+            store=store_of(project, settings, at),
+            output=file,
+            convention=convention,
+            risk_free=None if risk_free is None else decimal_of(risk_free, "--risk-free"),
+            progress=progress,
+        )
     if as_json:
-        print_json({"run": found.run_id, "path": str(file)})
+        figures = {} if told is None else {"statistics": told.facts()}
+        print_json({"run": found.run_id, "path": str(file), **figures})
     else:
         say(f"{found.run_id}: {file}")
 
@@ -442,6 +464,7 @@ def show(
     ] = None,
     venue: Annotated[str, typer.Argument(help="With `fees`: part of a schedule's name.")] = "",
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """List runs and data sets, show one run with its orders and fills, or what venues charge."""
@@ -459,11 +482,11 @@ def show(
         else:
             _table_of(facts)
         return
-    store = history.Store(store_of(project, settings))
+    store = history.Store(store_of(project, settings, at))
     listing = {
         "runs": [wiring.run_summary(each) for each in runs.all()],
         "data": [dataset_facts(store.dataset(name)) for name in store.names()],
-        "reference": reference_listing(project, None),
+        "reference": reference_listing(project, at),
     }
     if as_json:
         print_json(listing)

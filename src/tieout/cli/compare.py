@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from tieout.cli.terminal import HERE, AsJson, Project, print_json, settings_of, store_of, utc
+from tieout.cli.terminal import (
+    HERE,
+    AsJson,
+    Project,
+    StoreAt,
+    print_json,
+    settings_of,
+    store_of,
+    utc,
+)
 from tieout.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +68,7 @@ def candles(
     profile: Profile = None,
     cash: Cash = None,
     project: Project = HERE,
+    at: StoreAt = None,
     as_json: AsJson = False,
 ) -> None:
     """List bars that differ and the decisions that flipped because of it, priced; 1 if any."""
@@ -70,7 +80,7 @@ def candles(
     with Progress("comparing", quiet=as_json) as progress:
         result = wiring.candles(
             commands.load(strategy, parameter, project),
-            store=store_of(project, settings),
+            store=store_of(project, settings, at),
             first=first,
             second=second,
             profile=profile or settings.profile,

@@ -68,13 +68,14 @@ def judge(
     as_json: AsJson = False,
     html: Html = None,
     project: Project = HERE,
+    at: StoreAt = None,
 ) -> None:
     """Say what is wrong with files before anything is imported; exit code 1 where something is."""
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
     from tieout.history.judging import judge as find_defects  # noqa: PLC0415 - heavy
     from tieout.report import judgement_page, write_page  # noqa: PLC0415 - heavy
 
-    hours = None if calendar is None else calendar_of_store(project, calendar)
+    hours = None if calendar is None else calendar_of_store(project, calendar, at)
     with Progress("judging", quiet=as_json) as progress:
         found = find_defects(files, calendar=hours, progress=progress)
     if html is not None:

@@ -123,6 +123,7 @@ def import_(
             entry=entry,
             hours=hours,
             break_minutes=break_minutes,
+            at=at,
         )
         if as_json:
             print_json(facts)

@@ -47,6 +47,7 @@ def import_reference(
     entry: str | None,
     hours: str,
     break_minutes: int,
+    at: str | None,
 ) -> dict[str, Any]:
     """Import a calendar, a list or rules; return what is shown of it.
 
@@ -87,11 +88,11 @@ def import_reference(
         made = reference.rules_from_table(
             path, name=name or path.stem, symbol=symbol, zone=zone or "UTC"
         )
-    _store(project).write(made)
+    _store(project, at).write(made)
     return _facts(made)
 
 
-def calendar_of_store(project: Path, name: str) -> Calendar:
+def calendar_of_store(project: Path, name: str, at: str | None) -> Calendar:
     """Return a calendar of the project's store, or the one that never closes.
 
     Raises:
@@ -99,7 +100,7 @@ def calendar_of_store(project: Path, name: str) -> Calendar:
     """
     from tieout.model.calendars import ALWAYS  # noqa: PLC0415 - heavy
 
-    return ALWAYS if name == ALWAYS.name else _store(project).calendar(name)
+    return ALWAYS if name == ALWAYS.name else _store(project, at).calendar(name)
 
 
 def reference_names(project: Path, at: str | None = None) -> list[str]:

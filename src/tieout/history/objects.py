@@ -25,7 +25,7 @@ from tieout.errors import InputError
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-__all__ = ["META", "ONE_PART", "ObjectFiles", "Objects"]
+__all__ = ["META", "ONE_PART", "SINGLE_FILES", "ObjectFiles", "Objects"]
 
 META: Final = "meta.json"
 """The description of a data set."""
@@ -33,8 +33,13 @@ META: Final = "meta.json"
 ONE_PART: Final = "part.parquet"
 """The file of rows in a folder, where there is one."""
 
+SINGLE_FILES: Final = ("calendar.json", "universe.json", "rules.json")
+"""What a name may stand for instead: one file, whole by itself."""
+
 _FLAT: Final = frozenset({"s3", "gcs", "abfs"})
 """Storages without folders: an object appears at once, and none needs a folder to be in."""
+
+_GROWING: Final = ".part"
 
 _SECRET_WORDS: Final = ("secret", "password", "token", "access_key", "key")
 _COPY_BYTES: Final = 1 << 20
@@ -95,12 +100,55 @@ class Objects:
         ]
 
     def holds(self, name: str) -> bool:
-        """Whether there is a description of this name.
+        """Whether there is a description of this name, or a file that it stands for.
 
         Raises:
             InputError: The storage cannot be read.
         """
-        return self.files(name) is not None
+        return self.files(name) is not None or self.single_file(name) is not None
+
+    def single_files(self) -> dict[str, str]:
+        """Return the object of each prefix that stands for one alone.
+
+        Raises:
+            InputError: The storage cannot be read.
+        """
+        try:
+            found = self._filesystem.get_file_info(
+                fs.FileSelector(self._root, recursive=False, allow_not_found=True)
+            )
+        except OSError as error:
+            raise self._unreachable(error) from error
+        folders = [each.base_name for each in found if each.type == fs.FileType.Directory]
+        named = {name: self.single_file(name) for name in folders}
+        return {name: file for name, file in named.items() if file is not None}
+
+    def single_file(self, name: str) -> str | None:
+        """Return the object that a prefix stands for; None: there is none.
+
+        Raises:
+            InputError: The storage cannot be read.
+        """
+        try:
+            found = self._filesystem.get_file_info([self._at(name, each) for each in SINGLE_FILES])
+        except OSError as error:
+            raise self._unreachable(error) from error
+        there = (each.base_name for each in found if each.type == fs.FileType.File)
+        return next(there, None)
+
+    def read(self, name: str, file: str) -> bytes:
+        """Return what is in an object."""
+        return self._below(name).read(file)
+
+    def shown(self, name: str, file: str) -> str:
+        """Return an object's URL."""
+        return self._below(name).shown(file)
+
+    def write(self, name: str, file: str, content: bytes) -> None:
+        """Write one object, which is seen when it is whole."""
+        if self._filesystem.type_name not in _FLAT:
+            self._filesystem.create_dir(self._at(name), recursive=True)
+        _written_whole(self._filesystem, self._at(name, file), content)
 
     def files(self, name: str) -> ObjectFiles | None:
         """Return a data set's files; None where there is no description.
@@ -114,12 +162,14 @@ class Objects:
             raise self._unreachable(error) from error
         if found.type != fs.FileType.File:
             return None
-        return ObjectFiles(self._filesystem, self._at(name), f"{self._url}/{name}")
+        return self._below(name)
 
     def begun(self, name: str, before: bytes | None) -> _UnfinishedObjects:
         """Return a data set's objects to be written."""
-        files = ObjectFiles(self._filesystem, self._at(name), f"{self._url}/{name}")
-        return _UnfinishedObjects(self._filesystem, files, self._at(name), before)
+        return _UnfinishedObjects(self._filesystem, self._below(name), self._at(name), before)
+
+    def _below(self, name: str) -> ObjectFiles:
+        return ObjectFiles(self._filesystem, self._at(name), f"{self._url}/{name}")
 
     def _at(self, *names: str) -> str:
         return "/".join(each for each in (self._root, *names) if each)
@@ -205,14 +255,8 @@ class _UnfinishedObjects:
                 f"{self._files.path}: it was made or changed meanwhile; try again, or choose "
                 "another name"
             )
-        if self._filesystem.type_name in _FLAT:
-            with self._filesystem.open_output_stream(f"{self._root}/{META}") as stream:
-                stream.write(description)
-        else:
-            # Such a file is seen while it grows.
-            with self.sink(f"{META}.part") as stream:
-                stream.write(description)
-            self._filesystem.move(f"{self._root}/{META}.part", f"{self._root}/{META}")
+        self._written.append(f"{META}{_GROWING}")
+        _written_whole(self._filesystem, f"{self._root}/{META}", description)
         self._written.clear()
         return self._files
 
@@ -225,6 +269,17 @@ class _UnfinishedObjects:
     def _described(self) -> bytes | None:
         found = self._filesystem.get_file_info(f"{self._root}/{META}")
         return self._files.read(META) if found.type == fs.FileType.File else None
+
+
+def _written_whole(filesystem: fs.FileSystem, path: str, content: bytes) -> None:
+    if filesystem.type_name in _FLAT:
+        with filesystem.open_output_stream(path) as stream:
+            stream.write(content)
+        return
+    # Elsewhere a file is seen while it grows.
+    with filesystem.open_output_stream(f"{path}{_GROWING}") as stream:
+        stream.write(content)
+    filesystem.move(f"{path}{_GROWING}", path)
 
 
 def _refuse_credentials(url: str) -> None:

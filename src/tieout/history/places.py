@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from tieout.errors import InputError
-from tieout.history.objects import META, ONE_PART, Objects
+from tieout.history.objects import META, ONE_PART, SINGLE_FILES, Objects
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "META",
     "ONE_PART",
+    "SINGLE_FILES",
     "DatasetFiles",
     "Folder",
     "Place",
@@ -98,7 +99,7 @@ class Unfinished(Protocol):
 
 
 class Place(Protocol):
-    """A folder of data sets."""
+    """A folder of data sets, and of names that stand for one file alone."""
 
     def names(self) -> list[str]:
         """Return the names of what may be data sets: all that have a description."""
@@ -115,6 +116,37 @@ class Place(Protocol):
         Args:
             name: Its name.
             before: The description that the new one takes the place of; None: there is none.
+        """
+
+    def single_files(self) -> dict[str, str]:
+        """Return the file that lies below each name that stands for one alone.
+
+        Raises:
+            InputError: The storage cannot be read.
+        """
+
+    def single_file(self, name: str) -> str | None:
+        """Return the file that a name stands for; None: it stands for none, or a data set.
+
+        Raises:
+            InputError: The storage cannot be read.
+        """
+
+    def read(self, name: str, file: str) -> bytes:
+        """Return what is in a file below a name.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+
+    def shown(self, name: str, file: str) -> StoredAt:
+        """Return the full name of a file below a name."""
+
+    def write(self, name: str, file: str, content: bytes) -> None:
+        """Write the one file of a new name, whole or not at all; nobody has taken the name.
+
+        Raises:
+            OSError: It cannot be written.
         """
 
 
@@ -169,6 +201,39 @@ class Folder:
         if before is None:
             return _NewFolder(self._path / name)
         return _MoreInFolder(self._path / name, before)
+
+    def single_files(self) -> dict[str, str]:
+        """Return the file of each folder that is there for one alone."""
+        if not self._path.is_dir():
+            return {}
+        found = {each.name: self.single_file(each.name) for each in self._path.iterdir()}
+        return {name: file for name, file in found.items() if file is not None}
+
+    def single_file(self, name: str) -> str | None:
+        """Return the file that a folder is there for; None: there is none."""
+        return next((each for each in SINGLE_FILES if (self._path / name / each).is_file()), None)
+
+    def read(self, name: str, file: str) -> bytes:
+        """Return what is in a file."""
+        return self.shown(name, file).read_bytes()
+
+    def shown(self, name: str, file: str) -> Path:
+        """Return a file's path."""
+        return self._path / name / file
+
+    def write(self, name: str, file: str, content: bytes) -> None:
+        """Write a folder with one file, in a hidden one that is moved."""
+        self._path.mkdir(parents=True, exist_ok=True)
+        half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=self._path))
+        try:
+            half.chmod(self._path.stat().st_mode & 0o777)
+            (half / file).write_bytes(content)
+            for each in (half / file, half):
+                _sync(each)
+            half.rename(self._path / name)
+            _sync(self._path)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
 
 
 class _FolderFiles:

@@ -12,7 +12,6 @@ from tieout.reconcile.figures import (
     drawdown,
     equity_curve,
     price_series,
-    sharpe,
     slippage_of,
 )
 from tieout.reconcile.frames import ColumnDifference, FrameComparison, compare_frames

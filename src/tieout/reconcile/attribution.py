@@ -28,13 +28,13 @@ from tieout.reconcile.figures import (
     equity_curve,
     measure,
     price_series,
-    sharpe,
     slippage_of,
 )
 from tieout.reconcile.logic import ModelBand, model_band, open_logic
 from tieout.reconcile.orders import OrderLine, order_lines
 from tieout.reconcile.rows import ACTIONS_PART, PARTS, Named, Row, Step
 from tieout.reconcile.statement import open_statement
+from tieout.reconcile.statistics import sharpe
 from tieout.reconcile.steps import open_step
 from tieout.reconcile.valuation import Valuation, dividends_of, profit, splits_of
 

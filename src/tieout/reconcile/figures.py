@@ -1,4 +1,4 @@
-"""Statistics of a reconciliation: rates, slippage, latency, equity, drawdown, Sharpe.
+"""Statistics of a reconciliation: rates, slippage, latency, equity, drawdown.
 
 These are statistics, so they are floats or exact fractions, and None where they are undefined. No
 money of the attribution depends on them.
@@ -7,7 +7,7 @@ money of the attribution depends on them.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, sqrt
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -35,7 +35,6 @@ __all__ = [
     "equity_curve",
     "measure",
     "price_series",
-    "sharpe",
     "slippage_of",
 ]
 
@@ -43,9 +42,6 @@ EquityPoint = tuple[int, int]
 """(time in ns, equity in internal money units)."""
 
 _MICRO: Final = 1_000_000
-_DAY_NS: Final = 86_400_000_000_000
-_FEWEST_RETURNS: Final = 30
-_DAYS_A_YEAR: Final = 365
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,30 +290,6 @@ def drawdown(curve: Sequence[EquityPoint]) -> tuple[int, Fraction | None]:
             fall = Fraction(high - equity, high)
             share = fall if share is None else max(share, fall)
     return deepest, share
-
-
-def sharpe(curve: Sequence[EquityPoint]) -> float | None:
-    """Return the yearly Sharpe ratio of UTC-day returns, risk-free rate 0, 365 days a year.
-
-    None with fewer than 30 daily returns, without any variation, or where equity was not positive:
-    a figure from less would be read as if it meant something.
-    """
-    closes: dict[int, int] = {}
-    for time_ns, equity in curve:
-        closes[time_ns // _DAY_NS] = equity
-    if not closes or min(closes.values()) <= 0:
-        return None
-    held = curve[0][1]
-    returns = []
-    for day in range(min(closes), max(closes) + 1):
-        close = closes.get(day, held)
-        returns.append(close / held - 1)
-        held = close
-    if len(returns) < _FEWEST_RETURNS:
-        return None
-    mean = sum(returns) / len(returns)
-    variance = sum((each - mean) ** 2 for each in returns) / (len(returns) - 1)
-    return mean / sqrt(variance) * sqrt(_DAYS_A_YEAR) if variance > 0 else None
 
 
 def _ratio(numerator: int | Fraction, denominator: int | Fraction) -> Fraction | None:

@@ -17,9 +17,9 @@ from tieout.reconcile.figures import (
     drawdown,
     equity_curve,
     price_series,
-    sharpe,
     slippage_of,
 )
+from tieout.reconcile.statistics import sharpe
 from tieout.reconcile.valuation import Valuation, dividends_of, profit, splits_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
         win_rate: Closed round trips with a profit ÷ closed round trips.
         profit_factor: Their profits ÷ their losses.
         exposure: Share of the time in which any position was held.
+        sharpe: By our convention, at a rate free of risk of 0; `statistics` knows others.
         dividends: Positive is received.
+        traded: Pairs (when we knew of a fill, lots·price of it), in order.
     """
 
     currency: str
@@ -92,6 +94,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     slippage: Slippage
     equity: tuple[EquityPoint, ...]
     dividends: int = 0
+    traded: tuple[tuple[int, int], ...] = ()
 
 
 def summarise(
@@ -120,6 +123,10 @@ def summarise(
     closed = [trip.profit for trip in trips if trip.closed_ns is not None]
     won, lost = sum(each for each in closed if each > 0), -sum(each for each in closed if each < 0)
     earned = profit(record, valuation)
+    traded = tuple(
+        (each.arrival_time_ns, instruments[each.instrument].notional(each.lots, each.price_ticks))
+        for each in record.fills
+    )
     start = curve[0][1]
     fallen, share = drawdown(curve)
     return RunSummary(
@@ -132,10 +139,7 @@ def summarise(
         gain=Fraction(earned, start) if start > 0 else None,
         fees=sum(fill.fee for fill in record.fills),
         funding=sum(charge.amount for charge in record.funding),
-        turnover=sum(
-            fill.lots * fill.price_ticks * valuation.tick_value(fill.instrument)
-            for fill in record.fills
-        ),
+        turnover=sum(notional for _, notional in traded),
         drawdown=fallen,
         drawdown_share=share,
         sharpe=sharpe(curve),
@@ -150,6 +154,7 @@ def summarise(
         slippage=slippage_of(record, valuation),
         equity=tuple(curve),
         dividends=dividends_of(record),
+        traded=traded,
     )
 
 

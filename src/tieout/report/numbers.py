@@ -11,7 +11,7 @@ from tieout.model.money import decimal_text, money_decimal
 if TYPE_CHECKING:
     from fractions import Fraction
 
-__all__ = ["bps", "cents", "clock", "exact", "price", "share", "signed_cents", "statistic"]
+__all__ = ["bps", "cents", "clock", "exact", "price", "rate", "share", "signed_cents", "statistic"]
 
 _CENT = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +54,11 @@ def bps(value: Fraction | None) -> str:
 def statistic(value: float | Fraction | None) -> str:
     """Return a statistic to four figures; where it rests on too little, it says so."""
     return "too few data" if value is None else f"{float(value):.4g}"
+
+
+def rate(value: float | None) -> str:
+    """Return a rate a year in per cent; where it rests on too little, it says so."""
+    return "too few data" if value is None else f"{value:.2%}"
 
 
 def price(value: Decimal | None) -> str:

@@ -16,7 +16,17 @@ from tieout.model.orders import OrderType
 from tieout.reconcile import Step, alerts
 from tieout.report import charts, words
 from tieout.report.charts import Line, Shade, WaterfallBar
-from tieout.report.numbers import bps, cents, clock, exact, price, share, signed_cents, statistic
+from tieout.report.numbers import (
+    bps,
+    cents,
+    clock,
+    exact,
+    price,
+    rate,
+    share,
+    signed_cents,
+    statistic,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
 
     from tieout.model.profiles import SimulationProfile
     from tieout.reconcile import Break, OrderLine, Reconciliation, RoundTrip, RunSummary
+    from tieout.reconcile.statistics import RunStatistics
 
 __all__ = ["ENVIRONMENT", "picture", "reconciliation_page", "run_page", "write_page"]
 
@@ -69,6 +80,7 @@ def reconciliation_page(
 def run_page(
     summary: RunSummary,
     *,
+    statistics: RunStatistics,
     run_id: str,
     manifest: Mapping[str, object],
     profile: SimulationProfile,
@@ -77,6 +89,7 @@ def run_page(
 
     Args:
         summary: The run's figures.
+        statistics: Those that hang on a convention.
         run_id: Its id.
         manifest: What the run was made of, for reading.
         profile: What it assumed.
@@ -86,7 +99,7 @@ def run_page(
         title=run_id,
         summary=summary,
         equity=charts.equity_chart([curve]),
-        figures=_figures(summary),
+        figures=_figures(summary, statistics),
         table=_trip_table(summary.trips),
         manifest=manifest,
         assumptions=words.assumptions(profile),
@@ -194,7 +207,7 @@ def _metrics(result: Reconciliation) -> list[tuple[str, str, str, bool, str]]:
     ]
 
 
-def _figures(summary: RunSummary) -> list[tuple[str, str]]:
+def _figures(summary: RunSummary, told: RunStatistics) -> list[tuple[str, str]]:
     currency = summary.currency
     return [
         ("Profit", f"{exact(summary.profit)} {currency}"),
@@ -210,7 +223,12 @@ def _figures(summary: RunSummary) -> list[tuple[str, str]]:
         ("Turnover", f"{cents(summary.turnover)} {currency}"),
         ("Deepest drawdown", f"{exact(summary.drawdown)} {currency}"),
         ("Deepest drawdown, share", share(summary.drawdown_share)),
-        ("Sharpe ratio, a year", statistic(summary.sharpe)),
+        ("Return, a year", rate(told.annual_return)),
+        ("Deviation of returns, a year", rate(told.annual_deviation)),
+        ("Sharpe ratio, a year", statistic(told.sharpe)),
+        ("Sortino ratio, a year", statistic(told.sortino)),
+        ("Rate free of risk in both, a year", rate(told.risk_free)),
+        ("Convention of these", told.convention.words),
         ("Orders", f"{summary.orders:,}"),
         ("Refused by the risk gate", f"{summary.denied:,}"),
         ("Rejected by the venue", f"{summary.rejected:,}"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +21,7 @@ from tieout.model.fees import fee_of
 from tieout.model.money import round_half_up
 from tieout.reconcile import RungRecord, summarise
 from tieout.reconcile.figures import drawdown, equity_curve
+from tieout.reconcile.statistics import CONVENTIONS, OURS, statistics_of
 from tieout.reconcile.valuation import Valuation
 from tieout.report import reconciliation_page, run_page, write_page
 from tieout.wiring.funding import market_data
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
     from tieout.reconcile import Reconciliation, RunSummary
+    from tieout.reconcile.statistics import Convention, RunStatistics
     from tieout.wiring.telling import Progress
 
 __all__ = ["closing_summary_of", "report", "report_on", "summary_of"]
@@ -47,31 +51,62 @@ _WITH_A_TWIN = ("live", "paper", "shadow")
 
 
 def report(
-    run: RunFolder, *, store: StoredAt, output: Path, progress: Progress | None = None
-) -> Path:
+    run: RunFolder,
+    *,
+    store: StoredAt,
+    output: Path,
+    convention: str | None = None,
+    risk_free: Decimal | None = None,
+    progress: Progress | None = None,
+) -> RunStatistics | None:
     """Write a run's report: with its twin where it has one, else on its own.
 
     Args:
         run: A run that ended.
         store: Folder of the data store.
         output: The file to write.
+        convention: Of a run on its own, by which its ratios are taken; None: ours.
+        risk_free: Rate free of risk a year, as a share; None: 0.
         progress: Told of the rungs run.
+
+    Returns:
+        The statistics of a run on its own.
 
     Raises:
         InputError: The run has not ended, its strategy or data are gone, or `output` cannot be
-            written.
+            written; there is no such convention, or one is named for a run with a twin.
     """
     manifest = run.manifest()
     if manifest.kind in _WITH_A_TWIN:
-        return report_on(reconcile(run, store=store, progress=progress), run, output=output)
+        if convention is not None or risk_free is not None:
+            raise InputError(
+                f"run {run.run_id}: the report on a run with a twin compares them at a rate free "
+                "of risk of 0, by our own convention; name these for the twin's own report"
+            )
+        report_on(reconcile(run, store=store, progress=progress), run, output=output)
+        return None
+    chosen = _convention(convention)
+    rate = risk_free or Decimal(0)
+    if not -1 < rate < 1:
+        raise InputError(f"risk-free rate {rate}; give a share a year, such as 0.03 for 3 %")
+    summary = summary_of(run, store=store)
+    found = statistics_of(summary, convention=chosen, risk_free=[(0, Fraction(rate))])
     page = run_page(
-        summary_of(run, store=store),
+        summary,
+        statistics=found,
         run_id=run.run_id,
         manifest=_facts(manifest),
         profile=manifest.profile,
     )
     write_page(output, page)
-    return output
+    return found
+
+
+def _convention(name: str | None) -> Convention:
+    found = OURS if name is None else CONVENTIONS.get(name)
+    if found is None:
+        raise InputError(f"there is no convention {name!r}; there are: {', '.join(CONVENTIONS)}")
+    return found
 
 
 def report_on(found: Reconciliation, run: RunFolder, *, output: Path) -> Path:

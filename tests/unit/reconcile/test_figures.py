@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
-
 from tests.unit.reconcile.builders import (
     BTC,
     END,
@@ -26,7 +24,7 @@ from tests.unit.reconcile.builders import (
     an_order,
 )
 from tieout.model.events import Liquidity, Trade
-from tieout.model.money import MONEY_UNIT, money
+from tieout.model.money import money
 from tieout.model.orders import OrderType
 from tieout.reconcile import (
     Metrics,
@@ -36,7 +34,6 @@ from tieout.reconcile import (
     equity_curve,
     price_series,
     profit,
-    sharpe,
     slippage_of,
 )
 from tieout.reconcile.figures import measure
@@ -204,36 +201,3 @@ def test_drawdown_is_the_deepest_fall_in_money_and_in_share() -> None:
     assert drawdown(falls) == (100, Fraction(1, 2))
     assert drawdown([(0, -5), (1, -9)]) == (4, None)
     assert drawdown([]) == (0, None)
-
-
-def test_sharpe_of_daily_returns() -> None:
-    equity = [100.0]
-    for day in range(40):
-        equity.append(equity[-1] * (1.01 if day % 2 else 1.0))
-    curve = [(T0 + day * DAY + HOUR, round(value * MONEY_UNIT)) for day, value in enumerate(equity)]
-
-    # The first day's return is nought; then twenty of one percent and twenty of none.
-    returns = [0.0] + [0.01 if day % 2 else 0.0 for day in range(40)]
-    mean = sum(returns) / 41
-    deviation = (sum((each - mean) ** 2 for each in returns) / 40) ** 0.5
-    assert sharpe(curve) == pytest.approx(mean / deviation * 365**0.5, rel=1e-6)
-
-
-def test_day_without_a_price_has_a_return_of_nought() -> None:
-    with_gap = [(T0 + day * DAY, 100 + day) for day in range(40) if day not in {7, 8}]
-
-    assert sharpe(with_gap) is not None
-
-
-@pytest.mark.parametrize(
-    "curve",
-    [
-        [],
-        [(T0 + day * DAY, 100 + day) for day in range(29)],
-        [(T0 + day * DAY, 100) for day in range(60)],
-        [(T0 + day * DAY, day) for day in range(60)],
-    ],
-    ids=["empty", "too few", "no variation", "not positive"],
-)
-def test_sharpe_is_refused(curve: list[tuple[int, int]]) -> None:
-    assert sharpe(curve) is None

@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,6 +30,7 @@ from tieout.errors import InputError
 from tieout.model.money import decimal_text, money
 from tieout.model.profiles import profile
 from tieout.reconcile import Reconciliation, Step, summarise
+from tieout.reconcile.statistics import LEAN, statistics_of
 from tieout.report import picture, reconciliation_page, run_page, write_page
 from tieout.report.charts import Line, divergence, equity_chart
 
@@ -112,7 +114,13 @@ def test_a_run_that_did_nothing_has_a_page() -> None:
 def test_no_address_is_in_any_page() -> None:
     pages = [
         page_of(the_result()),
-        run_page(a_summary(), run_id="b", manifest={}, profile=PROFILE),
+        run_page(
+            a_summary(),
+            statistics=statistics_of(a_summary()),
+            run_id="b",
+            manifest={},
+            profile=PROFILE,
+        ),
     ]
 
     for page in pages:
@@ -216,9 +224,18 @@ def test_a_run_alone_shows_its_figures_and_trips() -> None:
         an_order(1), a_fill(1), an_order(2, side=-1), a_fill(2, side=-1), a_charge("-0.5")
     )
 
-    page = run_page(summary, run_id="backtest-1", manifest={"data": "es"}, profile=PROFILE)
+    page = run_page(
+        summary,
+        statistics=statistics_of(summary, convention=LEAN, risk_free=[(0, Fraction(3, 100))]),
+        run_id="backtest-1",
+        manifest={"data": "es"},
+        profile=PROFILE,
+    )
 
     assert decimal_text(summary.profit) in page
+    assert f'<td>Convention of these</td><td class="number">{LEAN.words}</td>' in page
+    assert 'a year</td><td class="number">3.00%</td>' in page
+    assert 'Sortino ratio, a year</td><td class="number">too few data</td>' in page
     assert len(table_of(page)["rows"]) == len(summary.trips) == 1
     assert "<title>backtest-1</title>" in page
 

@@ -4,27 +4,24 @@ data/NAME/calendar.json   an exchange's sessions
 data/NAME/universe.json   who is on a list, by date
 data/NAME/rules.json      an instrument's tick, lot and least order, by date
 
-Names are shared with the data sets of the market, so that one name means one thing. A store behind
-a URL holds market data alone.
+Names are shared with the data sets of the market, so that one name means one thing.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tieout.errors import DataError, InputError
+from tieout.history.places import place_of
 from tieout.model.calendars import Calendar
 from tieout.model.rules import DatedRules
 from tieout.model.universes import Universe
 
 if TYPE_CHECKING:
-    from tieout.history.places import StoredAt
+    from tieout.history.places import Place, StoredAt
 
 __all__ = ["ReferenceStore"]
 
@@ -42,21 +39,19 @@ class ReferenceStore:
 
     Args:
         stored_at: Folder of the store, made when the first is written; or the URL of one.
+        place: Where that is, for what no URL reaches.
+
+    Raises:
+        InputError: The URL is not one of a storage.
     """
 
-    def __init__(self, stored_at: StoredAt) -> None:
+    def __init__(self, stored_at: StoredAt, *, place: Place | None = None) -> None:
         self._stored_at = stored_at
-        self._folder = None if isinstance(stored_at, str) else stored_at
+        self._place = place or place_of(stored_at)
 
     def names(self) -> list[str]:
         """Return all names, sorted."""
-        if self._folder is None or not self._folder.is_dir():
-            return []
-        return sorted(
-            each.name
-            for each in self._folder.iterdir()
-            if _NAME.fullmatch(each.name) and self._file(each.name) is not None
-        )
+        return sorted(filter(_NAME.fullmatch, self._place.single_files()))
 
     def kind(self, name: str) -> str:
         """Return what a name stands for: `calendar`, `universe` or `rules`.
@@ -67,7 +62,7 @@ class ReferenceStore:
         file = self._file(name)
         if file is None:
             raise self._unknown(name, "calendar, list or rules")
-        return file.stem
+        return _word(file)
 
     def calendar(self, name: str) -> Calendar:
         """Return a calendar.
@@ -117,48 +112,29 @@ class ReferenceStore:
                 f"name {name!r}: use up to 100 of a-z, A-Z, 0-9, '_', '-' and '.', and begin with "
                 "a letter, a digit or '_'"
             )
-        folder = self._folder
-        if folder is None:
+        if self._place.holds(name):
             raise InputError(
-                f"{self._stored_at}: a store behind a URL holds market data alone; keep {kind} "
-                f"{name!r} in a project whose data lies in a folder"
+                f"{self._stored_at}: {name!r} exists; choose another name or delete it first"
             )
-        if (folder / name).exists():
-            raise InputError(f"{folder}: {name!r} exists; choose another name or delete it first")
         kept = {**msgspec.to_builtins(what), "fingerprint": what.fingerprint}
         # A row a line: readable, and no larger than it must be.
         data = msgspec.json.encode(kept).replace(b"],[", b"],\n[")
-        half: Path | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            half = Path(mkdtemp(prefix=f".{name}.", suffix=".part", dir=folder))
-            half.chmod(0o755)
-            (half / f"{kind}.json").write_bytes(data)
-            half.rename(folder / name)
+            self._place.write(name, f"{kind}.json", data)
         except OSError as error:
-            raise InputError(f"{folder}: cannot be written to ({error})") from error
-        finally:
-            if half is not None:
-                shutil.rmtree(half, ignore_errors=True)
+            raise InputError(f"{self._stored_at}: cannot be written to ({error})") from error
 
-    def _file(self, name: str) -> Path | None:
-        folder = self._folder
-        if folder is None:
-            return None
-        for word in _KINDS:
-            file = folder / name / f"{word}.json"
-            if _NAME.fullmatch(name) and file.is_file():
-                return file
-        return None
+    def _file(self, name: str) -> str | None:
+        return self._place.single_file(name) if _NAME.fullmatch(name) else None
 
     def _read(self, name: str, wanted: str) -> Any:  # noqa: ANN401 - one of three
         file = self._file(name)
         if file is None:
             raise self._unknown(name, wanted)
         try:
-            kept = msgspec.json.decode(file.read_bytes())
+            kept = msgspec.json.decode(self._place.read(name, file))
             fingerprint = kept.pop("fingerprint")
-            found = msgspec.convert(kept, _KINDS[file.stem])
+            found = msgspec.convert(kept, _KINDS[_word(file)])
         except (
             msgspec.DecodeError,
             InputError,
@@ -168,12 +144,14 @@ class ReferenceStore:
             OSError,
         ) as error:
             raise DataError(
-                f"the file is damaged ({error})", file=str(file), remedy="Import it again."
+                f"the file is damaged ({error})",
+                file=str(self._place.shown(name, file)),
+                remedy="Import it again.",
             ) from error
         if found.fingerprint != fingerprint:
             raise DataError(
                 "the content is not what was imported",
-                file=str(file),
+                file=str(self._place.shown(name, file)),
                 value=found.fingerprint[:16],
                 limit=str(fingerprint)[:16],
                 remedy="Import it again.",
@@ -185,3 +163,7 @@ class ReferenceStore:
         return InputError(
             f"{self._stored_at}: no {wanted} {name!r}; there are: {known}; import one with --kind"
         )
+
+
+def _word(file: str) -> str:
+    return file.removesuffix(".json")

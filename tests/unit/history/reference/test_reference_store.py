@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.calendars import a_calendar
+from tests.support.object_server import ObjectServer
+from tests.unit.history.builders import ES, trade_columns
 from tieout.errors import DataError, InputError
+from tieout.history import Store
 from tieout.history.reference import ReferenceStore
 from tieout.model.rules import DatedRules, RulesRow
 from tieout.model.universes import Change, Universe, UniverseRow
@@ -79,11 +82,37 @@ def test_a_damaged_file_is_found(tmp_path: Path, change: str) -> None:
         store.calendar("XNYS")
 
 
-def test_a_store_behind_a_url_has_none_and_takes_none() -> None:
-    store = ReferenceStore("s3://markets/crypto")
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("where", ["text", "url", "objects"])
+def test_a_store_is_the_same_wherever_it_lies(where: str, tmp_path: Path) -> None:
+    with ObjectServer() as server:
+        at = {"text": str(tmp_path), "url": tmp_path.as_uri(), "objects": server.url("a/place")}
+        store, market = ReferenceStore(at[where]), Store(at[where])
 
-    assert store.names() == []
-    with pytest.raises(InputError, match="no calendar 'nyse'; there are: none"):
-        store.calendar("nyse")
-    with pytest.raises(InputError, match="a store behind a URL holds market data alone"):
-        store.write(a_calendar())
+        for each in (a_calendar(), LIST, RULES):
+            store.write(each)
+
+        assert store.names() == ["XNYS", "btc", "top"]
+        assert store.calendar("XNYS") == a_calendar()
+        assert [store.told(each) for each in ("top", "btc")] == [LIST, RULES]
+        assert market.names() == []
+        with pytest.raises(InputError, match="'top' exists"):
+            store.write(LIST)
+        with pytest.raises(InputError, match="'top' exists"):
+            market.write_trades("top", ES, [trade_columns([401])], source="a test")
+        market.write_trades("set", ES, [trade_columns([401])], source="a test")
+        with pytest.raises(InputError, match="'set' exists"):
+            store.write(a_calendar(name="set"))
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_damaged_object_is_found_and_named_by_its_url() -> None:
+    with ObjectServer() as server:
+        url = server.url("a/place")
+        store = ReferenceStore(url)
+        store.write(LIST)
+        key = next(each for each in server.objects if each.endswith("top/universe.json"))
+        server.objects[key] = server.objects[key].replace(b"AAA", b"AAB")
+
+        with pytest.raises(DataError, match=r"s3://.*top/universe.json.*Import it again"):
+            store.told("top")

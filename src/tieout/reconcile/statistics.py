@@ -1,8 +1,12 @@
 """Statistics of a run by a stated convention: returns of days, made yearly, and of round trips.
 
 Two platforms that print a Sharpe ratio seldom mean the same: they end their days in another zone,
-count another number of them a year, leave out the first, or take another rate for free of risk. A
-`Convention` says all of that; `OURS` is what reports print, `LEAN` is what LEAN prints.
+count another number of them a year, leave out the first, compound the mean return or sum it, or
+take another rate for free of risk. A `Convention` says all of that; `OURS` is what reports print,
+`LEAN` is what LEAN prints.
+
+These are statistics: floats, or None where there is too little to say something. No money of the
+attribution depends on them.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from enum import StrEnum, unique
 from fractions import Fraction
 from itertools import pairwise
 from math import sqrt
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -23,21 +27,26 @@ from tieout.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tieout.model.events import Fill
-    from tieout.model.instruments import Instrument
     from tieout.reconcile.figures import EquityPoint
     from tieout.reconcile.summary import RunSummary
 
-__all__ = ["LEAN", "OURS", "Convention", "FirstDay", "RunStatistics", "statistics_of", "traded"]
+__all__ = [
+    "CONVENTIONS",
+    "LEAN",
+    "OURS",
+    "Convention",
+    "FirstDay",
+    "RunStatistics",
+    "Yearly",
+    "sharpe",
+    "statistics_of",
+]
 
 _NS: Final = 1_000_000_000
 _FEWEST_OF_A_VARIANCE: Final = 2
 
 RateStep = tuple[int, Fraction]
 """(from when on in ns, rate free of risk a year as a share)."""
-
-Traded = tuple[int, int]
-"""(when we knew of a fill in ns, its notional in internal money units)."""
 
 
 @unique
@@ -48,6 +57,16 @@ class FirstDay(StrEnum):
     LEFT_OUT = "left_out"
 
 
+@unique
+class Yearly(StrEnum):
+    """How the mean daily return becomes a yearly one."""
+
+    SUMMED = "summed"
+    """Mean · days a year: the ratio of Sharpe (1994), from periods to years."""
+    COMPOUNDED = "compounded"
+    """(1 + mean) ^ days a year − 1."""
+
+
 class Convention(msgspec.Struct, frozen=True, kw_only=True):
     """How returns are taken and made yearly.
 
@@ -56,6 +75,7 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
         zone: Time zone whose midnights end the days; every day of the calendar counts.
         days_a_year: Days that a year is taken to have.
         first_day: `FirstDay`.
+        yearly: `Yearly`.
         fewest_returns: With fewer daily returns nothing is said.
     """
 
@@ -63,11 +83,23 @@ class Convention(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     days_a_year: int
     first_day: FirstDay
+    yearly: Yearly
     fewest_returns: int
+
+    @property
+    def words(self) -> str:
+        """What it says, for people."""
+        first = "" if self.first_day is FirstDay.COUNTED else ", the first day left out"
+        return f"{self.name}: days of {self.zone}, {self.days_a_year} a year, {self.yearly}{first}"
 
 
 OURS: Final = Convention(
-    name="tieout", zone="UTC", days_a_year=365, first_day=FirstDay.COUNTED, fewest_returns=30
+    name="tieout",
+    zone="UTC",
+    days_a_year=365,
+    first_day=FirstDay.COUNTED,
+    yearly=Yearly.SUMMED,
+    fewest_returns=30,
 )
 """What our reports print."""
 
@@ -77,13 +109,19 @@ LEAN: Final = Convention(
     zone="America/New_York",
     days_a_year=252,
     first_day=FirstDay.LEFT_OUT,
+    yearly=Yearly.COMPOUNDED,
     fewest_returns=2,
 )
 """What LEAN prints for US markets; its days end in the zone of the algorithm."""
 
+CONVENTIONS: Final = {each.name: each for each in (OURS, LEAN)}
+"""By name."""
+
 
 class RunStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """A run in a dozen figures; None where a convention says nothing.
+    """A run in a dozen figures.
+
+    None where the convention says nothing, or where equity or capital was ever used up.
 
     Attributes:
         convention: By which they were taken.
@@ -95,14 +133,14 @@ class RunStatistics(msgspec.Struct, frozen=True, kw_only=True):
         win_rate: Closed round trips that won ÷ all closed.
         turnover: Mean over all days of what traded ÷ the equity at the day's end.
         risk_free: Mean rate of the days, a year.
-        annual_return: (1 + mean daily return) ^ days a year − 1.
+        annual_return: The mean daily return a year, as the convention has it.
         annual_deviation: Deviation of daily returns (n − 1) · √(days a year).
         annual_downside: The same of the negative ones alone; None with fewer than two.
         sharpe: (annual return − risk-free) ÷ annual deviation.
         sortino: The same ÷ annual downside.
     """
 
-    convention: str
+    convention: Convention
     returns: tuple[float, ...]
     net_profit: float | None
     drawdown: float | None
@@ -117,20 +155,25 @@ class RunStatistics(msgspec.Struct, frozen=True, kw_only=True):
     sharpe: float | None
     sortino: float | None
 
+    def facts(self) -> dict[str, Any]:
+        """Return all of it for machines, but for the returns."""
+        told = {
+            name: value for name, value in msgspec.structs.asdict(self).items() if name != "returns"
+        }
+        return {**told, "convention": self.convention.words, "days": len(self.returns)}
+
 
 def statistics_of(
     summary: RunSummary,
-    fills: Sequence[Traded],
     *,
-    convention: Convention,
+    convention: Convention = OURS,
     risk_free: Sequence[RateStep] = (),
     since_ns: int | None = None,
 ) -> RunStatistics:
     """Return the statistics of a run.
 
     Args:
-        summary: Its equity at every price and its round trips.
-        fills: What traded and when; see `traded`.
+        summary: Its equity at every price, its round trips, and what it traded when.
         convention: How returns are taken and made yearly.
         risk_free: Steps of the yearly rate, ascending; before the first one, and without any, 0.
         since_ns: A time in the first day; the run's start when None.
@@ -141,38 +184,46 @@ def statistics_of(
     started_ns = summary.started_ns if since_ns is None else since_ns
     days = _days(started_ns, summary.ended_ns, convention.zone)
     closes = _closes(summary.equity, days)
-    every = [after / before - 1 for before, after in pairwise([summary.equity[0][1], *closes])]
-    returns = every[1:] if convention.first_day is FirstDay.LEFT_OUT else every
+    start = summary.equity[0][1]
+    returns = _returns(start, closes, convention)
     rates = [_rate_at(risk_free, day_ns) for day_ns in (started_ns, *days)]
     free = float(sum(rates, Fraction(0)) / len(rates))
     says = len(returns) >= convention.fewest_returns
-    yearly = _yearly(returns, convention, free) if says else None
+    yearly = _yearly(returns, convention) if says else _Year()
     wins, losses = _trips(summary) if says else ([], [])
     share = summary.drawdown_share
     return RunStatistics(
-        convention=convention.name,
+        convention=convention,
         returns=tuple(returns),
-        net_profit=closes[-1] / summary.equity[0][1] - 1 if says else None,
+        net_profit=closes[-1] / start - 1 if says else None,
         drawdown=float(share) if says and share is not None else None,
         average_win=_mean(wins) if wins else None,
         average_loss=_mean(losses) if losses else None,
         win_rate=len(wins) / (len(wins) + len(losses)) if wins or losses else None,
-        turnover=_turnover(fills, days, closes),
+        turnover=_turnover(summary, days, closes),
         risk_free=free,
-        annual_return=None if yearly is None else yearly[0],
-        annual_deviation=None if yearly is None else yearly[1],
-        annual_downside=None if yearly is None else yearly[2],
-        sharpe=None if yearly is None else yearly[3],
-        sortino=None if yearly is None else yearly[4],
+        annual_return=yearly.gain,
+        annual_deviation=yearly.deviation,
+        annual_downside=yearly.downside,
+        sharpe=yearly.over(free, yearly.deviation),
+        sortino=yearly.over(free, yearly.downside),
     )
 
 
-def traded(fills: Sequence[Fill], instruments: dict[str, Instrument]) -> list[Traded]:
-    """Return when each fill became known, and what it was worth."""
-    return [
-        (each.arrival_time_ns, instruments[each.instrument].notional(each.lots, each.price_ticks))
-        for each in fills
-    ]
+def sharpe(curve: Sequence[EquityPoint], *, convention: Convention = OURS) -> float | None:
+    """Return the yearly Sharpe ratio of an equity curve, at a rate free of risk of 0.
+
+    None with fewer daily returns than the convention asks for, without any variation, or where
+    equity was ever used up: a figure from less would be read as if it meant something.
+    """
+    if not curve:
+        return None
+    days = _days(curve[0][0], curve[-1][0], convention.zone)
+    returns = _returns(curve[0][1], _closes(curve, days), convention)
+    if len(returns) < convention.fewest_returns:
+        return None
+    year = _yearly(returns, convention)
+    return year.over(0.0, year.deviation)
 
 
 def _days(started_ns: int, ended_ns: int, zone: str) -> list[int]:
@@ -201,22 +252,43 @@ def _rate_at(steps: Sequence[RateStep], at_ns: int) -> Fraction:
     return steps[place][1] if place >= 0 else Fraction(0)
 
 
-def _yearly(
-    returns: Sequence[float], convention: Convention, free: float
-) -> tuple[float, float, float | None, float | None, float | None]:
-    """Return (return, deviation, downside, sharpe, sortino), all a year."""
-    annual: float = (1 + _mean(returns)) ** convention.days_a_year - 1
-    spread = _deviation(returns) or 0.0
-    deviation = spread * sqrt(convention.days_a_year)
+def _returns(start: int, closes: Sequence[int], convention: Convention) -> list[float]:
+    """Return what each day made; nothing where equity was used up, since no share is one of it."""
+    if min(start, *closes) <= 0:
+        return []
+    every = [after / before - 1 for before, after in pairwise([start, *closes])]
+    return every[1:] if convention.first_day is FirstDay.LEFT_OUT else every
+
+
+class _Year(msgspec.Struct, frozen=True):
+    gain: float | None = None
+    deviation: float | None = None
+    downside: float | None = None
+
+    def over(self, free: float, deviation: float | None) -> float | None:
+        """Return what was made beyond a rate, over a deviation."""
+        return (self.gain - free) / deviation if self.gain is not None and deviation else None
+
+
+def _yearly(returns: Sequence[float], convention: Convention) -> _Year:
+    root = sqrt(convention.days_a_year)
     below = _deviation([each for each in returns if each < 0])
-    downside = None if below is None else below * sqrt(convention.days_a_year)
-    return (
-        annual,
-        deviation,
-        downside,
-        (annual - free) / deviation if deviation else None,
-        (annual - free) / downside if downside else None,
+    return _Year(
+        gain=_annual(_mean(returns), convention),
+        deviation=(_deviation(returns) or 0.0) * root,
+        downside=None if below is None else below * root,
     )
+
+
+def _annual(mean: float, convention: Convention) -> float | None:
+    if convention.yearly is Yearly.SUMMED:
+        return mean * convention.days_a_year
+    try:
+        compounded: float = (1 + mean) ** convention.days_a_year - 1
+    except OverflowError:
+        # Of a few days that multiplied the account; beyond any number that means something.
+        return None
+    return compounded
 
 
 def _deviation(values: Sequence[float]) -> float | None:
@@ -228,23 +300,28 @@ def _deviation(values: Sequence[float]) -> float | None:
 
 
 def _trips(summary: RunSummary) -> tuple[list[float], list[float]]:
-    """Return what closed round trips won, and what they did not, as shares of the capital."""
+    """Return what closed round trips won, and what they did not, as shares of the capital.
+
+    Nothing where the capital was used up before one of them.
+    """
     capital = summary.equity[0][1]
     wins: list[float] = []
     losses: list[float] = []
     closed = [each for each in summary.trips if each.closed_ns is not None]
     for trip in sorted(closed, key=lambda each: each.closed_ns or 0):
+        if capital <= 0:
+            return [], []
         (wins if trip.profit > 0 else losses).append(trip.profit / capital)
         capital += trip.profit
     return wins, losses
 
 
-def _turnover(fills: Sequence[Traded], days: Sequence[int], closes: Sequence[int]) -> float:
+def _turnover(summary: RunSummary, days: Sequence[int], closes: Sequence[int]) -> float:
     shares = [0.0] * len(days)
-    for time_ns, notional in fills:
+    for time_ns, notional in summary.traded:
         # What became known at midnight belongs to the day before, as its price does.
         day = min(len(days) - 1, bisect_right(days, time_ns - 1))
-        shares[day] += notional / closes[day] if closes[day] else 0.0
+        shares[day] += notional / closes[day] if closes[day] > 0 else 0.0
     return _mean(shares)
 
 
