@@ -248,6 +248,37 @@ def test_the_report_of_a_backtest_has_the_runs_own_profit(project: Path) -> None
     assert f'<td class="number">{run["profit"]} USDT</td>' in page
     assert f'<td class="number">{run["fees"]} USDT</td>' in page
     assert "From twin to live" not in page
+    assert written["statistics"]["convention"] == "tieout: days of UTC, 365 a year, summed"
+    assert written["statistics"]["sharpe"] is None
+
+
+def test_the_ratios_of_a_report_follow_the_convention_that_is_asked_for(project: Path) -> None:
+    as_json("backtest", "trade_follower.py", "--data", "made", folder=project)
+
+    asked = ("report", "last", "--convention", "lean", "--risk-free", "0.03")
+    told = as_json(*asked, folder=project)["statistics"]
+
+    assert told["convention"].startswith("lean: days of America/New_York, 252 a year, compounded")
+    assert told["risk_free"] == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("--convention", "wall-street"), "no convention 'wall-street'; there are: tieout, lean"),
+        (("--risk-free", "3"), "risk-free rate 3; give a share a year, such as 0.03"),
+        (("--risk-free", "much"), "--risk-free 'much' is not a number"),
+    ],
+)
+def test_a_convention_or_a_rate_that_cannot_be_is_refused(
+    project: Path, asked: tuple[str, str], message: str
+) -> None:
+    as_json("backtest", "trade_follower.py", "--data", "made", folder=project)
+
+    done = in_this_process("report", "last", *asked, folder=project)
+
+    assert done.returncode == 2
+    assert message in done.stderr
 
 
 def test_runs_are_found_by_unique_prefix_and_locked_while_written(project: Path) -> None:
