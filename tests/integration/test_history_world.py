@@ -18,10 +18,12 @@ from tests.support.worlds import ES, SYMBOL, T0, bars, trades
 from tieout.adapters.storage.disk import RealDisk
 from tieout.adapters.storage.runs import Runs
 from tieout.errors import InputError, RunNotFound
+from tieout.history import Store
 from tieout.journal import JournalReader, JournalWriter, Kind
+from tieout.model.instruments import InstrumentType
 from tieout.model.profiles import profile
 from tieout.strategy import Strategy, load_strategy
-from tieout.wiring import backtest_columns
+from tieout.wiring import backtest, backtest_columns
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STRATEGIES = [
@@ -372,3 +374,36 @@ def test_to_hear_of_ones_orders_and_do_nothing_changes_nothing(latency_s: int) -
 
     assert results[0].fills > 100
     assert len({each.hashes for each in results}) == 1
+
+
+class Idle(Strategy):
+    def on_start(self, context: Any) -> None:
+        context.trades(SYMBOL)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_what_one_data_set_says_an_instrument_is_holds_for_the_run(
+    tmp_path: Path, first: int
+) -> None:
+    store, share = Store(tmp_path / "data"), msgspec.structs.replace(ES, type=InstrumentType.STOCK)
+    sets = [("typed", share), ("plain", ES)]
+    for name, unit in sets:
+        store.write_trades(name, unit, [trades([400, 401])], source="a test")
+    named = [sets[first][0], sets[1 - first][0]]
+
+    runs = Runs(tmp_path / "runs")
+    result = backtest(Idle, store=tmp_path / "data", data=named, runs=runs)
+
+    assert runs.find(result.run_id).manifest().instruments == (share,)
+
+
+def test_data_sets_that_contradict_each_other_on_an_instrument_are_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    for name, kind in (("a", InstrumentType.STOCK), ("b", InstrumentType.SPOT)):
+        unit = msgspec.structs.replace(ES, type=kind)
+        store.write_trades(name, unit, [trades([400, 401])], source="a test")
+
+    with pytest.raises(
+        InputError, match=r"b: .* has another tick, lot or type in another data set"
+    ):
+        backtest(Idle, store=tmp_path / "data", data=["a", "b"], runs=Runs(tmp_path / "runs"))

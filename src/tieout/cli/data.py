@@ -154,6 +154,7 @@ def show(
             {
                 **dataset_facts(made),
                 "interval_ns": meta.interval_ns,
+                "type": instrument.type or "as its symbol says",
                 "tick_size": str(instrument.tick_size),
                 "lot_size": str(instrument.lot_size),
                 "currency": instrument.currency,

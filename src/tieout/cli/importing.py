@@ -50,6 +50,12 @@ def import_(
     symbol: Annotated[str | None, typer.Option(help="Symbol, e.g. BTC/USDT:USDT.")] = None,
     tick: Annotated[str | None, typer.Option(help="Tick size.")] = None,
     lot: Annotated[str, typer.Option(help="Lot size.")] = "1",
+    instrument_type: Annotated[
+        str | None,
+        typer.Option(
+            "--type", help="stock, perpetual, …: what is traded; else by file and symbol."
+        ),
+    ] = None,
     venue_symbol: Annotated[
         str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
     ] = None,
@@ -150,7 +156,7 @@ def import_(
                 instrument=(
                     store.dataset(revised).meta.instrument
                     if revised
-                    else _instrument(symbol, tick, lot, venue_symbol)
+                    else _instrument(symbol, tick, lot, venue_symbol, instrument_type)
                 ),
                 kind=kind,
                 interval=interval,
@@ -286,12 +292,19 @@ def _offset(text: str) -> int | None:
 
 
 def _instrument(
-    symbol: str | None, tick: str | None, lot: str, venue_symbol: str | None
+    symbol: str | None,
+    tick: str | None,
+    lot: str,
+    venue_symbol: str | None,
+    instrument_type: str | None,
 ) -> Instrument:
-    from tieout.model.instruments import Instrument  # noqa: PLC0415 - heavy
+    from tieout.model.instruments import Instrument, InstrumentType  # noqa: PLC0415 - heavy
 
     if symbol is None or tick is None:
         raise InputError("import: a file needs --symbol and --tick (and --lot when it is not 1)")
+    known = [each.value for each in InstrumentType]
+    if instrument_type is not None and instrument_type not in known:
+        raise InputError(f"--type {instrument_type!r}; allowed: {', '.join(known)}")
     base, _, rest = symbol.partition("/")
     currency = rest.partition(":")[0] or "USD"
     return Instrument(
@@ -300,4 +313,5 @@ def _instrument(
         tick_size=decimal_of(tick, "--tick"),
         lot_size=decimal_of(lot, "--lot"),
         currency=currency,
+        type=None if instrument_type is None else InstrumentType(instrument_type),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,6 +72,7 @@ def import_any(
         raise InputError(f"{path}: stamp {ask.stamp!r}; allowed: open, close")
     files = _files(path, ask, form)
     chosen, guess, reading = open_reading(files[0], ask, form=form)
+    ask = _typed(ask, reading, files[0])
     told = f"format {chosen.name}" + (f", found: {guess.why}" if guess else "")
     if isinstance(reading, ActionsReading):
         return _import_actions(store, files, ask, name, reading, told)
@@ -103,6 +105,22 @@ def open_reading(path: Path, ask: Ask, *, form: str = AUTO) -> tuple[Format, Gue
         chosen = format_named(form)
         look = look_at(path)
     return chosen, guess, chosen.read(look, ask)
+
+
+def _typed(ask: Ask, reading: Reading, file: Path) -> Ask:
+    """Return what is asked, the instrument of the type that the file says.
+
+    Raises:
+        InputError: Another was asked for.
+    """
+    found, asked = reading.instrument_type, ask.instrument.type
+    if found is None or asked is found:
+        return ask
+    if asked is not None:
+        raise InputError(
+            f"{file}: what lies there is of type {found}, and --type says {asked}; leave --type out"
+        )
+    return replace(ask, instrument=msgspec.structs.replace(ask.instrument, type=found))
 
 
 def _files(path: Path, ask: Ask, form: str) -> list[Path]:

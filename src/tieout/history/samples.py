@@ -17,7 +17,7 @@ import platformdirs
 
 from tieout.errors import InputError
 from tieout.history.importer import import_file
-from tieout.model.instruments import Instrument
+from tieout.model.instruments import Instrument, InstrumentType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,7 @@ _EURUSD = Instrument(
     tick_size=Decimal("0.00001"),
     lot_size=Decimal("0.1"),
     currency="USD",
+    type=InstrumentType.FX,
 )
 
 _WEEKS = (

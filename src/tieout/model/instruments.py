@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from enum import StrEnum, unique
 from functools import cached_property
 
 import msgspec
@@ -11,10 +12,24 @@ from tieout.errors import OrderRefused, SettingsError
 from tieout.model.money import MONEY_DIGITS
 from tieout.model.orders import Side
 
-__all__ = ["Instrument", "as_decimal"]
+__all__ = ["Instrument", "InstrumentType", "as_decimal"]
 
 _FLOAT_NOISE = Decimal("1e-15")
 """By what share of itself a float of whole ticks may miss them: tick and product are rounded."""
+
+
+@unique
+class InstrumentType(StrEnum):
+    """What is traded: of all of these only a perpetual pays funding."""
+
+    SPOT = "spot"
+    STOCK = "stock"
+    PERPETUAL = "perpetual"
+    FUTURE = "future"
+    OPTION = "option"
+    FX = "fx"
+    CFD = "cfd"
+    INDEX = "index"
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -30,6 +45,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         min_lots: Smallest order.
         max_lots: Largest order.
         min_notional: Smallest price·quantity of an order that opens, in `currency`; 0 for none.
+        type: `InstrumentType`; None: nobody said so.
     """
 
     symbol: str
@@ -41,6 +57,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     min_lots: int = 1
     max_lots: int = 10**12
     min_notional: Decimal = Decimal(0)
+    type: InstrumentType | None = None
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "multiplier"):
@@ -69,6 +86,18 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def tick_float(self) -> float:
         """Tick size as a float; price as a float is ticks times this."""
         return float(self.tick_size)
+
+    @cached_property
+    def pays_funding(self) -> bool:
+        """Whether a position pays funding, by its type, else by how its symbol is written.
+
+        `BTC/USDT` is spot, `BTC/USDT:USDT` a perpetual, `BTC/USDT:USDT-260327` a future. Another
+        name says nothing, and is taken for a perpetual's: what is paid too much is seen.
+        """
+        if self.type is not None:
+            return self.type is InstrumentType.PERPETUAL
+        pair, colon, settled = self.symbol.partition(":")
+        return "-" not in settled if colon else "/" not in pair
 
     @property
     def price_step(self) -> Decimal:

@@ -272,16 +272,13 @@ def in_force(unit: Instrument, changed: RulesChanged) -> DatedInstrument:
             f"no multiples of its units {unit.tick_size} and {unit.lot_size}; import its data with "
             "the finest there ever were"
         )
+    kept = {name: getattr(unit, name) for name in Instrument.__struct_fields__}
+    changes = {
+        "min_lots": max(int(least), int(lot_step)),
+        "min_notional": Decimal(changed.min_notional),
+    }
     return DatedInstrument(
-        symbol=unit.symbol,
-        venue_symbol=unit.venue_symbol,
-        tick_size=unit.tick_size,
-        lot_size=unit.lot_size,
-        multiplier=unit.multiplier,
-        currency=unit.currency,
-        min_lots=max(int(least), int(lot_step)),
-        max_lots=unit.max_lots,
-        min_notional=Decimal(changed.min_notional),
+        **{**kept, **changes},
         tick_step=int(tick_step),
         lot_step=int(lot_step),
     )

@@ -105,13 +105,7 @@ def manifest_of(
     profile = with_spreads(profile, datasets, start_ns)
     if profile.feed_seed is None and (profile.bar_feed or profile.trade_feed):
         profile = msgspec.structs.replace(profile, feed_seed=seed)
-    instruments = {each.meta.instrument.symbol: each.meta.instrument for each in datasets}
-    for each in datasets:
-        if each.meta.instrument != instruments[each.meta.instrument.symbol]:
-            raise InputError(
-                f"{each.meta.name}: {each.meta.instrument.symbol} has another tick or lot in "
-                "another data set of this run; import them with the same"
-            )
+    instruments = _instruments_of(datasets)
     return Manifest(
         kind=kind,
         strategy_path=loaded.path,
@@ -146,6 +140,22 @@ def manifest_of(
         },
         slice_ns=slice_ns,
     )
+
+
+def _instruments_of(datasets: Sequence[Dataset]) -> dict[str, Instrument]:
+    """Return the instruments of data sets; what type one is of need only be said by one of them."""
+    found: dict[str, Instrument] = {}
+    for each in datasets:
+        own = each.meta.instrument
+        known = found.get(own.symbol, own)
+        typed = msgspec.structs.replace(known, type=known.type or own.type)
+        if typed != msgspec.structs.replace(own, type=own.type or typed.type):
+            raise InputError(
+                f"{each.meta.name}: {own.symbol} has another tick, lot or type in another data set "
+                "of this run; import them with the same"
+            )
+        found[own.symbol] = typed
+    return found
 
 
 def strategy_of(manifest: Manifest) -> LoadedStrategy:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.worlds import ES
 from tieout.errors import OrderRefused, SettingsError
-from tieout.model.instruments import Instrument, as_decimal
+from tieout.model.instruments import Instrument, InstrumentType, as_decimal
 from tieout.model.orders import Side
 
 
@@ -24,6 +24,24 @@ def test_prices_round_to_the_side_that_never_pays_more() -> None:
     assert ES.round_price("100.30", side=Side.BUY) == 401
     assert ES.round_price("100.30", side=Side.SELL) == 402
     assert ES.round_stop(100.3) == 401
+
+
+@pytest.mark.parametrize(
+    ("symbol", "kind", "pays"),
+    [
+        ("BTC/USDT:USDT", None, True),
+        ("BTC/USDT:USDT-260327", None, False),
+        ("BTC/USDT", None, False),
+        ("BTCUSDT", None, True),
+        ("BTCUSDT", InstrumentType.SPOT, False),
+        ("BTC/USDT", InstrumentType.PERPETUAL, True),
+        ("AAPL", InstrumentType.STOCK, False),
+    ],
+)
+def test_whether_it_pays_funding_is_told_by_its_type_else_by_its_symbol(
+    symbol: str, kind: InstrumentType | None, pays: bool
+) -> None:
+    assert msgspec.structs.replace(ES, symbol=symbol, type=kind).pays_funding is pays
 
 
 def test_quantities_round_toward_zero() -> None:

@@ -18,6 +18,7 @@ from tieout.errors import InputError
 from tieout.kernel.loop import Kernel
 from tieout.model.events import FundingCharged, RunEnded, RunStarted
 from tieout.model.funding import FundingRate, FundingSeries
+from tieout.model.instruments import Instrument, InstrumentType
 from tieout.model.money import money
 from tieout.model.profiles import HOUR, FundingFrom, FundingRule, SimulationProfile, profile
 
@@ -52,6 +53,7 @@ def held(
     trading: Mapping[int, int] | None = None,
     rows: int = 10**9,
     start_ns: int = 0,
+    instrument: Instrument = ES,
 ) -> tuple[Ledger, list[FundingCharged]]:
     """Hold a position over prints, and trade lots at given prints; return books and charges."""
 
@@ -67,7 +69,7 @@ def held(
                 context.sell(SYMBOL, units=-wanted)
 
     journal = MemoryJournal()
-    kernel = Kernel(Holding, instruments={SYMBOL: ES}, journal=journal)
+    kernel = Kernel(Holding, instruments={SYMBOL: instrument}, journal=journal)
     began = int(prints.arrival_time_ns[0])
     positions = ((SYMBOL, lots, ES.notional(lots, 4000)),) if lots else ()
     source = HistorySource(
@@ -76,7 +78,7 @@ def held(
         [Stream(f"trades:{SYMBOL}", cut(prints, rows))],
     )
     venue = SimulatedVenue(
-        {SYMBOL: ES},
+        {SYMBOL: instrument},
         assumed,
         {SYMBOL: HistoryMarket(cut(prints, rows))},
         positions={SYMBOL: lots},
@@ -276,6 +278,40 @@ def test_a_compiled_run_is_not_lent_a_market_with_rates_of_its_own() -> None:
 
     assert lent(None)
     assert not lent(FundingSeries({SYMBOL: [rate(MIDNIGHT, "0.1")]}))
+
+
+@pytest.mark.parametrize("kind", [each for each in InstrumentType if each != "perpetual"])
+def test_what_is_no_perpetual_pays_none_unless_its_rates_are_known(kind: InstrumentType) -> None:
+    share = msgspec.structs.replace(ES, type=kind)
+    perpetual = msgspec.structs.replace(ES, type=InstrumentType.PERPETUAL)
+    against = msgspec.structs.replace(QUIET, funding_rule=FundingRule.AGAINST)
+
+    for assumed in (QUIET, against):
+        assert held(FLAT, 10, assumed=assumed, instrument=share)[1] == []
+        assert held(FLAT, 10, assumed=assumed, instrument=perpetual)[1] != []
+    known = held(FLAT, 10, rates=[rate(MIDNIGHT, "0.1")], instrument=share)[1]
+    assert paid(known)[0] == (0, "-1E+3")
+
+
+def test_a_rung_charges_no_funding_on_a_share() -> None:
+    share = msgspec.structs.replace(ES, type=InstrumentType.STOCK)
+    venue = SimulatedVenue({SYMBOL: share}, QUIET, {SYMBOL: HistoryMarket([FLAT])})
+    end_ns = int(FLAT.venue_time_ns[-1])
+    venue.advance(end_ns)
+
+    found = ModelledCosts(QUIET, {SYMBOL: share}, venue).funding(T0, end_ns, Holdings({SYMBOL: 6}))
+
+    assert found == []
+
+
+def test_a_share_that_is_sold_short_pays_for_what_it_borrows_and_no_funding() -> None:
+    share = msgspec.structs.replace(ES, type=InstrumentType.STOCK)
+    lending = msgspec.structs.replace(QUIET, borrow_rate=Decimal("0.365"), borrow_days=365)
+
+    _, charges = held(FLAT, -1, assumed=lending, instrument=share)
+
+    assert [each.charge_id[:7] for each in charges] == ["borrow-"] * 2
+    assert paid(charges)[0][1] == "-1"
 
 
 def test_nobody_pays_where_the_profile_says_so() -> None:

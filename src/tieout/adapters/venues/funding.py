@@ -29,6 +29,8 @@ _DAY_NS: Final = 86_400 * _NS
 class Funding:
     """Payments on positions.
 
+    A position in what is no perpetual pays no funding, unless rates of it are known.
+
     A time is covered by a known rate when it lies in the interval that the rate is for. Where no
     rate covers it, the profile's constant falls due on whole multiples of its interval: before the
     first rate, after the last, and in a hole between two. With `funding_from` the last rate told,
@@ -62,6 +64,11 @@ class Funding:
         self._funds = profile.funding_rule is not FundingRule.NONE and not (
             self._carries and rates is None
         )
+        self._paying = {
+            symbol
+            for symbol, each in instruments.items()
+            if each.pays_funding or (rates is not None and rates.at(symbol, -1, _EVER_NS))
+        }
         self._rounding: int = 10 ** (MONEY_DIGITS - profile.fee_digits)
         self._steps: dict[str, int] = {}
         self._constant = profile.funding_rate.as_integer_ratio()
@@ -71,10 +78,9 @@ class Funding:
         """Whether nothing but the profile's constant is ever paid."""
         return not self._borrows and (self._rates is None or not self._funds)
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing is ever paid."""
-        return not self._borrows and not self._funds
+    def is_paid_on(self, symbol: str) -> bool:
+        """Whether a position in an instrument ever pays something."""
+        return self._borrows or (self._funds and symbol in self._paying)
 
     def step_ns(self, symbol: str) -> int:
         """Return a time whose whole multiples since 1970 every payment falls on."""
@@ -91,7 +97,7 @@ class Funding:
 
     def due(self, symbol: str, after_ns: int, until_ns: int) -> Iterator[int]:
         """Yield the times in (after, until] at which a position may pay."""
-        if self.is_nothing:
+        if not self.is_paid_on(symbol):
             return
         step = self.step_ns(symbol)
         for due_ns in range((after_ns // step + 1) * step, until_ns + 1, step):
@@ -163,7 +169,7 @@ class Funding:
     def _rate(self, symbol: str, due_ns: int) -> tuple[int, int, str, int | None] | None:
         """Return the rate at a time as a fraction and as text, with its mark price, or None."""
         profile = self._profile
-        if not self._funds:
+        if not self._funds or symbol not in self._paying:
             return None
         if self._carries:
             return self._carried_rate(symbol, due_ns)

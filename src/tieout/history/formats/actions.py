@@ -34,6 +34,7 @@ from tieout.errors import DataError, InputError
 from tieout.history.formats.lean import zone_of_folder
 from tieout.history.formats.reading import ActionsReading, Ask, Guess, Look, Surety
 from tieout.model.actions import Action, ActionKind
+from tieout.model.instruments import InstrumentType
 from tieout.model.money import money
 
 if TYPE_CHECKING:
@@ -239,6 +240,7 @@ class LeanFactors:
             time_rule=f"days begin at midnight in {zone}, as the folder's market hours say; an "
             "action takes effect on the next day that is no Saturday or Sunday",
             notes=(f"LEAN {told}",),
+            instrument_type=InstrumentType.STOCK,
         )
 
 

@@ -27,6 +27,7 @@ from tieout.history._numbers import scaled
 from tieout.history._stamps import StampReader
 from tieout.history.formats.reading import Ask, Guess, Look, Surety, TableReading
 from tieout.history.formats.table import only_rows
+from tieout.model.instruments import InstrumentType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,16 +36,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Lean", "zone_of_folder"]
 
-_SECURITIES: Final = (
-    "equity",
-    "option",
-    "crypto",
-    "cryptofuture",
-    "forex",
-    "cfd",
-    "future",
-    "index",
-)
+_SECURITIES: Final = {
+    "equity": InstrumentType.STOCK,
+    "option": InstrumentType.OPTION,
+    "crypto": InstrumentType.SPOT,
+    "cryptofuture": InstrumentType.PERPETUAL,
+    "forex": InstrumentType.FX,
+    "cfd": InstrumentType.CFD,
+    "future": InstrumentType.FUTURE,
+    "index": InstrumentType.INDEX,
+}
 _RESOLUTIONS: Final = {
     "tick": 0,
     "second": 10**9,
@@ -145,6 +146,7 @@ class Lean:
             price_unit=Decimal("0.0001") if place.security in ("equity", "option") else Decimal(1),
             counted=counted,
             notes=tuple(notes),
+            instrument_type=_SECURITIES[place.security],
         )
 
 
@@ -404,4 +406,5 @@ def _funding(look: Look, ask: Ask, place: _Place, zone: str) -> TableReading:
         stamps=StampReader(str(look.path), zone=zone),
         interval_ns=8 * 3600 * 10**9,
         notes=(f"LEAN {place.security} {place.market} margin interest, for 8 h",),
+        instrument_type=_SECURITIES[place.security],
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tieout.history._stamps import StampReader
     from tieout.model.actions import Action
     from tieout.model.columns import RecordedColumns, TradeColumns
-    from tieout.model.instruments import Instrument
+    from tieout.model.instruments import Instrument, InstrumentType
 
 __all__ = [
     "ActionsReading",
@@ -180,6 +180,7 @@ class TableReading:
         zone_given: Whether the zone is known, and not taken for granted.
         counted: Defects found on the way, by name; complete once the parts are read.
         notes: For the description.
+        instrument_type: What the file says its instrument is; None: nothing.
         known: What the known times of its trades or bars are, as of `DatasetMeta`; empty: there are
             none.
     """
@@ -196,6 +197,7 @@ class TableReading:
     zone_given: bool = True
     counted: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    instrument_type: InstrumentType | None = None
     known: str = ""
 
 
@@ -208,12 +210,14 @@ class RecordedReading:
         chunks: In order of arrival.
         time_rule: How its times were read, in words.
         counted: Gaps and defects; complete once the chunks are read.
+        instrument_type: As of `TableReading`.
     """
 
     kind: str
     chunks: Iterable[RecordedColumns] | Iterable[TradeColumns]
     time_rule: str
     counted: Mapping[str, int] = field(default_factory=dict)
+    instrument_type: InstrumentType | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,12 +228,14 @@ class ActionsReading:
         actions: In any order.
         time_rule: How its days were read, in words.
         notes: For the description.
+        instrument_type: As of `TableReading`.
     """
 
     actions: Sequence[Action]
     time_rule: str
     notes: tuple[str, ...] = ()
     kind: str = "actions"
+    instrument_type: InstrumentType | None = None
 
 
 Reading = TableReading | RecordedReading | ActionsReading

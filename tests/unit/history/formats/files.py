@@ -60,7 +60,7 @@ def imported(folder: Path, sample: Sample, content: bytes | None = None, **said:
     path.write_bytes(sample.content() if content is None else content)
     form = said.pop("form", "auto")
     lot = said.pop("lot", Decimal(1) if sample.form in ("mbo", "dbn") else Decimal("0.001"))
-    ask = Ask(instrument=instrument(lot_size=lot), **{**sample.ask, **said})
+    ask = Ask(**{"instrument": instrument(lot_size=lot), **sample.ask, **said})
     return import_any(Store(folder / "store"), path, ask, name="made", form=form)
 
 

@@ -14,6 +14,7 @@ from tests.unit.history.formats.files import MS, SAMPLES, Sample, imported, line
 from tieout.errors import DataError, InputError
 from tieout.history import FORMATS, Store
 from tieout.history.captures import STREAMS
+from tieout.model.instruments import InstrumentType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,18 @@ def test_leans_own_zone_is_taken_and_another_one_refused(tmp_path: Path) -> None
     assert "America/New_York" in imported(tmp_path, given, zone=None).meta.time_rule
     with pytest.raises(InputError, match="market hours say America/New_York"):
         imported(tmp_path, given, zone="UTC")
+
+
+def test_the_folder_says_what_is_traded_and_nobody_may_say_otherwise(tmp_path: Path) -> None:
+    given = sample(files.LEAN)
+    perpetual = files.instrument(type=InstrumentType.PERPETUAL)
+
+    made = imported(tmp_path / "a", given)
+
+    assert made.meta.instrument.type is InstrumentType.STOCK
+    assert not made.meta.instrument.pays_funding
+    with pytest.raises(InputError, match="is of type stock, and --type says perpetual"):
+        imported(tmp_path / "b", given, instrument=perpetual)
 
 
 def test_a_side_that_a_tick_does_not_tell_of_stays_as_it_was(tmp_path: Path) -> None:

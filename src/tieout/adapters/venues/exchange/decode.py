@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from tieout.errors import TieoutError, VenueError
 from tieout.model.events import Trade
-from tieout.model.instruments import Instrument
+from tieout.model.instruments import Instrument, InstrumentType
 from tieout.model.money import MONEY_DIGITS, round_half_up
 
 if TYPE_CHECKING:
@@ -32,6 +32,13 @@ __all__ = [
 
 MILLISECOND: Final = 1_000_000
 _Result = TypeVar("_Result")
+_TYPES: Final = {
+    "PERPETUAL": InstrumentType.PERPETUAL,
+    "CURRENT_QUARTER": InstrumentType.FUTURE,
+    "NEXT_QUARTER": InstrumentType.FUTURE,
+}
+"""What the venue calls them; of what it calls otherwise the symbol tells."""
+
 _ARITHMETIC = (KeyError, IndexError, TypeError, ValueError, ArithmeticError, TieoutError)
 
 
@@ -192,6 +199,7 @@ def instrument_of(symbol: str, entry: Mapping[str, Any], currency: str) -> Instr
             min_lots=max(1, int(decimal(lot["minQty"]) / lot_size)),
             max_lots=int(decimal(lot["maxQty"]) / lot_size),
             min_notional=decimal(notional.get("notional", "0")),
+            type=_TYPES.get(str(entry.get("contractType"))),
         )
 
     return _checked(build, f"rules of {symbol}")

@@ -759,6 +759,8 @@ class SimulatedVenue:
         profile = self._profile
         if profile.spreads:
             profile = msgspec.structs.replace(profile, spread_bps=profile.spread_of(symbol))
+        if not self._funding.is_paid_on(symbol):
+            return msgspec.structs.replace(profile, funding_rule=FundingRule.NONE)
         if self._funding.is_constant:
             return profile
         # The core only says what is held, at every whole multiple; what is paid is said here.
