@@ -81,3 +81,17 @@ def test_a_forbidden_import_is_found(copy: Path, importer: str, imported: str) -
 
     assert done.returncode == 1
     assert Path(importer).stem in done.stdout
+
+
+@pytest.mark.parametrize("heavy", ["msgspec", "numba", "numpy", "polars", "pyarrow", "rich"])
+def test_help_does_not_wait_for_what_it_does_not_need(heavy: str) -> None:
+    asked = f"import sys, tieout.cli; sys.exit({heavy!r} in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("heavy", ["aiohttp", "ccxt", "pandas", "polars", "rich"])
+def test_a_run_does_not_wait_for_what_it_does_not_need(heavy: str) -> None:
+    asked = f"import sys, tieout.wiring; sys.exit({heavy!r} in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from tieout.cli.terminal import (
@@ -14,6 +13,7 @@ from tieout.cli.terminal import (
     AsJson,
     Project,
     StoreAt,
+    plain,
     print_json,
     settings_of,
     store_of,
@@ -104,7 +104,7 @@ def frames(first: FrameFile, second: FrameFile, ulps: Ulps = 0, as_json: AsJson 
 
     result = compare_frames(_frame(first), _frame(second), ulps=ulps)
     if as_json:
-        print_json({**msgspec.to_builtins(result), "first_row": result.first_row})
+        print_json({**plain(result), "first_row": result.first_row})
     else:
         sys.stdout.write(_frames_told(result))
     if not result.same:
@@ -126,7 +126,7 @@ def indicators(
         file, indicator=indicator, column=column, arguments=dict(map(_argument, argument))
     )
     if as_json:
-        print_json({**msgspec.to_builtins(result), "same": result.same})
+        print_json({**plain(result), "same": result.same})
     else:
         sys.stdout.write(_explained(result))
     if not result.same:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from tieout.cli.reference import (
@@ -24,6 +23,7 @@ from tieout.cli.terminal import (
     StoreAt,
     dataset_facts,
     decimal_of,
+    plain,
     print_json,
     progress_of,
     say,
@@ -73,7 +73,8 @@ def judge(
     """Say what is wrong with files before anything is imported; exit code 1 where something is."""
     from tieout.cli.progress import Progress  # noqa: PLC0415 - heavy
     from tieout.history.judging import judge as find_defects  # noqa: PLC0415 - heavy
-    from tieout.report import judgement_page, write_page  # noqa: PLC0415 - heavy
+    from tieout.report import write_page  # noqa: PLC0415 - heavy
+    from tieout.report.judgement import judgement_page  # noqa: PLC0415 - heavy
 
     hours = None if calendar is None else calendar_of_store(project, calendar, at)
     with Progress("judging", quiet=as_json) as progress:
@@ -81,7 +82,7 @@ def judge(
     if html is not None:
         write_page(html, judgement_page(found))
     if as_json:
-        sys.stdout.write(json.dumps([msgspec.to_builtins(each) for each in found]) + "\n")
+        sys.stdout.write(json.dumps([plain(each) for each in found]) + "\n")
     else:
         sys.stdout.write(_told(found))
         if html is not None:
