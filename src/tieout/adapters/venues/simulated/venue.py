@@ -18,7 +18,8 @@ from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.last_price import FRESH, LastPrices
 from tieout.adapters.venues.simulated.lent import Lent
-from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
+from tieout.adapters.venues.simulated.margin_watch import OWN, MarginWatch, own_order
+from tieout.adapters.venues.simulated.margins import Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, DrillingCore, MatchingCore, ReportKind
@@ -31,7 +32,6 @@ from tieout.model.events import (
     Delisted,
     DividendPaid,
     Fill,
-    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -41,7 +41,7 @@ from tieout.model.events import (
     PriceAged,
     Split,
 )
-from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
+from tieout.model.orders import REJECTED, OrderType, PlaceOrder
 from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
 from tieout.model.splits import Ratio, order_after
 
@@ -81,12 +81,6 @@ _ONCE_TRIGGERED = {
     int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
     int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
 }
-
-_OWN = "venue:"
-"""What the origins of the venue's own orders begin with."""
-
-_OUT_OF_REACH = 10**10
-"""A limit in ticks at which nobody ever buys."""
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -293,15 +287,12 @@ class SimulatedVenue:
             else None
         )
         self._margins = self._account(instruments, cash, held, costs or {})
-        # Numbers of the venue's own orders, and whether they were told of.
-        self._guards: dict[int, bool] = {}
-        self._guarding: dict[str, int] = {}
-        # Numbers of orders that never trade: their trigger is where the venue warns.
-        self._warnings: dict[int, MarginWarned] = {}
-        self._warning: dict[str, int] = {}
-        if self._margins is not None:
+        # Numbers of the venue's own orders that were told of.
+        self._own: set[int] = set()
+        self._watch = None if self._margins is None else MarginWatch(self._margins, self)
+        if self._watch is not None:
             for symbol in instruments:
-                self._guard(symbol, start_ns)
+                self._watch.over(symbol, start_ns)
         self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
@@ -478,8 +469,9 @@ class SimulatedVenue:
             self._shorting.take(due)
         if self._margins is not None:
             due = [self._margins.charged(each) for each in due]
+            assert self._watch is not None
             for symbol, at_ns in self._margins.take(due).items():
-                self._guard(symbol, at_ns)
+                self._watch.over(symbol, at_ns)
         return due
 
     def _go_through(self, until_ns: int) -> None:
@@ -649,13 +641,12 @@ class SimulatedVenue:
             self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
-        for symbol in warned:
-            number = self._warning.pop(symbol, None)
-            if number is not None:
-                self._markets[symbol].core.cancel(number, arrival_ns=down_ns, response_ns=0)
+        if self._watch is not None:
+            for symbol in warned:
+                self._watch.warned(symbol, down_ns)
         for each in orders:
             # What the venue placed by itself was told of when it was triggered.
-            own = each.place.origin.startswith(_OWN)
+            own = each.place.origin.startswith(OWN)
             triggered = each.triggered or own
             kind = _ONCE_TRIGGERED.get(each.place.order_type) if triggered else None
             order = msgspec.structs.replace(
@@ -671,7 +662,7 @@ class SimulatedVenue:
             self._placed[number] = _Placed(each.place, each.fills)
             self._numbers[order.decision_id] = number
             if own:
-                self._guards[number] = True
+                self._own.add(number)
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             if self._margins is not None:
@@ -694,7 +685,7 @@ class SimulatedVenue:
             reports: Fills and payments, in order of arrival.
             unwatched: Symbols whose positions that venue watches itself: they are not closed here.
         """
-        if self._margins is None:
+        if self._margins is None or self._watch is None:
             return
         for each in reports:
             core = self._markets[each.instrument].core if isinstance(each, Fill) else None
@@ -702,18 +693,14 @@ class SimulatedVenue:
                 core.hold(core.position_lots + each.side * each.lots)
         for symbol, at_ns in self._margins.take(reports).items():
             if symbol in unwatched:
-                self.unwatch(symbol, at_ns)
+                self._watch.leave(symbol, at_ns)
             else:
-                self._guard(symbol, at_ns)
+                self._watch.over(symbol, at_ns)
 
     def unwatch(self, symbol: str, at_ns: int) -> None:
         """Watch a position no longer: neither close it nor warn of that."""
-        market = self._markets[symbol]
-        for known in (self._guarding, self._warning):
-            number = known.pop(symbol, None)
-            if number is not None:
-                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
-                    self._take(market, row)
+        if self._watch is not None:
+            self._watch.leave(symbol, at_ns)
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
@@ -859,126 +846,57 @@ class SimulatedVenue:
                 last_ticks=row.price_ticks,
                 known_ns=row.arrival_ns,
             )
-        if row.order in self._guards:
-            return self._of_guard(market, row)
-        if row.order in self._warnings:
-            return self._of_warning(row)
+        if row.order in self._own:
+            return self._of_own(market, row)
+        if self._watch is not None and row.order in self._watch.unseen:
+            return self._watch.reports(row)
         if row.kind == _FILL:
             return (self._fill(market.instrument, self._placed[row.order], row),)
         return (self._report(row),)
 
-    def _guard(self, symbol: str, at_ns: int) -> None:
-        """Have the position closed at its liquidation price, by a stop that nobody sees."""
-        assert self._margins is not None
-        market = self._markets[symbol]
-        lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
-        self.unwatch(symbol, at_ns)
-        if not lots or ticks is None:
-            return
-        self._watch_margin(symbol, lots, ticks, at_ns)
-        number = self._next_number
-        name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
-        order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
-        self._guards[number] = False
-        self._guarding[symbol] = number
-        response_ns = self._profile.response_latency_ns
-        self._attend(market)
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
-
-    def _watch_margin(self, symbol: str, lots: int, liquidation_ticks: int, at_ns: int) -> None:
-        """Have the venue warn at a price, by a stop-limit order whose limit is out of reach."""
-        assert self._margins is not None
-        ticks = self._margins.warning_ticks(symbol)
-        if ticks is None:
-            return
-        number = self._next_number
-        order = self._own_order(f"warning:{symbol}:{at_ns}", symbol, -lots, at_ns, stop_ticks=ticks)
-        order = msgspec.structs.replace(
-            order,
-            order_type=int(OrderType.STOP_LIMIT),
-            limit_ticks=1 if lots < 0 else _OUT_OF_REACH,
-            reduce_only=False,
-        )
-        self._warnings[number] = MarginWarned(
-            instrument=symbol,
-            position_lots=lots,
-            price_ticks=ticks,
-            liquidation_ticks=liquidation_ticks,
-            venue_time_ns=at_ns,
-            arrival_time_ns=at_ns,
-        )
-        self._warning[symbol] = number
-        market = self._markets[symbol]
-        self._attend(market)
-        response_ns = self._profile.response_latency_ns
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
-
-    def _of_warning(self, row: CoreReport) -> Iterable[Report]:
-        """Return the warning whose price was reached; of its order nothing else is told."""
-        if row.kind != ReportKind.TRIGGER:
-            return ()
-        warned = msgspec.structs.replace(
-            self._warnings[row.order],
-            venue_time_ns=row.venue_time_ns,
-            arrival_time_ns=row.arrival_ns,
-        )
-        return (warned,)
-
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
         """Buy back what the lender wants: a market order of the venue's own."""
-        number, response_ns = self._next_number, self._profile.response_latency_ns
-        order = self._own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
-        self._guards[number] = True
+        order = own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
         imposed = OrderImposed(
             order=order,
             reason=RECALL,
             venue_time_ns=at_ns,
-            arrival_time_ns=at_ns + response_ns,
+            arrival_time_ns=at_ns + self._profile.response_latency_ns,
         )
         self._wait(imposed, at_ns)
-        market = self._markets[symbol]
-        self._attend(market)
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+        self._own.add(self.send_own(order, at_ns))
 
-    def _own_order(
-        self, name: str, symbol: str, lots: int, at_ns: int, *, stop_ticks: int | None
-    ) -> PlaceOrder:
-        """Return an order of the venue's own, which only reduces; its number is the next one."""
-        kind = OrderType.MARKET if stop_ticks is None else OrderType.STOP_MARKET
-        order = PlaceOrder(
-            decision_id=name,
-            instrument=symbol,
-            side=1 if lots > 0 else -1,
-            order_type=int(kind),
-            lots=abs(lots),
-            limit_ticks=None,
-            stop_ticks=stop_ticks,
-            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
-            decided_at_ns=at_ns,
-            decision_price_ticks=stop_ticks,
-            origin=f"{_OWN}{name.split(':', 1)[0]}",
-            reduce_only=True,
-        )
-        self._placed[self._next_number] = _Placed(order)
+    # -- what the margin watch asks -----------------------------------------------------------
+
+    def send_own(self, order: PlaceOrder, at_ns: int) -> int:
+        """Let an order of the venue's own arrive; return its number."""
+        number = self._next_number
         self._next_number += 1
-        return order
+        self._placed[number] = _Placed(order)
+        market = self._markets[order.instrument]
+        self._attend(market)
+        response_ns = self._profile.response_latency_ns
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+        return number
 
-    def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
-        """Return what is told of the venue's own order: of a stop nothing before its trigger."""
+    def drop_own(self, number: int, at_ns: int) -> None:
+        """Take an order of the venue's own back."""
+        market = self._markets[self._placed[number].place.instrument]
+        for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+            self._take(market, row)
+
+    def tell_own(self, number: int) -> PlaceOrder:
+        """Tell what becomes of an order of the venue's own from now on; return the order."""
+        self._own.add(number)
+        return self._placed[number].place
+
+    def _of_own(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of the venue's own order: its fills and its end."""
         placed = self._placed[row.order]
-        if row.kind == ReportKind.TRIGGER:
-            self._guards[row.order] = True
-            imposed = OrderImposed(
-                order=placed.place,
-                reason=LIQUIDATION,
-                venue_time_ns=row.venue_time_ns,
-                arrival_time_ns=row.arrival_ns,
-            )
-            return (imposed,)
         if row.kind == ReportKind.FILL:
             return (self._fill(market.instrument, placed, row),)
         over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
-        return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
+        return (self._ending(placed.place, row),) if over else ()
 
     def _report(self, row: CoreReport) -> Report:
         placed = self._placed[row.order]
