@@ -12,13 +12,13 @@ from tieout.model.margin import LIQUIDATION
 from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.margins import Margins
     from tieout.market import CoreReport
     from tieout.model.events import Report
 
-__all__ = ["OWN", "MarginWatch", "OwnOrders", "own_order"]
+__all__ = ["OWN", "MarginWatch", "OwnOrders", "Watch", "own_order"]
 
 OWN: Final = "venue:"
 """What the origins of the venue's own orders begin with."""
@@ -30,8 +30,11 @@ _OUT_OF_REACH: Final = 10**10
 class OwnOrders(Protocol):
     """What a watch asks of the venue: orders of the venue's own, in its markets."""
 
-    def send_own(self, order: PlaceOrder, at_ns: int) -> int:
-        """Let an order of the venue's own arrive; return its number."""
+    def send_own(self, order: PlaceOrder, at_ns: int, *, known_ns: int = 0) -> int:
+        """Let an order of the venue's own arrive; return its number.
+
+        Nothing of it is told before `known_ns`.
+        """
 
     def drop_own(self, number: int, at_ns: int) -> None:
         """Take an order of the venue's own back."""
@@ -40,8 +43,54 @@ class OwnOrders(Protocol):
         """Tell what becomes of an order of the venue's own from now on; return the order."""
 
 
+class Watch(Protocol):
+    """What watches an account on margin.
+
+    Attributes:
+        unseen: Numbers of stops that nobody sees: what cores say of them goes to `reports`.
+    """
+
+    @property
+    def unseen(self) -> Mapping[int, object]:
+        """Numbers of its stops."""
+
+    def reports(self, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of an unseen stop."""
+
+    def look_until(self, until_ns: int) -> None:
+        """Act on rows that arrived by then, all of which the markets have been given."""
+
+    def after(self, reports: Sequence[Report], moved: Mapping[str, int], *, now_ns: int) -> None:
+        """Watch what is held after some reports.
+
+        Args:
+            reports: That were told, in order of arrival.
+            moved: When a symbol was last traded, or paid for, in venue time.
+            now_ns: By when all that is told was known.
+        """
+
+    def know(
+        self,
+        reports: Sequence[Report],
+        moved: Mapping[str, int],
+        *,
+        unwatched: Collection[str],
+        now_ns: int,
+    ) -> None:
+        """Watch what is held after another venue's reports, but for what that venue closes."""
+
+    def leave(self, symbol: str, at_ns: int) -> None:
+        """Close a position no longer, and do not warn of that."""
+
+    def warned(self, symbols: Collection[str], at_ns: int) -> None:
+        """Know which positions were warned of as they stand: that is not said again."""
+
+    def resumes(self, order: PlaceOrder, lots: int) -> None:
+        """Know of an order of the venue's own that was under way before the process stopped."""
+
+
 class MarginWatch:
-    """Watches positions by stops that nobody sees.
+    """Watches positions that stand for themselves, by stops that nobody sees; a `Watch`.
 
     Args:
         margins: The account at the venue.
@@ -58,6 +107,29 @@ class MarginWatch:
         self.unseen: dict[int, MarginWarned | None] = {}
         self._guarding: dict[str, int] = {}
         self._warning: dict[str, int] = {}
+
+    def look_until(self, until_ns: int) -> None:
+        """Do nothing: the stops act in the markets."""
+
+    def after(self, reports: Sequence[Report], moved: Mapping[str, int], *, now_ns: int) -> None:  # noqa: ARG002
+        """Watch each position that was moved as it is now."""
+        for symbol, at_ns in moved.items():
+            self.over(symbol, at_ns)
+
+    def know(
+        self,
+        reports: Sequence[Report],  # noqa: ARG002
+        moved: Mapping[str, int],
+        *,
+        unwatched: Collection[str],
+        now_ns: int,  # noqa: ARG002
+    ) -> None:
+        """Watch each position that was moved, but for what another venue closes."""
+        for symbol, at_ns in moved.items():
+            if symbol in unwatched:
+                self.leave(symbol, at_ns)
+            else:
+                self.over(symbol, at_ns)
 
     def over(self, symbol: str, at_ns: int) -> None:
         """Watch a position as it is now: it was bought, sold or paid for at that venue time."""
@@ -80,11 +152,15 @@ class MarginWatch:
             if number is not None:
                 self._venue.drop_own(number, at_ns)
 
-    def warned(self, symbol: str, at_ns: int) -> None:
-        """Know that a position was warned of as it stands: that is not said again."""
-        number = self._warning.pop(symbol, None)
-        if number is not None:
-            self._venue.drop_own(number, at_ns)
+    def warned(self, symbols: Collection[str], at_ns: int) -> None:
+        """Know which positions were warned of as they stand: that is not said again."""
+        for symbol in symbols:
+            number = self._warning.pop(symbol, None)
+            if number is not None:
+                self._venue.drop_own(number, at_ns)
+
+    def resumes(self, order: PlaceOrder, lots: int) -> None:
+        """Do nothing: an order that closes a position does not keep it from being watched."""
 
     def reports(self, row: CoreReport) -> Iterable[Report]:
         """Return what is told of an unseen stop: nothing before its trigger, then what it is."""

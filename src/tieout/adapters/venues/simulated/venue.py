@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.account_watch import AccountWatch
 from tieout.adapters.venues.simulated.acting import (
     closing_order,
     closing_reports,
@@ -41,8 +42,9 @@ from tieout.model.events import (
     PriceAged,
     Split,
 )
+from tieout.model.margin import LIQUIDATION, MarginMode
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder
-from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
+from tieout.model.profiles import FillLevel, FundingRule, InsideRule, StalePolicy
 from tieout.model.splits import Ratio, order_after
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
     from tieout.adapters.venues.simulated.last_price import QuotesKnown, Seen
+    from tieout.adapters.venues.simulated.margin_watch import Watch
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
     from tieout.market.book_matching import BookCore
@@ -73,6 +76,9 @@ came about and as what of a market's, and as which report of all."""
 
 _FILL = ReportKind.FILL
 _NEVER = 1 << 62
+
+_ROW_LEVELS = (FillLevel.NAIVE, FillLevel.FIXED, FillLevel.IMPACT)
+"""Levels at which a market is one stream of prints or bars."""
 
 _ONCE_TRIGGERED = {
     int(OrderType.STOP_MARKET): int(OrderType.MARKET),
@@ -107,6 +113,7 @@ class _Placed(msgspec.Struct, gc=False):
 
     place: PlaceOrder
     fills: int = 0
+    arrival_ns: int = 0
 
 
 class _Market:
@@ -118,6 +125,8 @@ class _Market:
         self._record = record
         self._ahead: MarketColumns | RecordedColumns | None = None
         self._behind_ns = 0
+        # Who looks at the rows besides the core.
+        self.account: AccountWatch | None = None
 
     def at(self, now_ns: int) -> list[CoreReport]:
         """Put all that arrived by now behind what is sent now; return what came of it.
@@ -133,7 +142,14 @@ class _Market:
     def is_idle(self) -> bool:
         """Whether nothing is under way in a market that has rows."""
         core = self.core
-        return type(core) is MatchingCore and core.calm_before_ns == _NEVER and core.has_rows
+        if type(core) is not MatchingCore or self.is_watched:
+            return False
+        return core.calm_before_ns == _NEVER and core.has_rows
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether an account is looked at by its rows."""
+        return self.account is not None and self.account.watches(self.instrument.symbol)
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -148,8 +164,13 @@ class _Market:
             touch = touch if touch is not None and touch <= limit_ns else None
         answer = core.next_answer_ns()
         if answer is not None and answer <= limit_ns and (touch is None or answer < touch):
-            return answer
-        return touch
+            touch = answer
+        if self.account is None:
+            return touch
+        look = self.account.next_look_ns(
+            self.instrument.symbol, limit_ns if touch is None else touch
+        )
+        return touch if look is None else look
 
     def advance(self, until_ns: int) -> list[CoreReport]:
         """Commit every row that arrived by then."""
@@ -161,6 +182,8 @@ class _Market:
                 break
             self._ahead = None
             core.give(ahead)
+            if self.account is not None:
+                self.account.take(self.instrument.symbol, ahead)  # type: ignore[arg-type]
             found += core.commit(until_ns)
         found += core.answer(until_ns)
         return found
@@ -289,10 +312,10 @@ class SimulatedVenue:
         self._margins = self._account(instruments, cash, held, costs or {})
         # Numbers of the venue's own orders that were told of.
         self._own: set[int] = set()
-        self._watch = None if self._margins is None else MarginWatch(self._margins, self)
-        if self._watch is not None:
-            for symbol in instruments:
-                self._watch.over(symbol, start_ns)
+        # Numbers of orders that the venue itself cancels.
+        self._called_off: set[int] = set()
+        self._now_ns = start_ns
+        self._watch = self._watch_from(start_ns)
         self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
@@ -315,7 +338,7 @@ class SimulatedVenue:
             self._shorting.under_way.place(order)
         core = self._core_at(order.instrument, sent_ns)
         if self._margins is not None:
-            detail = self._margins.refusal(order, core.price_at(sent_ns))
+            detail = self._margins.refusal(order, lambda each: self._last_ticks(each, sent_ns))
             if detail is not None:
                 self._reject(order, "margin", detail, way)
                 return
@@ -326,7 +349,7 @@ class SimulatedVenue:
         if reason is not None:
             self._reject(order, reason, REJECTED[reason], way)
             return
-        self._placed[number] = _Placed(order)
+        self._placed[number] = _Placed(order, arrival_ns=arrival_ns)
         self._next_number += 1
         self._numbers[order.decision_id] = number
         if order.post_only or order.reduce_only:
@@ -435,7 +458,9 @@ class SimulatedVenue:
             if recall is not None:
                 wake = limit_ns = recall
         for market in self._busy:
-            if limit_ns >= market.core.calm_before_ns:
+            if limit_ns >= market.core.calm_before_ns or (
+                market.account is not None and market.is_watched
+            ):
                 touch = market.next_touch_ns(limit_ns)
                 if touch is not None:
                     wake = limit_ns = touch
@@ -451,6 +476,7 @@ class SimulatedVenue:
         due: list[Report] = []
         while (wake_ns := self.next_wake_ns(until_ns)) is not None:
             due += self._known_by(wake_ns)
+        self._now_ns = max(self._now_ns, until_ns)
         return due
 
     def _known_by(self, until_ns: int) -> list[Report]:
@@ -458,6 +484,8 @@ class SimulatedVenue:
             for symbol, lots, at_ns in self._shorting.recalls(until_ns):
                 self._recall(symbol, lots, at_ns)
         self._go_through(until_ns)
+        if self._watch is not None:
+            self._watch.look_until(until_ns)
         waiting = self._waiting
         due: list[Report] = []
         while waiting and waiting[0][0] <= until_ns:
@@ -470,8 +498,7 @@ class SimulatedVenue:
         if self._margins is not None:
             due = [self._margins.charged(each) for each in due]
             assert self._watch is not None
-            for symbol, at_ns in self._margins.take(due).items():
-                self._watch.over(symbol, at_ns)
+            self._watch.after(due, self._margins.take(due), now_ns=until_ns)
         return due
 
     def _go_through(self, until_ns: int) -> None:
@@ -642,8 +669,7 @@ class SimulatedVenue:
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
         if self._watch is not None:
-            for symbol in warned:
-                self._watch.warned(symbol, down_ns)
+            self._watch.warned(set(warned), down_ns)
         for each in orders:
             # What the venue placed by itself was told of when it was triggered.
             own = each.place.origin.startswith(OWN)
@@ -659,10 +685,12 @@ class SimulatedVenue:
             )
             number = self._next_number
             self._next_number += 1
-            self._placed[number] = _Placed(each.place, each.fills)
+            self._placed[number] = _Placed(each.place, each.fills, down_ns)
             self._numbers[order.decision_id] = number
             if own:
                 self._own.add(number)
+                if self._watch is not None:
+                    self._watch.resumes(each.place, order.lots)
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             if self._margins is not None:
@@ -691,11 +719,9 @@ class SimulatedVenue:
             core = self._markets[each.instrument].core if isinstance(each, Fill) else None
             if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
                 core.hold(core.position_lots + each.side * each.lots)
-        for symbol, at_ns in self._margins.take(reports).items():
-            if symbol in unwatched:
-                self._watch.leave(symbol, at_ns)
-            else:
-                self._watch.over(symbol, at_ns)
+        moved = self._margins.take(reports)
+        now_ns = max((each.arrival_time_ns for each in reports), default=0)
+        self._watch.know(reports, moved, unwatched=unwatched, now_ns=max(now_ns, self._now_ns))
 
     def unwatch(self, symbol: str, at_ns: int) -> None:
         """Watch a position no longer: neither close it nor warn of that."""
@@ -728,7 +754,8 @@ class SimulatedVenue:
         """Return the account on margin that the profile asks for.
 
         Raises:
-            InputError: It has no money, or the venue's clock is not ours.
+            InputError: It has no money, the venue's clock is not ours, or it stands for several
+                positions at a level that is not matched row by row.
         """
         terms = self._profile.margin
         if terms is None:
@@ -738,8 +765,44 @@ class SimulatedVenue:
                 f"profile {self._profile.name}: margin needs cash at the start, and a "
                 "clock_offset_ns of 0"
             )
+        if (
+            terms.mode == MarginMode.CROSS
+            and len(instruments) > 1
+            and self._profile.fill_level not in _ROW_LEVELS
+        ):
+            raise InputError(
+                f"profile {self._profile.name}: cross margin over {len(instruments)} instruments "
+                f"is watched row by row, which level {self._profile.fill_level} does not offer; "
+                f"use one of {', '.join(_ROW_LEVELS)}, isolated margin, or one instrument"
+            )
         held = {symbol: (lots, costs[symbol]) for symbol, lots in positions.items() if lots}
         return Margins(terms, instruments, cash=cash, positions=held)
+
+    def _watch_from(self, start_ns: int) -> Watch | None:
+        """Return what watches the account, from a time of ours on."""
+        if self._margins is None:
+            return None
+        if not self._margins.is_shared:
+            watch = MarginWatch(self._margins, self)
+            for symbol in self._markets:
+                watch.over(symbol, start_ns)
+            return watch
+        account = AccountWatch(
+            self._margins,
+            self,
+            self._markets,
+            from_ns=start_ns,
+            response_ns=self._profile.response_latency_ns,
+        )
+        for market in self._each:
+            market.account = account
+        return account
+
+    def _last_ticks(self, symbol: str, sent_ns: int) -> int | None:
+        """Return the last price of an instrument at the moment at which a wish is sent."""
+        core = self._core_at(symbol, sent_ns)
+        account = self._markets[symbol].account
+        return core.price_at(sent_ns) if account is None else account.last_ticks(symbol, sent_ns)
 
     def _profile_of(self, symbol: str) -> SimulationProfile:
         """Return the profile with an instrument's spread, and its times for what is held."""
@@ -852,6 +915,8 @@ class SimulatedVenue:
             return self._watch.reports(row)
         if row.kind == _FILL:
             return (self._fill(market.instrument, self._placed[row.order], row),)
+        if row.order in self._called_off:
+            return self._of_called_off(row)
         return (self._report(row),)
 
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
@@ -868,14 +933,17 @@ class SimulatedVenue:
 
     # -- what the margin watch asks -----------------------------------------------------------
 
-    def send_own(self, order: PlaceOrder, at_ns: int) -> int:
-        """Let an order of the venue's own arrive; return its number."""
+    def send_own(self, order: PlaceOrder, at_ns: int, *, known_ns: int = 0) -> int:
+        """Let an order of the venue's own arrive; return its number.
+
+        Nothing of it is told before `known_ns`.
+        """
         number = self._next_number
         self._next_number += 1
         self._placed[number] = _Placed(order)
         market = self._markets[order.instrument]
         self._attend(market)
-        response_ns = self._profile.response_latency_ns
+        response_ns = max(self._profile.response_latency_ns, known_ns - at_ns)
         market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
         return number
 
@@ -890,6 +958,33 @@ class SimulatedVenue:
         self._own.add(number)
         return self._placed[number].place
 
+    def call_off(self, names: Iterable[str], at_ns: int, *, known_ns: int) -> None:
+        """Cancel orders of the account at a venue time; it is told at `known_ns` at the earliest.
+
+        One that is on its way is cancelled as it arrives.
+        """
+        for name in names:
+            number = self._numbers.get(name)
+            if number is None:
+                # It was refused, and that is not told yet.
+                continue
+            placed = self._placed[number]
+            self._called_off.add(number)
+            arrival_ns = max(at_ns, placed.arrival_ns)
+            response_ns = max(self._profile.response_latency_ns, known_ns - arrival_ns)
+            market = self._markets[placed.place.instrument]
+            self._attend(market)
+            for row in market.core.cancel(number, arrival_ns=arrival_ns, response_ns=response_ns):
+                self._take(market, row)
+
+    def told(self, report: Report, at_ns: int) -> None:
+        """Tell a report about what happened at a venue time, once it is known."""
+        self._wait(report, at_ns)
+
+    def attend(self, symbol: str) -> None:
+        """Look at a market again."""
+        self._attend(self._markets[symbol])
+
     def _of_own(self, market: _Market, row: CoreReport) -> Iterable[Report]:
         """Return what is told of the venue's own order: its fills and its end."""
         placed = self._placed[row.order]
@@ -897,6 +992,15 @@ class SimulatedVenue:
             return (self._fill(market.instrument, placed, row),)
         over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
         return (self._ending(placed.place, row),) if over else ()
+
+    def _of_called_off(self, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of an order that the venue cancels: nobody asked for a refusal."""
+        if row.kind == ReportKind.CANCEL_REFUSAL:
+            return ()
+        report = self._report(row)
+        if isinstance(report, OrderCancelled) and row.kind == ReportKind.CANCEL:
+            report = msgspec.structs.replace(report, reason=LIQUIDATION)
+        return (report,)
 
     def _report(self, row: CoreReport) -> Report:
         placed = self._placed[row.order]
