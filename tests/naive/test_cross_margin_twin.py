@@ -74,7 +74,9 @@ plans = st.dictionaries(
     st.integers(1, 60),
     st.lists(
         st.tuples(
-            st.integers(0, 3), st.integers(-9, 9).filter(bool), st.sampled_from([None, 995.0])
+            st.integers(0, 3),
+            st.integers(-9, 9).filter(bool),
+            st.sampled_from([{}, {"limit": 995}]),
         ),
         min_size=1,
         max_size=3,
@@ -99,7 +101,7 @@ plans = st.dictionaries(
 def test_the_account_is_over_where_a_look_at_every_row_finds_it(
     given_markets: dict[str, Any],
     given_terms: MarginTerms,
-    plan: dict[int, list[tuple[int, int, float | None]]],
+    plan: dict[int, list[tuple[int, int, dict[str, int]]]],
     rows: int,
     cash: int,
     held: list[int],
@@ -109,7 +111,7 @@ def test_the_account_is_over_where_a_look_at_every_row_finds_it(
 ) -> None:
     symbols = sorted(given_markets)
     named = {
-        row: [(symbols[place % len(symbols)], lots, limit) for place, lots, limit in wishes]
+        row: [(symbols[place % len(symbols)], lots, rest) for place, lots, rest in wishes]
         for row, wishes in plan.items()
     }
     assumed = cross(

@@ -54,7 +54,7 @@ class SharedRun:
     Args:
         columns: Of each instrument, by symbol, in the order in which the venue is given them.
         plan: What is ordered at the n-th row that the strategy is given: (symbol, signed lots,
-            limit or None).
+            terms).
         assumed: The profile.
         cash: Balance at the start.
         rows: Of a chunk.
@@ -65,7 +65,7 @@ class SharedRun:
     def __init__(
         self,
         columns: Mapping[str, MarketColumns],
-        plan: Mapping[int, Sequence[tuple[str, int, float | None]]],
+        plan: Mapping[int, Sequence[tuple[str, int, Mapping[str, Any]]]],
         assumed: SimulationProfile,
         *,
         cash: int = 1_000,
@@ -97,9 +97,9 @@ class SharedRun:
 
             def act(self, context: Any) -> None:
                 count[0] += 1
-                for symbol, lots, limit in plan.get(count[0], ()):
+                for symbol, lots, terms in plan.get(count[0], ()):
                     order = context.buy if lots > 0 else context.sell
-                    order(symbol, units=abs(lots), limit=limit)
+                    order(symbol, units=abs(lots), **terms)
 
         self.warnings = warnings
         self.journal = MemoryJournal()

@@ -71,24 +71,23 @@ class Affordable:
             others = (self.set_aside(each, ledger) for each in self._instruments if each != symbol)
             free = ledger.balance - sum(others)
             return None if need <= free else _short_of(symbol, need, free)
-        free = ledger.balance + self._open_profit(symbol, ledger, last or price)
+        free = ledger.balance + self._open_profit(symbol, ledger, last)
         # By name, so that what a refusal says does not hang on the order of the instruments.
         for each in sorted(self._instruments.keys() - {symbol}):
-            position, ticks = ledger.position(each), last_ticks(each)
-            lots = _most(position.lots, each, under_way_lots)
-            if not lots:
-                continue
+            lots, ticks = _most(each, ledger, under_way_lots), last_ticks(each)
             if ticks is not None:
                 need += initial_margin(self._terms, self._instruments[each].notional(lots, ticks))
                 free += self._open_profit(each, ledger, ticks)
-            elif lots == abs(position.lots):
+            elif lots == abs(ledger.position(each).lots):
                 # It stands at its cost until there is a price.
-                need += initial_margin(self._terms, position.cost)
+                need += self.set_aside(each, ledger)
             else:
                 return _unpriced(each)
         return None if need <= free else _short_of(symbol, need, free)
 
-    def _open_profit(self, symbol: str, ledger: Ledger, ticks: int) -> int:
+    def _open_profit(self, symbol: str, ledger: Ledger, ticks: int | None) -> int:
+        if ticks is None:
+            return 0
         position = ledger.position(symbol)
         return self._instruments[symbol].notional(position.lots, ticks) - position.cost
 
@@ -133,8 +132,9 @@ def unborrowable(
     )
 
 
-def _most(held: int, symbol: str, under_way_lots: Callable[[str, int], int]) -> int:
+def _most(symbol: str, ledger: Ledger, under_way_lots: Callable[[str, int], int]) -> int:
     """Return the size that a position may have once all orders of one side have traded."""
+    held = ledger.position(symbol).lots
     return max(abs(held + side * under_way_lots(symbol, side)) for side in (1, -1))
 
 
