@@ -132,6 +132,32 @@ def test_within_a_bar_every_price_is_at_its_worst() -> None:
     assert imposed.arrival_time_ns == T0 + 3 * MINUTE + 20 * SECOND
 
 
+def test_a_bar_stands_beside_what_others_were_in_its_time_whatever_they_are_now() -> None:
+    # A falls to 925 for a second and is looked at; the bar of B, which reaches far less than what
+    # would worry anybody now, was at its high in the same minute.
+    falls = prints("A", [*[4000] * 80, 3700, *[4000] * 60])
+
+    def run(high: int) -> SharedRun:
+        other = minutes("B", [4000] * 4)
+        other.high_ticks[1] = high
+        return SharedRun({"A": falls, "B": other}, {}, cross(), held=HELD)
+
+    assert run(4069).imposed == []
+    (imposed,) = run(4070).of(OrderImposed)
+    assert (imposed.order.instrument, imposed.venue_time_ns) == ("A", T0 + 2 * MINUTE)
+
+
+def test_a_short_that_was_higher_in_the_time_of_a_bar_stands_beside_it_so() -> None:
+    def run(high: int) -> SharedRun:
+        falls = minutes("A", [4000] * 4)
+        falls.low_ticks[1] = 3700
+        rises = prints("B", [*[4000] * 80, high, *[4000] * 60])
+        return SharedRun({"A": falls, "B": rises}, {}, cross(), held=HELD)
+
+    assert run(4069).imposed == []
+    assert run(4070).imposed == [("A", -6)]
+
+
 def test_funding_of_one_position_brings_the_other_nearer() -> None:
     paying = cross(
         funding_rule=FundingRule.AGAINST,
@@ -237,13 +263,12 @@ def a_venue(falls: Sequence[int], **given: Any) -> SimulatedVenue:
     instruments = {each: named(each) for each in columns}
     return SimulatedVenue(
         instruments,
-        cross(msgspec.structs.replace(CROSS, warning_ratio=Decimal("0.8"))),
+        cross(msgspec.structs.replace(CROSS, warning_ratio=Decimal("0.8")), **given),
         {symbol: HistoryMarket([each]) for symbol, each in columns.items()},
         positions={symbol: lots for symbol, lots, _ in HELD},
         costs={symbol: instruments[symbol].notional(lots, ticks) for symbol, lots, ticks in HELD},
         cash=money(1_000),
         start_ns=STARTED,
-        **given,
     )
 
 
@@ -269,13 +294,14 @@ def test_after_a_stop_the_account_is_not_warned_of_twice() -> None:
 
 
 def test_after_a_stop_what_the_venue_had_begun_to_close_is_closed_once() -> None:
-    venue = a_venue([3600, 3600, 3600])
+    # Two lots a print: after the first of them the account is over still.
+    venue = a_venue([3560] * 6, participation=Decimal("0.2"))
     begun = own_order(f"liquidation:A:{T0}:6", "A", -6, T0, stop_ticks=None)
 
     standing = Standing(place=begun, filled_lots=2, fills=1)
     venue.go_on((standing,), (), down_ns=STARTED, back_ns=STARTED)
 
-    assert told(venue) == ["Fill"]
+    assert told(venue) == ["Fill", "Fill", "MarginWarned"]
 
 
 def test_what_another_venue_closes_still_stands_in_the_account_and_is_not_closed_here() -> None:
