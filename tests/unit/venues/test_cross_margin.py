@@ -246,6 +246,17 @@ def test_what_has_no_price_yet_stands_at_its_cost() -> None:
     ]
 
 
+def test_orders_under_way_without_any_price_leave_nothing_to_reckon_with() -> None:
+    market = {"A": prints("A", [4000] * 6), "B": prints("B", [4000], after_ns=MINUTE)}
+    plan = {1: [("B", 1, {"limit": 900})], 3: [("A", 1, {})]}
+
+    run = SharedRun(market, plan, cross())
+
+    assert [each.detail for each in run.of(OrderRejected)] == [
+        "B: no price is known by which its margin could be told"
+    ]
+
+
 @pytest.mark.parametrize("level", [FillLevel.DRILLDOWN, FillLevel.BOOK, FillLevel.ORDERS])
 def test_levels_that_are_not_matched_row_by_row_are_refused(level: FillLevel) -> None:
     market = {each: HistoryMarket([prints(each, [1])]) for each in ("A", "B")}
