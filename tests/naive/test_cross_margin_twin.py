@@ -143,6 +143,8 @@ def test_the_account_is_over_where_a_look_at_every_row_finds_it(
         positions=watched.start,
         response_ns=response_ns,
     )
+    # They are told as they become known; what happened later may be known sooner.
+    naive.sort(key=lambda each: (each.arrival, each.time))
     assert found == [each for each in naive if each.arrival <= _end(given_markets)]
     watched.kernel.ledger.check()
 
