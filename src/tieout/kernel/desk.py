@@ -244,7 +244,7 @@ class Desk:
 
     def _unaffordable(self, order: PlaceOrder) -> tuple[str, str] | None:
         """Return why the account could not carry an order, by the rule of the venue, or None."""
-        kernel, symbol, side = self._kernel, order.instrument, order.side
+        kernel, symbol = self._kernel, order.instrument
         if kernel.borrow_rates is not None:
             detail = unborrowable(
                 order,
@@ -259,8 +259,8 @@ class Desk:
         detail = kernel.affordable.refusal(
             order,
             kernel.ledger,
-            under_way_lots=kernel.orders.open_lots_of(symbol, side),
-            last_ticks=kernel.moment.price_ticks(symbol) or None,
+            under_way_lots=kernel.orders.open_lots_of,
+            last_ticks=lambda each: kernel.moment.price_ticks(each) or None,
         )
         return None if detail is None else ("margin", detail)
 

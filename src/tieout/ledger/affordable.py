@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tieout.errors import SettingsError
 from tieout.ledger.margin import initial_margin
 from tieout.model.margin import MarginMode
 from tieout.model.money import decimal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tieout.ledger.ledger import Ledger
     from tieout.model.borrow import BorrowRate
@@ -31,58 +30,70 @@ class Affordable:
     Args:
         terms: The venue's rules.
         instruments: What may be held, by symbol.
-
-    Raises:
-        SettingsError: One account stands for several positions.
     """
 
     def __init__(self, terms: MarginTerms, instruments: Mapping[str, Instrument]) -> None:
-        if terms.mode == MarginMode.CROSS and len(instruments) > 1:
-            raise SettingsError(
-                f"margin: cross over {len(instruments)} instruments; the price that closes one "
-                "would hang on all others: use isolated, or one instrument"
-            )
         self._terms = terms
         self._instruments = instruments
 
     def refusal(
-        self, order: PlaceOrder, ledger: Ledger, *, under_way_lots: int, last_ticks: int | None
+        self,
+        order: PlaceOrder,
+        ledger: Ledger,
+        *,
+        under_way_lots: Callable[[str, int], int],
+        last_ticks: Callable[[str], int | None],
     ) -> str | None:
         """Return why the account cannot afford an order, or None.
 
         Args:
             order: The wish.
             ledger: The account's books, by what the venue has told.
-            under_way_lots: What orders of the same side may still trade, those that only reduce
-                left out; not negative.
-            last_ticks: Last price known.
+            under_way_lots: Returns what orders of a symbol and a side may still trade, those that
+                only reduce left out; not negative.
+            last_ticks: Returns the last price known of a symbol.
         """
         if order.reduce_only:
             return None
         symbol, side = order.instrument, order.side
         held = ledger.position(symbol).lots
-        after = held + side * (under_way_lots + order.lots)
+        after = held + side * (under_way_lots(symbol, side) + order.lots)
+        last = last_ticks(symbol)
         if self._terms.mode == MarginMode.CASH:
-            return self._unpaid(order, ledger, after - held, after, last_ticks)
+            return self._unpaid(order, ledger, after - held, after, last)
         if abs(after) <= abs(held):
             return None
-        price = order.limit_ticks or order.stop_ticks or last_ticks
+        price = order.limit_ticks or order.stop_ticks or last
         if price is None:
-            return f"{symbol}: no price is known by which its margin could be told"
+            return _unpriced(symbol)
         need = initial_margin(self._terms, self._instruments[symbol].notional(after, price))
-        free = self._free(symbol, ledger, last_ticks or price)
+        if self._terms.mode == MarginMode.ISOLATED:
+            others = (self.set_aside(each, ledger) for each in self._instruments if each != symbol)
+            free = ledger.balance - sum(others)
+            return None if need <= free else _short_of(symbol, need, free)
+        free = ledger.balance + self._open_profit(symbol, ledger, last)
+        # By name, so that what a refusal says does not hang on the order of the instruments.
+        for each in sorted(self._instruments.keys() - {symbol}):
+            lots, ticks = _most(each, ledger, under_way_lots), last_ticks(each)
+            if ticks is not None:
+                need += initial_margin(self._terms, self._instruments[each].notional(lots, ticks))
+                free += self._open_profit(each, ledger, ticks)
+            elif lots == abs(ledger.position(each).lots):
+                # It stands at its cost until there is a price.
+                need += self.set_aside(each, ledger)
+            else:
+                return _unpriced(each)
         return None if need <= free else _short_of(symbol, need, free)
+
+    def _open_profit(self, symbol: str, ledger: Ledger, ticks: int | None) -> int:
+        if ticks is None:
+            return 0
+        position = ledger.position(symbol)
+        return self._instruments[symbol].notional(position.lots, ticks) - position.cost
 
     def set_aside(self, symbol: str, ledger: Ledger) -> int:
         """Return the initial margin of what a position cost."""
         return initial_margin(self._terms, ledger.position(symbol).cost)
-
-    def _free(self, symbol: str, ledger: Ledger, ticks: int) -> int:
-        """Return what the account can put up for a position."""
-        if self._terms.mode == MarginMode.CROSS:
-            return ledger.equity({symbol: ticks})
-        others = (self.set_aside(each, ledger) for each in self._instruments if each != symbol)
-        return ledger.balance - sum(others)
 
     def _unpaid(
         self, order: PlaceOrder, ledger: Ledger, more: int, after: int, last: int | None
@@ -119,6 +130,16 @@ def unborrowable(
         f"{order.instrument}: short {-after} lots with what is under way; there are "
         f"{known.available_lots} to borrow"
     )
+
+
+def _most(symbol: str, ledger: Ledger, under_way_lots: Callable[[str, int], int]) -> int:
+    """Return the size that a position may have once all orders of one side have traded."""
+    held = ledger.position(symbol).lots
+    return max(abs(held + side * under_way_lots(symbol, side)) for side in (1, -1))
+
+
+def _unpriced(symbol: str) -> str:
+    return f"{symbol}: no price is known by which its margin could be told"
 
 
 def _short_of(symbol: str, need: int, free: int) -> str:

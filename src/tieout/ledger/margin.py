@@ -13,9 +13,16 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
 
-__all__ = ["initial_margin", "liquidation_fee", "liquidation_ticks", "maintenance_margin"]
+__all__ = [
+    "TICKS_MAX",
+    "initial_margin",
+    "liquidation_fee",
+    "liquidation_ticks",
+    "maintenance_margin",
+]
 
-_TICKS_MAX: Final = 2**40
+TICKS_MAX: Final = 2**40
+"""Prices are searched up to here."""
 _WHOLE: Final = Fraction(1)
 
 
@@ -79,7 +86,7 @@ def liquidation_ticks(
         low, high = 1, 2
         while is_over(high):
             low, high = high, high * 2
-            if high > _TICKS_MAX:
+            if high > TICKS_MAX:
                 return low
         while high - low > 1:
             middle = (low + high) // 2
@@ -90,7 +97,7 @@ def liquidation_ticks(
     low, high = 1, 2
     while not is_over(high):
         low, high = high, high * 2
-        if high > _TICKS_MAX:
+        if high > TICKS_MAX:
             return None
     while high - low > 1:
         middle = (low + high) // 2

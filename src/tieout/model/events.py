@@ -280,7 +280,8 @@ class OrderCancelled(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_
     """What was left of the order is gone: our cancel, its time in force, or the venue.
 
     Attributes:
-        reason: `requested`, `time_in_force`, `expired`, `venue`.
+        reason: `requested`, `time_in_force`, `expired`, `venue`; `liquidation`: the venue called it
+            off since a shared account was over.
         filled_lots: What had traded before, as the venue says.
     """
 
@@ -389,10 +390,13 @@ class OrderImposed(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_li
 class MarginWarned(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, tag=71):
     """The venue warns that it will close a position; nothing has been done yet.
 
+    An account that stands for several positions is warned of as a whole, by the largest of them.
+
     Attributes:
         position_lots: Signed, what is held as the venue has told it.
         price_ticks: At which it warns.
-        liquidation_ticks: At which it will close the position.
+        liquidation_ticks: At which it will close the position. Of an account that stands for
+            several, at which it is over where all other prices stay; 0: at none.
         venue_time_ns: When that price was reached.
         arrival_time_ns: When we knew.
     """

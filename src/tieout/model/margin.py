@@ -26,7 +26,7 @@ class MarginMode(StrEnum):
     CASH = "cash"
     """Nothing is borrowed: a purchase is paid in full, and nothing is sold that is not held."""
     CROSS = "cross"
-    """The whole account stands for the position."""
+    """The whole account stands for every position."""
     ISOLATED = "isolated"
     """Each position stands for itself, with the initial margin of what it cost."""
 

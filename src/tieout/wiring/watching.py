@@ -16,6 +16,7 @@ from tieout.history import Store
 from tieout.journal import JournalWriter
 from tieout.kernel.risk import RiskLimits
 from tieout.model.events import Bar, Fill, FundingCharged, MarginWarned, RunStarted, Trade
+from tieout.model.margin import MarginMode
 from tieout.model.money import money
 from tieout.model.orders import OrderState
 from tieout.model.venues import GATEWAY
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
     from tieout.model.events import CorporateAction, Input
+    from tieout.model.margin import MarginTerms
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
     from tieout.wiring.results import Result
@@ -357,7 +359,7 @@ def _beside_again(
         (each for each in recorded if isinstance(each, Fill)),
         down_ns=point.down_since_ns,
         back_ns=back_ns,
-        warned=_warned(recorded),
+        warned=_warned(recorded, manifest.profile.margin),
     )
     for each in under_way:
         if each.state in unsent:
@@ -370,14 +372,18 @@ def _beside_again(
     return watched, venue
 
 
-def _warned(recorded: Iterable[Input]) -> set[str]:
-    """Return the symbols whose position was warned of, and has not been moved since."""
+def _warned(recorded: Iterable[Input], terms: MarginTerms | None) -> set[str]:
+    """Return the symbols whose position was warned of, and has not been moved since.
+
+    Where the whole account stands for a position, whatever is traded or paid moves it.
+    """
+    is_shared = terms is not None and terms.mode == MarginMode.CROSS
     warned: set[str] = set()
     for each in recorded:
         if isinstance(each, MarginWarned):
             warned.add(each.instrument)
         elif isinstance(each, Fill | FundingCharged):
-            warned.discard(each.instrument)
+            warned -= warned if is_shared else {each.instrument}
     return warned
 
 

@@ -14,11 +14,13 @@ from tieout.model.events import (
     AmendRejected,
     CancelRejected,
     Fill,
+    FundingCharged,
     OrderAmended,
     OrderCancelled,
     OrderImposed,
     Report,
 )
+from tieout.model.margin import MarginMode, MarginTerms
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import profile
 
@@ -376,3 +378,44 @@ def test_where_nothing_is_held_nothing_is_closed() -> None:
     venue = AnsweredVenue(simulated, answers, costs, profile=PRACTICE, positions={}, start_ns=T0)
 
     assert venue.advance(T0 + 100 * SECOND) == []
+
+
+def test_a_payment_leaves_it_to_live_to_close_what_live_held_so() -> None:
+    told: list[tuple[list[str], set[str]]] = []
+
+    class OnMargin(Simulated):
+        def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+            told.append(([type(each).__name__ for each in reports], set(unwatched)))
+
+    order = an_order(3)
+    fill = a_live_fill(order, 3)
+    charge = FundingCharged(
+        instrument=SYMBOL,
+        charge_id="f1",
+        amount=-1,
+        rate="0.0001",
+        position_lots=3,
+        mark_ticks=LIVE_TICKS,
+        venue_time_ns=T0 + 9 * SECOND,
+        arrival_time_ns=T0 + 9 * SECOND,
+    )
+    terms = MarginTerms(mode=MarginMode.CASH)
+    simulated = OnMargin(price_ticks=SIMULATED_TICKS)
+    answers = LiveAnswers(orders={"d1": order}, reports={"d1": [fill]}, funding=[charge])
+    live = Holdings({}, [fill])
+    venue = AnsweredVenue(
+        simulated,
+        answers,
+        ChargedCosts([charge], live, ModelledCosts(PRACTICE, {}, simulated)),
+        profile=msgspec.structs.replace(PRACTICE, margin=terms),
+        positions={},
+        start_ns=T0,
+    )
+
+    venue.place(order)
+    venue.advance(T0 + 20 * SECOND)
+
+    assert [each for each in told if each[0]] == [
+        (["Fill"], {SYMBOL}),
+        (["FundingCharged"], {SYMBOL}),
+    ]

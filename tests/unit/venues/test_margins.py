@@ -13,7 +13,7 @@ from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL, T0, MemoryJournal, 
 from tieout import Strategy
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.adapters.venues.simulated import SimulatedVenue, Standing
-from tieout.errors import InputError, SettingsError
+from tieout.errors import InputError
 from tieout.kernel.loop import Kernel
 from tieout.model.events import (
     Fill,
@@ -270,10 +270,7 @@ def test_the_venues_own_order_is_an_order_of_the_record() -> None:
 
 
 def test_what_cannot_be_watched_is_refused() -> None:
-    two = {SYMBOL: ES, "NQ": msgspec.structs.replace(ES, symbol="NQ", venue_symbol="NQ")}
-    market = {symbol: HistoryMarket([trades([1])]) for symbol in two}
-    with pytest.raises(SettingsError, match="use isolated, or one instrument"):
-        SimulatedVenue(two, CROSS, market, cash=money(1))
+    market = {SYMBOL: HistoryMarket([trades([1])])}
     with pytest.raises(InputError, match="margin needs cash"):
         SimulatedVenue({SYMBOL: ES}, CROSS, market)
     venue = SimulatedVenue({SYMBOL: ES}, CROSS, market, cash=money(1))

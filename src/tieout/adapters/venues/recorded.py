@@ -324,8 +324,10 @@ class AnsweredVenue:
         told = sorted(reports, key=lambda report: report.arrival_time_ns)
         lots: dict[str, int] = {}
         for each in told:
-            if isinstance(each, Fill):
-                lots[each.instrument] = lots.get(each.instrument, 0) + each.side * each.lots
+            if isinstance(each, Fill | FundingCharged):
+                # A payment leaves the position as it is, and whoever closes it then.
+                traded = each.side * each.lots if isinstance(each, Fill) else 0
+                lots[each.instrument] = lots.get(each.instrument, 0) + traded
         same = {
             symbol
             for symbol, traded in lots.items()

@@ -13,12 +13,13 @@ import msgspec
 from tieout.adapters.venues.simulated.under_way import UnderWay
 from tieout.ledger import Ledger
 from tieout.ledger.affordable import Affordable
+from tieout.ledger.cross_margin import Stake
 from tieout.ledger.margin import liquidation_fee, liquidation_ticks
 from tieout.model.events import Fill, FundingCharged
 from tieout.model.margin import LIQUIDATION, MarginMode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tieout.model.events import Report
     from tieout.model.instruments import Instrument
@@ -39,8 +40,10 @@ class Margins:
         cash: Balance at the start, in money units.
         positions: (signed lots, cost) held at the start, by symbol.
 
-    Raises:
-        SettingsError: One account stands for several positions.
+    Attributes:
+        terms: The venue's rules.
+        is_shared: Whether one account stands for several positions.
+        under_way: Orders that may still trade.
     """
 
     def __init__(
@@ -52,7 +55,8 @@ class Margins:
         positions: Mapping[str, tuple[int, int]],
     ) -> None:
         self._affordable = Affordable(terms, instruments)
-        self._terms = terms
+        self.terms = terms
+        self.is_shared = terms.mode == MarginMode.CROSS and len(instruments) > 1
         self._instruments = instruments
         self._ledger = Ledger(instruments, cash=cash, positions=positions)
         self.under_way = UnderWay()
@@ -78,26 +82,37 @@ class Margins:
         """Return a report with what the venue takes for closing a position itself."""
         if type(report) is not Fill or not report.decision_id.startswith(LIQUIDATION):
             return report
-        extra = liquidation_fee(self._terms, self._instruments[report.instrument], report)
+        extra = liquidation_fee(self.terms, self._instruments[report.instrument], report)
         return msgspec.structs.replace(report, fee=report.fee + extra)
 
-    def refusal(self, order: PlaceOrder, last_ticks: int | None) -> str | None:
+    @property
+    def balance(self) -> int:
+        """The balance in money units, without open profit."""
+        return self._ledger.balance
+
+    def stakes(self) -> list[Stake]:
+        """Return what is held, by name."""
+        held = ((each, self._ledger.position(each)) for each in sorted(self._instruments))
+        return [
+            Stake(self._instruments[symbol], position.lots, position.cost)
+            for symbol, position in held
+            if position.lots
+        ]
+
+    def refusal(self, order: PlaceOrder, last_ticks: Callable[[str], int | None]) -> str | None:
         """Return why the account cannot afford an order, or None.
 
         Args:
             order: The wish.
-            last_ticks: Last price known at the venue.
+            last_ticks: Returns the last price of a symbol known at the venue.
         """
         return self._affordable.refusal(
-            order,
-            self._ledger,
-            under_way_lots=self.under_way.lots(order.instrument, order.side),
-            last_ticks=last_ticks,
+            order, self._ledger, under_way_lots=self.under_way.lots, last_ticks=last_ticks
         )
 
     def warning_ticks(self, symbol: str) -> int | None:
         """Return the price at which the venue warns of closing a position; None: never."""
-        share = self._terms.warning_ratio
+        share = self.terms.warning_ratio
         return None if share is None else self.liquidation_ticks(symbol, Fraction(share))
 
     def liquidation_ticks(self, symbol: str, ratio: Fraction = _WHOLE) -> int | None:
@@ -108,10 +123,10 @@ class Margins:
             ratio: At which maintenance margin, as a share of what stands for it.
         """
         position = self._ledger.position(symbol)
-        if not position.lots or self._terms.mode == MarginMode.CASH:
+        if not position.lots or self.terms.mode == MarginMode.CASH:
             return None
         return liquidation_ticks(
-            self._terms,
+            self.terms,
             self._instruments[symbol],
             lots=position.lots,
             cost=position.cost,
@@ -121,6 +136,6 @@ class Margins:
 
     def _wallet(self, symbol: str) -> int:
         """Return the money that stands for a position."""
-        if self._terms.mode == MarginMode.CROSS:
+        if self.terms.mode == MarginMode.CROSS:
             return self._ledger.balance
         return self._affordable.set_aside(symbol, self._ledger)

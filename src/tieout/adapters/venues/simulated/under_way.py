@@ -39,6 +39,10 @@ class UnderWay:
             if lots > report.lots:
                 self._open[report.decision_id] = (symbol, side, lots - report.lots)
 
+    def names(self) -> list[str]:
+        """Return the decisions that made them, oldest first."""
+        return list(self._open)
+
     def lots(self, symbol: str, side: int) -> int:
         """Return what orders of one side may still trade."""
         return sum(lots for name, way, lots in self._open.values() if (name, way) == (symbol, side))

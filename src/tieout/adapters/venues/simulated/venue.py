@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.simulated.account_watch import AccountWatch
 from tieout.adapters.venues.simulated.acting import (
     closing_order,
     closing_reports,
@@ -18,7 +19,8 @@ from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
 from tieout.adapters.venues.simulated.last_price import FRESH, LastPrices
 from tieout.adapters.venues.simulated.lent import Lent
-from tieout.adapters.venues.simulated.margins import LIQUIDATION, Margins
+from tieout.adapters.venues.simulated.margin_watch import OWN, MarginWatch, own_order
+from tieout.adapters.venues.simulated.margins import Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
 from tieout.market import ASSUMED, REASONS, DrillingCore, MatchingCore, ReportKind
@@ -31,7 +33,6 @@ from tieout.model.events import (
     Delisted,
     DividendPaid,
     Fill,
-    MarginWarned,
     OrderAccepted,
     OrderAmended,
     OrderCancelled,
@@ -41,8 +42,9 @@ from tieout.model.events import (
     PriceAged,
     Split,
 )
-from tieout.model.orders import REJECTED, OrderType, PlaceOrder, TimeInForce
-from tieout.model.profiles import FundingRule, InsideRule, StalePolicy
+from tieout.model.margin import LIQUIDATION, MarginMode
+from tieout.model.orders import REJECTED, OrderType, PlaceOrder
+from tieout.model.profiles import FillLevel, FundingRule, InsideRule, StalePolicy
 from tieout.model.splits import Ratio, order_after
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.assumed import Way
     from tieout.adapters.venues.simulated.cores import Core
     from tieout.adapters.venues.simulated.last_price import QuotesKnown, Seen
+    from tieout.adapters.venues.simulated.margin_watch import Watch
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport
     from tieout.market.book_matching import BookCore
@@ -74,6 +77,9 @@ came about and as what of a market's, and as which report of all."""
 _FILL = ReportKind.FILL
 _NEVER = 1 << 62
 
+_ROW_LEVELS = (FillLevel.NAIVE, FillLevel.FIXED, FillLevel.IMPACT)
+"""Levels at which a market is one stream of prints or bars."""
+
 _ONCE_TRIGGERED = {
     int(OrderType.STOP_MARKET): int(OrderType.MARKET),
     int(OrderType.STOP_LIMIT): int(OrderType.LIMIT),
@@ -81,12 +87,6 @@ _ONCE_TRIGGERED = {
     int(OrderType.LIMIT_IF_TOUCHED): int(OrderType.LIMIT),
     int(OrderType.TRAILING_STOP): int(OrderType.MARKET),
 }
-
-_OWN = "venue:"
-"""What the origins of the venue's own orders begin with."""
-
-_OUT_OF_REACH = 10**10
-"""A limit in ticks at which nobody ever buys."""
 
 _BUSY = "busy"
 _BUSY_DETAIL = "the venue was too busy"
@@ -113,6 +113,7 @@ class _Placed(msgspec.Struct, gc=False):
 
     place: PlaceOrder
     fills: int = 0
+    arrival_ns: int = 0
 
 
 class _Market:
@@ -124,6 +125,8 @@ class _Market:
         self._record = record
         self._ahead: MarketColumns | RecordedColumns | None = None
         self._behind_ns = 0
+        # Who looks at the rows besides the core.
+        self.account: AccountWatch | None = None
 
     def at(self, now_ns: int) -> list[CoreReport]:
         """Put all that arrived by now behind what is sent now; return what came of it.
@@ -139,7 +142,14 @@ class _Market:
     def is_idle(self) -> bool:
         """Whether nothing is under way in a market that has rows."""
         core = self.core
-        return type(core) is MatchingCore and core.calm_before_ns == _NEVER and core.has_rows
+        if type(core) is not MatchingCore or self.is_watched:
+            return False
+        return core.calm_before_ns == _NEVER and core.has_rows
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether an account is looked at by its rows."""
+        return self.account is not None and self.account.watches(self.instrument.symbol)
 
     def next_touch_ns(self, limit_ns: int) -> int | None:
         """Return when this market may next cause a report, or shows rows not looked at yet.
@@ -154,8 +164,13 @@ class _Market:
             touch = touch if touch is not None and touch <= limit_ns else None
         answer = core.next_answer_ns()
         if answer is not None and answer <= limit_ns and (touch is None or answer < touch):
-            return answer
-        return touch
+            touch = answer
+        if self.account is None:
+            return touch
+        look = self.account.next_look_ns(
+            self.instrument.symbol, limit_ns if touch is None else touch
+        )
+        return touch if look is None else look
 
     def advance(self, until_ns: int) -> list[CoreReport]:
         """Commit every row that arrived by then."""
@@ -167,6 +182,8 @@ class _Market:
                 break
             self._ahead = None
             core.give(ahead)
+            if self.account is not None:
+                self.account.take(self.instrument.symbol, ahead)  # type: ignore[arg-type]
             found += core.commit(until_ns)
         found += core.answer(until_ns)
         return found
@@ -293,15 +310,12 @@ class SimulatedVenue:
             else None
         )
         self._margins = self._account(instruments, cash, held, costs or {})
-        # Numbers of the venue's own orders, and whether they were told of.
-        self._guards: dict[int, bool] = {}
-        self._guarding: dict[str, int] = {}
-        # Numbers of orders that never trade: their trigger is where the venue warns.
-        self._warnings: dict[int, MarginWarned] = {}
-        self._warning: dict[str, int] = {}
-        if self._margins is not None:
-            for symbol in instruments:
-                self._guard(symbol, start_ns)
+        # Numbers of the venue's own orders that were told of.
+        self._own: set[int] = set()
+        # Numbers of orders that the venue itself cancels.
+        self._called_off: set[int] = set()
+        self._now_ns = start_ns
+        self._watch = self._watch_from(start_ns)
         self.fee_meter = fee_meter_of(profile, instruments, self.reference_ticks, start_ns=start_ns)
 
     # -- the port -----------------------------------------------------------------------------
@@ -324,7 +338,7 @@ class SimulatedVenue:
             self._shorting.under_way.place(order)
         core = self._core_at(order.instrument, sent_ns)
         if self._margins is not None:
-            detail = self._margins.refusal(order, core.price_at(sent_ns))
+            detail = self._margins.refusal(order, lambda each: self._last_ticks(each, sent_ns))
             if detail is not None:
                 self._reject(order, "margin", detail, way)
                 return
@@ -335,7 +349,7 @@ class SimulatedVenue:
         if reason is not None:
             self._reject(order, reason, REJECTED[reason], way)
             return
-        self._placed[number] = _Placed(order)
+        self._placed[number] = _Placed(order, arrival_ns=arrival_ns)
         self._next_number += 1
         self._numbers[order.decision_id] = number
         if order.post_only or order.reduce_only:
@@ -444,7 +458,9 @@ class SimulatedVenue:
             if recall is not None:
                 wake = limit_ns = recall
         for market in self._busy:
-            if limit_ns >= market.core.calm_before_ns:
+            if limit_ns >= market.core.calm_before_ns or (
+                market.account is not None and market.is_watched
+            ):
                 touch = market.next_touch_ns(limit_ns)
                 if touch is not None:
                     wake = limit_ns = touch
@@ -460,6 +476,7 @@ class SimulatedVenue:
         due: list[Report] = []
         while (wake_ns := self.next_wake_ns(until_ns)) is not None:
             due += self._known_by(wake_ns)
+        self._now_ns = max(self._now_ns, until_ns)
         return due
 
     def _known_by(self, until_ns: int) -> list[Report]:
@@ -467,6 +484,8 @@ class SimulatedVenue:
             for symbol, lots, at_ns in self._shorting.recalls(until_ns):
                 self._recall(symbol, lots, at_ns)
         self._go_through(until_ns)
+        if self._watch is not None:
+            self._watch.look_until(until_ns)
         waiting = self._waiting
         due: list[Report] = []
         while waiting and waiting[0][0] <= until_ns:
@@ -478,8 +497,8 @@ class SimulatedVenue:
             self._shorting.take(due)
         if self._margins is not None:
             due = [self._margins.charged(each) for each in due]
-            for symbol, at_ns in self._margins.take(due).items():
-                self._guard(symbol, at_ns)
+            assert self._watch is not None
+            self._watch.after(due, self._margins.take(due), now_ns=until_ns)
         return due
 
     def _go_through(self, until_ns: int) -> None:
@@ -649,13 +668,11 @@ class SimulatedVenue:
             self.fee_meter.take(fills)
         for fill in fills:
             self._resolved[fill.resolved_by] = self._resolved.get(fill.resolved_by, 0) + 1
-        for symbol in warned:
-            number = self._warning.pop(symbol, None)
-            if number is not None:
-                self._markets[symbol].core.cancel(number, arrival_ns=down_ns, response_ns=0)
+        if self._watch is not None:
+            self._watch.warned(set(warned), down_ns)
         for each in orders:
             # What the venue placed by itself was told of when it was triggered.
-            own = each.place.origin.startswith(_OWN)
+            own = each.place.origin.startswith(OWN)
             triggered = each.triggered or own
             kind = _ONCE_TRIGGERED.get(each.place.order_type) if triggered else None
             order = msgspec.structs.replace(
@@ -668,10 +685,12 @@ class SimulatedVenue:
             )
             number = self._next_number
             self._next_number += 1
-            self._placed[number] = _Placed(each.place, each.fills)
+            self._placed[number] = _Placed(each.place, each.fills, down_ns)
             self._numbers[order.decision_id] = number
             if own:
-                self._guards[number] = True
+                self._own.add(number)
+                if self._watch is not None:
+                    self._watch.resumes(each.place, order.lots)
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             if self._margins is not None:
@@ -694,26 +713,20 @@ class SimulatedVenue:
             reports: Fills and payments, in order of arrival.
             unwatched: Symbols whose positions that venue watches itself: they are not closed here.
         """
-        if self._margins is None:
+        if self._margins is None or self._watch is None:
             return
         for each in reports:
             core = self._markets[each.instrument].core if isinstance(each, Fill) else None
             if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
                 core.hold(core.position_lots + each.side * each.lots)
-        for symbol, at_ns in self._margins.take(reports).items():
-            if symbol in unwatched:
-                self.unwatch(symbol, at_ns)
-            else:
-                self._guard(symbol, at_ns)
+        moved = self._margins.take(reports)
+        now_ns = max((each.arrival_time_ns for each in reports), default=0)
+        self._watch.know(reports, moved, unwatched=unwatched, now_ns=max(now_ns, self._now_ns))
 
     def unwatch(self, symbol: str, at_ns: int) -> None:
         """Watch a position no longer: neither close it nor warn of that."""
-        market = self._markets[symbol]
-        for known in (self._guarding, self._warning):
-            number = known.pop(symbol, None)
-            if number is not None:
-                for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
-                    self._take(market, row)
+        if self._watch is not None:
+            self._watch.leave(symbol, at_ns)
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
@@ -741,7 +754,8 @@ class SimulatedVenue:
         """Return the account on margin that the profile asks for.
 
         Raises:
-            InputError: It has no money, or the venue's clock is not ours.
+            InputError: It has no money, the venue's clock is not ours, or it stands for several
+                positions at a level that is not matched row by row.
         """
         terms = self._profile.margin
         if terms is None:
@@ -751,8 +765,44 @@ class SimulatedVenue:
                 f"profile {self._profile.name}: margin needs cash at the start, and a "
                 "clock_offset_ns of 0"
             )
+        if (
+            terms.mode == MarginMode.CROSS
+            and len(instruments) > 1
+            and self._profile.fill_level not in _ROW_LEVELS
+        ):
+            raise InputError(
+                f"profile {self._profile.name}: cross margin over {len(instruments)} instruments "
+                f"is watched row by row, which level {self._profile.fill_level} does not offer; "
+                f"use one of {', '.join(_ROW_LEVELS)}, isolated margin, or one instrument"
+            )
         held = {symbol: (lots, costs[symbol]) for symbol, lots in positions.items() if lots}
         return Margins(terms, instruments, cash=cash, positions=held)
+
+    def _watch_from(self, start_ns: int) -> Watch | None:
+        """Return what watches the account, from a time of ours on."""
+        if self._margins is None:
+            return None
+        if not self._margins.is_shared:
+            watch = MarginWatch(self._margins, self)
+            for symbol in self._markets:
+                watch.over(symbol, start_ns)
+            return watch
+        account = AccountWatch(
+            self._margins,
+            self,
+            self._markets,
+            from_ns=start_ns,
+            response_ns=self._profile.response_latency_ns,
+        )
+        for market in self._each:
+            market.account = account
+        return account
+
+    def _last_ticks(self, symbol: str, sent_ns: int) -> int | None:
+        """Return the last price of an instrument at the moment at which a wish is sent."""
+        core = self._core_at(symbol, sent_ns)
+        account = self._markets[symbol].account
+        return core.price_at(sent_ns) if account is None else account.last_ticks(symbol, sent_ns)
 
     def _profile_of(self, symbol: str) -> SimulationProfile:
         """Return the profile with an instrument's spread, and its times for what is held."""
@@ -859,126 +909,98 @@ class SimulatedVenue:
                 last_ticks=row.price_ticks,
                 known_ns=row.arrival_ns,
             )
-        if row.order in self._guards:
-            return self._of_guard(market, row)
-        if row.order in self._warnings:
-            return self._of_warning(row)
+        if row.order in self._own:
+            return self._of_own(market, row)
+        if self._watch is not None and row.order in self._watch.unseen:
+            return self._watch.reports(row)
         if row.kind == _FILL:
             return (self._fill(market.instrument, self._placed[row.order], row),)
+        if row.order in self._called_off:
+            return self._of_called_off(row)
         return (self._report(row),)
-
-    def _guard(self, symbol: str, at_ns: int) -> None:
-        """Have the position closed at its liquidation price, by a stop that nobody sees."""
-        assert self._margins is not None
-        market = self._markets[symbol]
-        lots, ticks = self._margins.held(symbol), self._margins.liquidation_ticks(symbol)
-        self.unwatch(symbol, at_ns)
-        if not lots or ticks is None:
-            return
-        self._watch_margin(symbol, lots, ticks, at_ns)
-        number = self._next_number
-        name = f"{LIQUIDATION}:{symbol}:{at_ns}:{abs(lots)}"
-        order = self._own_order(name, symbol, -lots, at_ns, stop_ticks=ticks)
-        self._guards[number] = False
-        self._guarding[symbol] = number
-        response_ns = self._profile.response_latency_ns
-        self._attend(market)
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
-
-    def _watch_margin(self, symbol: str, lots: int, liquidation_ticks: int, at_ns: int) -> None:
-        """Have the venue warn at a price, by a stop-limit order whose limit is out of reach."""
-        assert self._margins is not None
-        ticks = self._margins.warning_ticks(symbol)
-        if ticks is None:
-            return
-        number = self._next_number
-        order = self._own_order(f"warning:{symbol}:{at_ns}", symbol, -lots, at_ns, stop_ticks=ticks)
-        order = msgspec.structs.replace(
-            order,
-            order_type=int(OrderType.STOP_LIMIT),
-            limit_ticks=1 if lots < 0 else _OUT_OF_REACH,
-            reduce_only=False,
-        )
-        self._warnings[number] = MarginWarned(
-            instrument=symbol,
-            position_lots=lots,
-            price_ticks=ticks,
-            liquidation_ticks=liquidation_ticks,
-            venue_time_ns=at_ns,
-            arrival_time_ns=at_ns,
-        )
-        self._warning[symbol] = number
-        market = self._markets[symbol]
-        self._attend(market)
-        response_ns = self._profile.response_latency_ns
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
-
-    def _of_warning(self, row: CoreReport) -> Iterable[Report]:
-        """Return the warning whose price was reached; of its order nothing else is told."""
-        if row.kind != ReportKind.TRIGGER:
-            return ()
-        warned = msgspec.structs.replace(
-            self._warnings[row.order],
-            venue_time_ns=row.venue_time_ns,
-            arrival_time_ns=row.arrival_ns,
-        )
-        return (warned,)
 
     def _recall(self, symbol: str, lots: int, at_ns: int) -> None:
         """Buy back what the lender wants: a market order of the venue's own."""
-        number, response_ns = self._next_number, self._profile.response_latency_ns
-        order = self._own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
-        self._guards[number] = True
+        order = own_order(f"{RECALL}:{symbol}:{at_ns}", symbol, lots, at_ns, stop_ticks=None)
         imposed = OrderImposed(
             order=order,
             reason=RECALL,
             venue_time_ns=at_ns,
-            arrival_time_ns=at_ns + response_ns,
+            arrival_time_ns=at_ns + self._profile.response_latency_ns,
         )
         self._wait(imposed, at_ns)
-        market = self._markets[symbol]
-        self._attend(market)
-        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+        self._own.add(self.send_own(order, at_ns))
 
-    def _own_order(
-        self, name: str, symbol: str, lots: int, at_ns: int, *, stop_ticks: int | None
-    ) -> PlaceOrder:
-        """Return an order of the venue's own, which only reduces; its number is the next one."""
-        kind = OrderType.MARKET if stop_ticks is None else OrderType.STOP_MARKET
-        order = PlaceOrder(
-            decision_id=name,
-            instrument=symbol,
-            side=1 if lots > 0 else -1,
-            order_type=int(kind),
-            lots=abs(lots),
-            limit_ticks=None,
-            stop_ticks=stop_ticks,
-            time_in_force=int(TimeInForce.GOOD_TILL_CANCEL),
-            decided_at_ns=at_ns,
-            decision_price_ticks=stop_ticks,
-            origin=f"{_OWN}{name.split(':', 1)[0]}",
-            reduce_only=True,
-        )
-        self._placed[self._next_number] = _Placed(order)
+    # -- what the margin watch asks -----------------------------------------------------------
+
+    def send_own(self, order: PlaceOrder, at_ns: int, *, known_ns: int = 0) -> int:
+        """Let an order of the venue's own arrive; return its number.
+
+        Nothing of it is told before `known_ns`.
+        """
+        number = self._next_number
         self._next_number += 1
-        return order
+        self._placed[number] = _Placed(order)
+        market = self._markets[order.instrument]
+        self._attend(market)
+        response_ns = max(self._profile.response_latency_ns, known_ns - at_ns)
+        market.core.place(number, order, arrival_ns=at_ns, response_ns=response_ns)
+        return number
 
-    def _of_guard(self, market: _Market, row: CoreReport) -> Iterable[Report]:
-        """Return what is told of the venue's own order: of a stop nothing before its trigger."""
+    def drop_own(self, number: int, at_ns: int) -> None:
+        """Take an order of the venue's own back."""
+        market = self._markets[self._placed[number].place.instrument]
+        for row in market.core.cancel(number, arrival_ns=at_ns, response_ns=0):
+            self._take(market, row)
+
+    def tell_own(self, number: int) -> PlaceOrder:
+        """Tell what becomes of an order of the venue's own from now on; return the order."""
+        self._own.add(number)
+        return self._placed[number].place
+
+    def call_off(self, names: Iterable[str], at_ns: int, *, known_ns: int) -> None:
+        """Cancel orders of the account at a venue time; it is told at `known_ns` at the earliest.
+
+        One that is on its way is cancelled as it arrives.
+        """
+        for name in names:
+            number = self._numbers.get(name)
+            if number is None:
+                # It was refused, and that is not told yet.
+                continue
+            placed = self._placed[number]
+            self._called_off.add(number)
+            arrival_ns = max(at_ns, placed.arrival_ns)
+            response_ns = max(self._profile.response_latency_ns, known_ns - arrival_ns)
+            market = self._markets[placed.place.instrument]
+            self._attend(market)
+            for row in market.core.cancel(number, arrival_ns=arrival_ns, response_ns=response_ns):
+                self._take(market, row)
+
+    def told(self, report: Report, at_ns: int) -> None:
+        """Tell a report about what happened at a venue time, once it is known."""
+        self._wait(report, at_ns)
+
+    def attend(self, symbol: str) -> None:
+        """Look at a market again."""
+        self._attend(self._markets[symbol])
+
+    def _of_own(self, market: _Market, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of the venue's own order: its fills and its end."""
         placed = self._placed[row.order]
-        if row.kind == ReportKind.TRIGGER:
-            self._guards[row.order] = True
-            imposed = OrderImposed(
-                order=placed.place,
-                reason=LIQUIDATION,
-                venue_time_ns=row.venue_time_ns,
-                arrival_time_ns=row.arrival_ns,
-            )
-            return (imposed,)
         if row.kind == ReportKind.FILL:
             return (self._fill(market.instrument, placed, row),)
         over = row.kind in (ReportKind.CANCEL, ReportKind.EXPIRY, ReportKind.REJECTION)
-        return (self._ending(placed.place, row),) if over and self._guards[row.order] else ()
+        return (self._ending(placed.place, row),) if over else ()
+
+    def _of_called_off(self, row: CoreReport) -> Iterable[Report]:
+        """Return what is told of an order that the venue cancels: nobody asked for a refusal."""
+        if row.kind == ReportKind.CANCEL_REFUSAL:
+            return ()
+        report = self._report(row)
+        if isinstance(report, OrderCancelled) and row.kind == ReportKind.CANCEL:
+            report = msgspec.structs.replace(report, reason=LIQUIDATION)
+        return (report,)
 
     def _report(self, row: CoreReport) -> Report:
         placed = self._placed[row.order]
