@@ -41,13 +41,13 @@ def lots_for(
 
     Args:
         instrument: Its rules.
-        weight: Of the equity; negative is short.
+        weight: Of the equity; negative is short. Both are in the currency that profit is paid in,
+            so of an inverse contract the notional in the coin is this share of the coins.
         equity: In money units.
         price_ticks: What a lot is priced at.
         held_lots: Signed, what is held or under way.
     """
-    value = instrument.notional(1, price_ticks)
-    exact = Fraction(weight) * equity / value
+    exact = instrument.lots_worth(Fraction(weight) * equity, price_ticks)
     wanted = instrument.whole_lots(int(exact))
     # What is held may have been bought by other rules.
     order = instrument.whole_lots(wanted - held_lots)
@@ -57,7 +57,8 @@ def lots_for(
     if abs(order) < instrument.min_lots:
         return Held(held_lots, 0, "min_quantity")
     reduces = abs(wanted) < abs(held_lots) and wanted * held_lots >= 0
-    if not reduces and abs(order) * value < money(instrument.min_notional):
+    notional = instrument.notional(abs(order), price_ticks)
+    if not reduces and notional < money(instrument.min_notional):
         return Held(held_lots, 0, "min_notional")
     if abs(order) > instrument.max_lots:
         most = instrument.whole_lots(instrument.max_lots)

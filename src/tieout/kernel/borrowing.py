@@ -213,6 +213,9 @@ class Borrower:
         kernel = self._kernel
         if not isinstance(venue, LendingVenue) or len(kernel.instruments) != 1:
             return False
+        if kernel.instruments[instrument].inverse:
+            # Compiled code counts money by what a tick is worth, which is no one number here.
+            return False
         if not isinstance(kernel.orders, DeferredOrders) and kernel.orders.open:
             return False
         lent = venue.lend()

@@ -27,7 +27,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Hard limits of a run; None means the limit is not set.
 
     Attributes:
-        order_notional_max: Largest order, in account currency.
+        order_notional_max: Largest order, in account currency: the coin, of inverse contracts.
         position_notional_max: Largest position with all open orders filled, per instrument.
         open_orders_max: Most orders open at once.
         orders_per_minute_max: Most orders in any 60 s of our clock.
@@ -148,20 +148,21 @@ class RiskGate:
                 return None
             return "no_price", f"{order.instrument}: no price seen yet; wait for market data"
         notional = instrument.notional(order.lots, price)
+        shown = _coins if instrument.inverse else _cents
         if instrument.min_notional and not reduces and notional < money(instrument.min_notional):
             return "min_notional", (
-                f"{order.instrument}: notional {notional / 1e12:.2f} is under the venue's least "
+                f"{order.instrument}: notional {shown(notional)} is under the venue's least "
                 f"{instrument.min_notional}; trade more or not at all"
             )
         if self._order_max is not None and notional > self._order_max and not reduces:
             return "order_notional_max", (
-                f"{order.instrument}: notional {notional / 1e12:.2f}; allowed: "
+                f"{order.instrument}: notional {shown(notional)}; allowed: "
                 f"{self.limits.order_notional_max}; trade less or raise the limit"
             )
         after = abs(instrument.notional(after_lots, price))
         if self._position_max is not None and after > self._position_max and not reduces:
             return "position_notional_max", (
-                f"{order.instrument}: position would be {after / 1e12:.2f}; allowed: "
+                f"{order.instrument}: position would be {shown(after)}; allowed: "
                 f"{self.limits.position_notional_max}; trade less or raise the limit"
             )
         return None
@@ -179,6 +180,15 @@ class RiskGate:
             )
         recent.append(now)
         return None
+
+
+def _cents(amount: int) -> str:
+    return f"{amount / 1e12:.2f}"
+
+
+def _coins(amount: int) -> str:
+    """Return an amount of coin, of which a hundredth is much."""
+    return f"{amount / 1e12:.8f}"
 
 
 def _optional_money(amount: Decimal | None) -> int | None:

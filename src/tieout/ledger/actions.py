@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tieout.errors import InputError
 from tieout.model.actions import ActionKind
 from tieout.model.events import ActionBooked, DividendPaid, Split
 from tieout.model.money import MONEY_UNIT, round_half_up
@@ -37,7 +38,15 @@ def booking_of(
         lots: Signed, held just before; not 0.
         price_ticks: Last price before it. Without any, what a split leaves over is worth nothing.
         decided_at_ns: Our time.
+
+    Raises:
+        InputError: The instrument is inverse: such a contract is not split and pays no dividend.
     """
+    if instrument.inverse:
+        raise InputError(
+            f"{instrument.symbol}: a corporate action at {action.venue_time_ns} of an inverse "
+            "contract; there are none, so leave its data set of actions out"
+        )
     told = {
         "instrument": instrument.symbol,
         "lots_before": lots,

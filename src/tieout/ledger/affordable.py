@@ -30,9 +30,18 @@ class Affordable:
     Args:
         terms: The venue's rules.
         instruments: What may be held, by symbol.
+
+    Raises:
+        SettingsError: An inverse contract would have to be paid in full.
     """
 
     def __init__(self, terms: MarginTerms, instruments: Mapping[str, Instrument]) -> None:
+        inverse = next((symbol for symbol, each in instruments.items() if each.inverse), None)
+        if terms.mode == MarginMode.CASH and inverse is not None:
+            raise SettingsError(
+                f"margin: cash for {inverse}: an inverse contract is no coin that could be paid "
+                "in full; use isolated, or cross"
+            )
         self._terms = terms
         self._instruments = instruments
 
@@ -89,7 +98,7 @@ class Affordable:
         if ticks is None:
             return 0
         position = ledger.position(symbol)
-        return self._instruments[symbol].notional(position.lots, ticks) - position.cost
+        return self._instruments[symbol].value(position.lots, ticks) - position.cost
 
     def set_aside(self, symbol: str, ledger: Ledger) -> int:
         """Return the initial margin of what a position cost."""

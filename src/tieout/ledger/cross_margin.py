@@ -21,6 +21,9 @@ NO_EDGE: Final = 2**62
 _WOBBLE: Final = 1
 """By how many money units the rounding of a margin may bend what is a straight line."""
 
+_WOBBLE_INVERSE: Final = 3
+"""The same of an inverse contract, whose value and notional are rounded too."""
+
 
 class Stake(NamedTuple):
     """A position that stands in an account with others.
@@ -28,7 +31,7 @@ class Stake(NamedTuple):
     Attributes:
         instrument: What is held.
         lots: Signed, not 0.
-        cost: Of the position, with the sign of `lots`.
+        cost: Value of the position when it was opened, as a ledger has it.
     """
 
     instrument: Instrument
@@ -100,7 +103,8 @@ def safe_bands(
 
     The room is shared by the value of the positions. What a position takes of it is a concave
     function of its price, since brackets ask for more the larger it is: so all prices at which it
-    takes no more than its share lie together, and the ends are found by bisection.
+    takes no more than its share lie together, and the ends are found by bisection. Of an inverse
+    contract it is a concave function of one over the price, and they lie together just as well.
 
     Args:
         terms: The account's.
@@ -114,7 +118,8 @@ def safe_bands(
     """
     if any(each.symbol not in prices for each in stakes):
         return None
-    kept = 1 + _WOBBLE * ratio.denominator * len(stakes)
+    bent = sum(_WOBBLE_INVERSE if each.instrument.inverse else _WOBBLE for each in stakes)
+    kept = 1 + ratio.denominator * bent
     shared = room(terms, stakes, prices, wallet=wallet, ratio=ratio) - kept
     if shared < 0:
         return None
@@ -155,9 +160,8 @@ def _first(is_beyond: Callable[[int], bool]) -> int:
 
 def _part(terms: MarginTerms, stake: Stake, ticks: int | None, ratio: Fraction) -> int:
     """Return what a position adds to the room: its open profit, less its maintenance margin."""
-    notional = _notional(stake, ticks)
-    profit = notional - stake.cost
-    margin = maintenance_margin(terms, notional)
+    profit = 0 if ticks is None else stake.instrument.value(stake.lots, ticks) - stake.cost
+    margin = maintenance_margin(terms, _notional(stake, ticks))
     return profit * ratio.numerator - margin * ratio.denominator
 
 

@@ -152,9 +152,9 @@ class FeeMeter:
 
     def _count(self, fill: Fill) -> None:
         instrument = self._instruments[fill.instrument]
-        notional = instrument.notional(fill.lots, fill.price_ticks)
+        amount = instrument.quote_amount(fill.lots, fill.price_ticks)
         units = Fraction(instrument.lot_size) * fill.lots * MONEY_UNIT
-        self._volume[VolumeIn.NOTIONAL].add(fill.venue_time_ns, notional)
+        self._volume[VolumeIn.NOTIONAL].add(fill.venue_time_ns, int(amount))
         self._volume[VolumeIn.UNITS].add(fill.venue_time_ns, int(units))
 
     def _price_of(self, token: str, currency: str, at_ns: int) -> Fraction:
@@ -189,7 +189,7 @@ class FeeMeter:
         for version in self.schedule.versions:
             for instrument in self._instruments.values():
                 if version.currency is FeeCurrency.RECEIVED:
-                    base_of(instrument)
+                    self._check_received(instrument)
                 token, currency = version.token, instrument.currency
                 if not self._in_token or not token or token in (currency, *self._prices):
                     continue
@@ -199,6 +199,18 @@ class FeeMeter:
                         f"no price here; trade or name {token}/{currency} in the run, state "
                         f"fee_prices.{token}, or take fees_in_token away"
                     )
+        self._check_token()
+
+    def _check_received(self, instrument: Instrument) -> None:
+        base_of(instrument)
+        if instrument.inverse:
+            raise SettingsError(
+                f"fee schedule {self.schedule.name}: fees are taken in what a trade brings, and "
+                f"{instrument.symbol} is an inverse contract, which brings nothing; name a "
+                "schedule with currency = 'quote'"
+            )
+
+    def _check_token(self) -> None:
         if self._in_token and not any(version.token for version in self.schedule.versions):
             raise SettingsError(
                 f"fee schedule {self.schedule.name}: the venue has no token to pay fees in; take "

@@ -3,7 +3,8 @@
 Every booking is double entry over these accounts, all in internal money units of one currency:
 
     cash            the balance less what open positions cost
-    cost:SYMBOL     signed cost of the open position (negative for a short)
+    cost:SYMBOL     value of the open position when it was opened (negative for a short, and for
+                    a long of an inverse contract)
     realised        profit taken by closing (credit)
     fees            commissions paid (debit)
     funding         funding received (credit)
@@ -41,8 +42,9 @@ class Position:
 
     Attributes:
         lots: Signed.
-        cost: What the open lots cost, in internal money units, with the sign of `lots`; the
-            position's open profit at a mark is lots·mark − cost.
+        cost: The value of the open lots when they were opened, in internal money units: what they
+            cost, with the sign of `lots` (the other sign if inverse). The position's open profit
+            at a mark is its value there less this.
     """
 
     __slots__ = ("cost", "lots")
@@ -106,19 +108,20 @@ class Ledger:
         self._booked.add(key)
         position = self._positions[fill.instrument]
         signed = fill.side * fill.lots
-        notional = signed * fill.price_ticks * instrument.tick_value
+        value = instrument.value(signed, fill.price_ticks)
         held = position.lots
         if held * signed >= 0:
-            position.cost += notional
+            position.cost += value
         else:
             closing = min(abs(held), fill.lots)
             released = _share(position.cost, closing, abs(held))
-            # Exact: notional is linear in lots.
-            closing_notional = notional // fill.lots * closing
-            self.realised -= closing_notional + released
-            position.cost += notional - closing_notional - released
+            # Where a fill turns a position around, what opens is the rest of it: an inverse
+            # contract's value is rounded, and the two parts must be the whole.
+            closing_value = instrument.value(fill.side * closing, fill.price_ticks)
+            self.realised -= closing_value + released
+            position.cost += value - closing_value - released
         position.lots = held + signed
-        self.cash -= notional + fill.fee
+        self.cash -= value + fill.fee
         self.fees += fill.fee
         self._booked_now(fill)
         return True
@@ -263,7 +266,7 @@ class Ledger:
             if position.lots:
                 if symbol not in marks:
                     raise InputError(f"{symbol}: no mark price for a position; give one")
-                total += self._instruments[symbol].notional(position.lots, marks[symbol])
+                total += self._instruments[symbol].value(position.lots, marks[symbol])
         return total
 
     def unrealised(self, marks: Mapping[str, int]) -> int:

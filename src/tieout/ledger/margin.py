@@ -60,13 +60,14 @@ def liquidation_ticks(
     """Return the first price, going against a position, at which the venue closes it.
 
     There the maintenance margin is no less than the wallet and the open profit; or, for a warning,
-    than a share of them.
+    than a share of them. A short of an inverse contract never loses more than its notional at
+    entry, so one that has this much stand for it is never closed.
 
     Args:
         terms: The account's.
         instrument: What is held.
         lots: Signed, not 0.
-        cost: Of the position, with the sign of `lots`.
+        cost: Value of the position when it was opened, as a ledger has it.
         wallet: Money that stands for it, without its open profit.
         ratio: That share, above 0.
 
@@ -76,7 +77,7 @@ def liquidation_ticks(
 
     def is_over(ticks: int) -> bool:
         notional = instrument.notional(lots, ticks)
-        there = (wallet + notional - cost) * ratio.numerator
+        there = (wallet + instrument.value(lots, ticks) - cost) * ratio.numerator
         return there <= maintenance_margin(terms, notional) * ratio.denominator
 
     # A long is over from some price downward, a short from some price upward.

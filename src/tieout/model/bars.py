@@ -163,6 +163,11 @@ def _whole(symbol: str, size: str, count: str, kind: BarKind, instrument: Instru
     if not (count.isascii() and count.isdecimal()) or int(count) == 0:
         raise SettingsError(f"{symbol}: bars of {size!r}; give a whole number above 0, as '100'")
     length = Decimal(count)
+    if kind is BarKind.NOTIONAL and instrument.inverse:
+        raise SettingsError(
+            f"{symbol}: bars of {size!r}: contracts of an inverse instrument have one size at any "
+            "price; ask for lots"
+        )
     if kind is BarKind.NOTIONAL:
         length /= instrument.tick_size * instrument.lot_size * instrument.multiplier
     if length != int(length) or length > _SIZE_MAX:

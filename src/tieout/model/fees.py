@@ -65,7 +65,8 @@ class VolumeIn(StrEnum):
     """What the volume that decides the tier is counted in."""
 
     NOTIONAL = "notional"
-    """Price times quantity in the instrument's currency, taken for the schedule's currency."""
+    """Size in the quote currency, which is taken for the schedule's currency: price times quantity,
+    and of an inverse contract what its contracts stand for."""
     UNITS = "units"
     """Quantity: shares or contracts."""
 

@@ -1,21 +1,38 @@
-"""Instruments: ticks, lots and what one tick of one lot is worth."""
+"""Instruments: ticks, lots, and what a position of them is worth at a price.
+
+Profit is the difference of two values of the same lots. In internal money units, S the multiplier:
+
+    linear     value =  lots·lot_size·S·price              paid in the quote currency
+    inverse    value = −lots·lot_size·S/price              paid in the base coin
+
+so that an inverse contract, which is worth S of the quote currency at any price, gains
+lots·S·(1/entry − 1/exit). Its value is rounded once, half up, at 10⁻¹² of the coin.
+"""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum, unique
+from fractions import Fraction
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from tieout.errors import OrderRefused, SettingsError
-from tieout.model.money import MONEY_DIGITS
+from tieout.errors import InputError, OrderRefused, SettingsError
+from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.orders import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Instrument", "InstrumentType", "as_decimal"]
 
 _FLOAT_NOISE = Decimal("1e-15")
 """By what share of itself a float of whole ticks may miss them: tick and product are rounded."""
+
+_CENT_DIGITS = 2
+_COIN_DIGITS = 8
 
 
 @unique
@@ -33,19 +50,21 @@ class InstrumentType(StrEnum):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """A linear instrument as its venue defines it.
+    """An instrument as its venue defines it.
 
     Attributes:
         symbol: Unified symbol, e.g. `BTC/USDT:USDT`.
         venue_symbol: The venue's own id, e.g. `BTCUSDT`.
         tick_size: Smallest price step, positive.
         lot_size: Smallest quantity step, positive.
-        multiplier: Units of the underlying per unit of quantity, positive.
-        currency: What profit, fees and funding are paid in.
+        multiplier: Units of the underlying per unit of quantity, positive; of an inverse contract
+            units of the quote currency.
+        currency: What profit, fees and funding are paid in; of an inverse contract the base coin.
         min_lots: Smallest order.
         max_lots: Largest order.
-        min_notional: Smallest price·quantity of an order that opens, in `currency`; 0 for none.
+        min_notional: Smallest notional of an order that opens, in `currency`; 0 for none.
         type: `InstrumentType`; None: nobody said so.
+        inverse: Whether it is worth a fixed amount of the quote currency and settled in the coin.
     """
 
     symbol: str
@@ -58,12 +77,15 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_lots: int = 10**12
     min_notional: Decimal = Decimal(0)
     type: InstrumentType | None = None
+    inverse: bool = False
 
     def __post_init__(self) -> None:
         for name in ("tick_size", "lot_size", "multiplier"):
             value: Decimal = getattr(self, name)
             if not value.is_finite() or value <= 0:
                 raise SettingsError(f"{self.symbol}: {name} {value} must be positive and finite")
+        if self.inverse:
+            return
         exact = self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS
         if exact != exact.to_integral_value():
             raise SettingsError(
@@ -73,8 +95,22 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @cached_property
     def tick_value(self) -> int:
-        """Money, in internal units, that one lot gains when the price rises one tick."""
+        """Money, in internal units, that one lot gains when the price rises one tick.
+
+        Raises:
+            InputError: It is inverse: what a tick is worth hangs on the price.
+        """
+        if self.inverse:
+            raise InputError(
+                f"{self.symbol}: one tick of an inverse contract is worth less the higher the "
+                "price; ask for its value at two prices"
+            )
         return int(self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS)
+
+    @property
+    def shown_digits(self) -> int:
+        """Decimals that people read its money in: a hundredth of a coin is much."""
+        return _COIN_DIGITS if self.inverse else _CENT_DIGITS
 
     @cached_property
     def lots_per_unit(self) -> tuple[int, int]:
@@ -109,9 +145,101 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Smallest quantity step of an order now: the lot, or more by rules of an earlier date."""
         return self.lot_size
 
-    def notional(self, lots: int, price_ticks: int) -> int:
-        """Return lots·price in internal money units; the sign follows `lots`."""
+    def value(self, lots: int, price_ticks: int) -> int:
+        """Return what lots are worth at a price, in internal money units.
+
+        What a position gains from one price to another is the difference of its two values; the
+        cost of a fill is the value of its signed lots at its price. Of a long inverse position it
+        is negative: that much coin is owed for the quote currency that the contracts stand for.
+
+        Raises:
+            InputError: It is inverse and the price is not positive.
+
+        Source: Binance, "A Beginner's Guide to Futures Trading", COIN-M: size·multiplier·direction
+            ·(1/entry − 1/mark); Bybit and Deribit count inverse contracts the same way.
+        """
+        if self.inverse:
+            return -self._coins(lots, price_ticks)
         return lots * price_ticks * self.tick_value
+
+    def notional(self, lots: int, price_ticks: int) -> int:
+        """Return the size of lots at a price in internal money units; the sign follows `lots`.
+
+        This is what fees, funding, margin and limits are shares of: in the quote currency of a
+        linear instrument, in the coin of an inverse one.
+
+        Raises:
+            InputError: It is inverse and the price is not positive.
+        """
+        if self.inverse:
+            return self._coins(lots, price_ticks)
+        return lots * price_ticks * self.tick_value
+
+    def exact_value(self, lots: int, price_ticks: int | Fraction) -> Fraction:
+        """Return the value of lots at a price between ticks, in internal money units, unrounded.
+
+        Raises:
+            InputError: It is inverse and the price is not positive.
+        """
+        if not self.inverse:
+            return Fraction(lots * price_ticks * self.tick_value)
+        self._check_price(price_ticks)
+        return -self._coin_ticks * lots / price_ticks
+
+    def lots_worth(self, amount: int | Fraction, price_ticks: int) -> Fraction:
+        """Return how many lots have a notional, exactly; the sign follows `amount`.
+
+        Args:
+            amount: In internal money units.
+            price_ticks: Positive.
+        """
+        if self.inverse:
+            return amount * price_ticks / self._coin_ticks
+        return Fraction(amount) / (price_ticks * self.tick_value)
+
+    def average_ticks(self, traded: Iterable[tuple[int | Fraction, int | Fraction]]) -> Fraction:
+        """Return the one price at which all of it would have cost the same, in ticks.
+
+        Args:
+            traded: (lots, price in ticks), of one side and not empty; of an inverse contract this
+                is the harmonic mean, as such a venue states an entry price.
+        """
+        rows = [(Fraction(lots), ticks) for lots, ticks in traded]
+        lots = sum((each for each, _ in rows), Fraction(0))
+        if self.inverse:
+            return lots / sum((each / ticks for each, ticks in rows), Fraction(0))
+        return sum((each * ticks for each, ticks in rows), Fraction(0)) / lots
+
+    def quote_amount(self, lots: int, price_ticks: int) -> Fraction:
+        """Return the size of lots in the quote currency, in internal money units: venues' tiers."""
+        if self.inverse:
+            size = Fraction(self.lot_size) * Fraction(self.multiplier)
+            return lots * size * 10**MONEY_DIGITS
+        return Fraction(self.notional(lots, price_ticks))
+
+    def _coins(self, lots: int, price_ticks: int) -> int:
+        if not lots:
+            return 0
+        self._check_price(price_ticks)
+        numerator, denominator = self._coin_terms
+        return round_half_up(lots * numerator, price_ticks * denominator)
+
+    def _check_price(self, price_ticks: int | Fraction) -> None:
+        if price_ticks <= 0:
+            raise InputError(
+                f"{self.symbol}: a price of {price_ticks} ticks; an inverse contract has a value "
+                "at prices above 0 alone"
+            )
+
+    @cached_property
+    def _coin_ticks(self) -> Fraction:
+        """What one lot of an inverse contract is worth at a price of one tick, exactly."""
+        size = Fraction(self.lot_size) * Fraction(self.multiplier)
+        return size / Fraction(self.tick_size) * 10**MONEY_DIGITS
+
+    @cached_property
+    def _coin_terms(self) -> tuple[int, int]:
+        return self._coin_ticks.as_integer_ratio()
 
     def price(self, ticks: int) -> Decimal:
         """Return a price in ticks as a `Decimal`."""

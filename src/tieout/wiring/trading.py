@@ -347,6 +347,12 @@ def check_rules(stored: Sequence[Instrument], rules: Sequence[Instrument]) -> No
         InputError: They differ; twin and live would round differently.
     """
     for ours, theirs in zip(stored, rules, strict=True):
+        if ours.inverse != theirs.inverse:
+            inverse, linear = ("data", "venue") if ours.inverse else ("venue", "data")
+            raise InputError(
+                f"{ours.symbol}: an inverse contract in the {inverse} and a linear one at the "
+                f"{linear}; live trades linear contracts, so run an inverse one on history"
+            )
         one = (ours.tick_size, ours.lot_size, ours.multiplier)
         other = (theirs.tick_size, theirs.lot_size, theirs.multiplier)
         if one != other:

@@ -111,6 +111,16 @@ def test_an_unknown_symbol_is_refused_with_those_there_are(bench: Bench) -> None
         run(bench, instruments_of(bench.client, ["BTC/USDT:USDT"], "USDT"))  # type: ignore[arg-type]
 
 
+def test_an_inverse_contract_is_refused_by_name(bench: Bench) -> None:
+    async def load_markets() -> dict[str, Any]:
+        return {"BTC/USD:BTC": {"settle": "BTC", "inverse": True, "contractSize": 100.0}}
+
+    bench.client.load_markets = load_markets  # type: ignore[attr-defined]
+
+    with pytest.raises(SettingsError, match="BTC/USD:BTC is an inverse contract; this gateway"):
+        run(bench, instruments_of(bench.client, ["BTC/USD:BTC"], "BTC"))  # type: ignore[arg-type]
+
+
 def test_a_venue_that_does_not_answer_is_named_so(bench: Bench) -> None:
     async def load_markets() -> dict[str, Any]:
         raise OSError("connection refused")

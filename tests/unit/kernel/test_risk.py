@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.inverse import COIN, PERP
 from tests.support.worlds import ES, SECOND, T0
 from tests.unit.kernel.test_orders import an_order
 from tieout.errors import SettingsError
@@ -53,6 +54,18 @@ def test_notional_limits_count_open_orders_in_full() -> None:
     assert refusal(gate) is None
     assert refusal(gate, open_lots=3) == "position_notional_max"
     assert refusal(gate, position_lots=-5, open_lots=3) is None
+
+
+def test_limits_of_inverse_contracts_are_in_coins_and_shown_so() -> None:
+    order = msgspec.structs.replace(an_order(), instrument=COIN, decision_price_ticks=20_000)
+    gate = RiskGate(RiskLimits(order_notional_max=Decimal("0.0299")))
+
+    # Three contracts of 100 at 10,000 are 0.03 of the coin.
+    found = gate.objection(order, PERP, position_lots=0, open_lots=0, open_orders=0, input_age_ns=0)
+
+    assert found is not None
+    assert found[0] == "order_notional_max"
+    assert "notional 0.03000000; allowed: 0.0299" in found[1]
 
 
 def test_a_limit_in_money_needs_a_price() -> None:

@@ -38,6 +38,7 @@ PINNED = {
     "alpaca-crypto-1": "42036761",
     "alpaca-us-stocks-1": "4aca4be9",
     "binance-coinm-1": "cde6273b",
+    "binance-coinm-2": "6a180330",
     "binance-spot-1": "ae004400",
     "binance-usdm-1": "8e82fcbf",
     "bybit-linear-1": "65a3a094",

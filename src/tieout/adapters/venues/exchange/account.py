@@ -72,6 +72,11 @@ async def instruments_of(
                 f"{symbol}: the venue does not trade it; it trades "
                 f"{', '.join(sorted(markets))[:300]}"
             )
+        if market.get("inverse"):
+            raise SettingsError(
+                f"{symbol} is an inverse contract; this gateway speaks the protocol of "
+                "USD-margined contracts alone, so run it on history"
+            )
         if market["settle"] != currency:
             raise SettingsError(
                 f"{symbol} is settled in {market['settle']} and the account is kept in {currency}; "

@@ -178,6 +178,14 @@ class PracticeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def _check_instruments(self) -> None:
         if not self.instruments:
             raise _refused("instruments", "empty", "must name at least one")
+        for each in self.instruments:
+            if each.inverse:
+                raise _refused(
+                    "instruments",
+                    each.symbol,
+                    "must be linear: this venue speaks the protocol of USD-margined contracts, and "
+                    "this one is inverse; run it on history",
+                )
         names = [each.venue_symbol for each in self.instruments]
         if len(set(names)) < len(names):
             raise _refused("instruments", ", ".join(names), "must not repeat a venue symbol")

@@ -262,10 +262,12 @@ class AccountWatch:
         terms, wallet = self._margins.terms, self._margins.balance
         for each in self._stakes:
             if each is not stake:
-                notional = each.cost
+                value = notional = each.cost
                 if each.symbol in prices:
-                    notional = each.instrument.notional(each.lots, prices[each.symbol])
-                wallet += notional - each.cost - maintenance_margin(terms, notional)
+                    ticks = prices[each.symbol]
+                    value = each.instrument.value(each.lots, ticks)
+                    notional = each.instrument.notional(each.lots, ticks)
+                wallet += value - each.cost - maintenance_margin(terms, notional)
         ticks = liquidation_ticks(
             terms, stake.instrument, lots=stake.lots, cost=stake.cost, wallet=wallet
         )

@@ -152,5 +152,5 @@ class Assumed:
             numerator, denominator = owed.as_integer_ratio()
             return round_half_up(numerator * MONEY_UNIT, denominator * rounding) * rounding
         numerator, denominator = self._rates[liquidity]
-        notional = lots * price_ticks * instrument.tick_value
+        notional = instrument.notional(lots, price_ticks)
         return round_half_up(notional * numerator, denominator * rounding) * rounding

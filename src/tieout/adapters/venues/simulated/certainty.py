@@ -77,7 +77,10 @@ def certainty_of(fills: Mapping[str, int], cores: Iterable[tuple[Instrument, Cor
         bars_scanned=sum(core.scanned for _, core in drilled),
         bars_opened=_added(core.opened for _, core in drilled),
         rows_matched=_added(core.rows for _, core in drilled),
-        bounds=Bounds(
+        # Bounds are summed as ticks times lots, which are no money where a tick has no one value.
+        bounds=None
+        if any(its.inverse for its, _ in drilled)
+        else Bounds(
             worst=sum(its.notional(core.band.worst, 1) for its, core in drilled),
             taken=sum(its.notional(core.band.taken, 1) for its, core in drilled),
             best=sum(its.notional(core.band.best, 1) for its, core in drilled),
