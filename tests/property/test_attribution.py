@@ -16,6 +16,7 @@ from tests.unit.reconcile.builders import (
     ETH,
     HOUR,
     INSTRUMENTS,
+    INVERSE,
     RUN,
     START_MARKS,
     T0,
@@ -33,11 +34,12 @@ from tieout.reconcile import Reconciliation, RungRecord, Step, Valuation, attrib
 from tieout.reconcile.valuation import profit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from tieout.model.instruments import Instrument
     from tieout.model.statement import Statement
 
-VALUATION = Valuation(INSTRUMENTS, START_MARKS, END_MARKS)
+KINDS = pytest.mark.parametrize("instruments", [INSTRUMENTS, INVERSE], ids=["linear", "inverse"])
 POSITIONS = ((BTC, 7, 7 * 90_000 * INSTRUMENTS[BTC].tick_value), (ETH, -3, -12_345))
 
 
@@ -131,7 +133,9 @@ def live_runs(draw: Callable[..., Any]) -> RungRecord:
 
 
 @st.composite
-def statements(draw: Callable[..., Any], live: RungRecord) -> Statement:
+def statements(
+    draw: Callable[..., Any], live: RungRecord, instruments: Mapping[str, Instrument]
+) -> Statement:
     """What a venue may say that is not what the journal has."""
     trades = []
     for fill in live.fills:
@@ -171,7 +175,11 @@ def statements(draw: Callable[..., Any], live: RungRecord) -> Statement:
         )
     )
     statement = a_statement(
-        live, trades=trades, extra_rows=rows, hidden=draw(st.sampled_from(("0", "12.34")))
+        live,
+        trades=trades,
+        extra_rows=rows,
+        hidden=draw(st.sampled_from(("0", "12.34"))),
+        instruments=instruments,
     )
     if draw(st.booleans()):
         moved = tuple(
@@ -183,39 +191,68 @@ def statements(draw: Callable[..., Any], live: RungRecord) -> Statement:
 
 
 @st.composite
-def reconciliations(draw: Callable[..., Any]) -> Reconciliation:
+def reconciliations(
+    draw: Callable[..., Any], instruments: Mapping[str, Instrument]
+) -> Reconciliation:
     ladder = [draw(rungs()) for _ in range(4)]
     ladder[0] = replace(ladder[0], end_marks={BTC: draw(st.integers(90_000, 110_000))})
     live = draw(live_runs())
     return attribute(
         [*ladder, live],
-        draw(st.none() | statements(live)),
+        draw(st.none() | statements(live, instruments)),
         run_id=RUN,
-        instruments=INSTRUMENTS,
+        instruments=instruments,
         profile_used=profile("practice-1"),
     )
 
 
+@KINDS
 @settings(max_examples=300, deadline=None)
-@given(rungs(), rungs(), st.sampled_from((Step.DATA, Step.EXECUTION, Step.COST)))
+@given(upper=rungs(), lower=rungs(), step=st.sampled_from((Step.DATA, Step.EXECUTION, Step.COST)))
 def test_rows_of_a_step_sum_to_the_difference_of_its_ledgers(
-    upper: RungRecord, lower: RungRecord, step: Step
+    instruments: Mapping[str, Instrument], upper: RungRecord, lower: RungRecord, step: Step
 ) -> None:
-    rows = open_step(upper, lower, step=step, valuation=VALUATION, grain=10_000)
+    valuation = Valuation(instruments, START_MARKS, END_MARKS)
 
-    expected = profit(lower, VALUATION) - profit(upper, VALUATION)
+    rows = open_step(upper, lower, step=step, valuation=valuation, grain=10_000)
+
+    expected = profit(lower, valuation) - profit(upper, valuation)
     assert sum(row.amount for row in rows) == expected
 
 
+@KINDS
 @settings(max_examples=60, deadline=None)
-@given(rungs())
-def test_a_rung_beside_itself_has_nothing_to_open(rung: RungRecord) -> None:
-    assert open_step(rung, rung, step=Step.EXECUTION, valuation=VALUATION) == []
+@given(rung=rungs())
+def test_a_rung_beside_itself_has_nothing_to_open(
+    instruments: Mapping[str, Instrument], rung: RungRecord
+) -> None:
+    valuation = Valuation(instruments, START_MARKS, END_MARKS)
+
+    assert open_step(rung, rung, step=Step.EXECUTION, valuation=valuation) == []
 
 
 @settings(max_examples=200, deadline=None)
-@given(reconciliations())
-def test_steps_sum_to_live_minus_twin(result: Reconciliation) -> None:
+@given(rungs(), rungs())
+def test_what_is_rounded_of_inverse_contracts_is_under_one_unit_a_value(
+    upper: RungRecord, lower: RungRecord
+) -> None:
+    valuation = Valuation(INVERSE, START_MARKS, END_MARKS)
+
+    rows = open_step(upper, lower, step=Step.EXECUTION, valuation=valuation)
+
+    rounded = [row.amount for row in rows if row.part == "value_rounding"]
+    values = 4 * sum(len(record.fills) + 1 for record in (upper, lower))
+    assert sum(map(abs, rounded)) <= values
+
+
+@KINDS
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_steps_sum_to_live_minus_twin(
+    instruments: Mapping[str, Instrument], data: st.DataObject
+) -> None:
+    result = data.draw(reconciliations(instruments))
+
     result.check()
 
     assert sum(result.steps.values()) == result.live_pnl - result.twin_pnl
@@ -224,7 +261,7 @@ def test_steps_sum_to_live_minus_twin(result: Reconciliation) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(reconciliations(), st.data())
+@given(reconciliations(INSTRUMENTS), st.data())
 def test_altering_any_row_breaks_the_proof(result: Reconciliation, data: st.DataObject) -> None:
     if not result.rows:
         return
@@ -238,14 +275,17 @@ def test_altering_any_row_breaks_the_proof(result: Reconciliation, data: st.Data
         altered.check()
 
 
+@KINDS
 @settings(max_examples=60, deadline=None)
-@given(live_runs())
-def test_an_honest_statement_leaves_nothing_unexplained(live: RungRecord) -> None:
+@given(live=live_runs())
+def test_an_honest_statement_leaves_nothing_unexplained(
+    instruments: Mapping[str, Instrument], live: RungRecord
+) -> None:
     result = attribute(
         [live] * 5,
-        a_statement(live),
+        a_statement(live, instruments=instruments),
         run_id=RUN,
-        instruments=INSTRUMENTS,
+        instruments=instruments,
         profile_used=profile("practice-1"),
     )
 
@@ -253,14 +293,17 @@ def test_an_honest_statement_leaves_nothing_unexplained(live: RungRecord) -> Non
     assert result.rows == ()
 
 
+@KINDS
 @settings(max_examples=60, deadline=None)
-@given(live_runs(), st.integers(-10_000, 10_000).filter(bool))
-def test_hidden_money_is_unexplained_to_the_cent(live: RungRecord, cents: int) -> None:
+@given(live=live_runs(), cents=st.integers(-10_000, 10_000).filter(bool))
+def test_hidden_money_is_unexplained_to_the_cent(
+    instruments: Mapping[str, Instrument], live: RungRecord, cents: int
+) -> None:
     result = attribute(
         [live] * 5,
-        a_statement(live, hidden=f"{cents}e-2"),
+        a_statement(live, hidden=f"{cents}e-2", instruments=instruments),
         run_id=RUN,
-        instruments=INSTRUMENTS,
+        instruments=instruments,
         profile_used=profile("practice-1"),
     )
 

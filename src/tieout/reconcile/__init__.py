@@ -79,7 +79,6 @@ __all__ = [
     "price_series",
     "profit",
     "round_trips",
-    "sharpe",
     "slippage_of",
     "summarise",
 ]

@@ -32,7 +32,7 @@ from tieout.reconcile.figures import (
 )
 from tieout.reconcile.logic import ModelBand, model_band, open_logic
 from tieout.reconcile.orders import OrderLine, order_lines
-from tieout.reconcile.rows import ACTIONS_PART, PARTS, Named, Row, Step
+from tieout.reconcile.rows import OPTIONAL_PARTS, PARTS, Named, Row, Step
 from tieout.reconcile.statement import open_statement
 from tieout.reconcile.statistics import sharpe
 from tieout.reconcile.steps import open_step
@@ -110,6 +110,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
         has_statement: Without one, the last rung is missing and unexplained is not known.
         profile: Name of the simulation profile.
         notes: What a reader must know about how this was made.
+        digits: Decimals that people read amounts of the currency in.
     """
 
     run_id: str
@@ -130,6 +131,7 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
     has_statement: bool
     profile: str
     notes: tuple[str, ...]
+    digits: int = 2
 
     @property
     def difference(self) -> int:
@@ -152,8 +154,10 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
         for row in self.rows:
             if row.step is step:
                 amounts[row.part] += row.amount
-        if not any(row.part == ACTIONS_PART for row in self.rows):
-            amounts.pop(ACTIONS_PART, None)
+        shown = {row.part for row in self.rows}
+        for part in OPTIONAL_PARTS:
+            if part not in shown:
+                amounts.pop(part, None)
         return amounts
 
     def check(self) -> None:
@@ -237,7 +241,7 @@ def attribute(
         live_pnl=live_pnl,
         twin_pnl=profits[0],
         account_change=None if opening is None else opening.account_change,
-        rungs=_rung_figures(rungs, profits, curves, opening),
+        rungs=_rung_figures(rungs, profits, curves, opening, valuation),
         rows=rows,
         named=() if opening is None else opening.named,
         orders=order_lines(rungs, rows, valuation),
@@ -252,6 +256,7 @@ def attribute(
         has_statement=opening is not None,
         profile=profile_used.name,
         notes=_notes(opening),
+        digits=max((each.shown_digits for each in instruments.values()), default=2),
     )
     result.check()
     return result
@@ -297,17 +302,20 @@ def _valuation_rows(twin: RungRecord, valuation: Valuation) -> tuple[Row, ...]:
     for symbol, lots in twin.final_lots().items():
         held = twin.start_positions.get(symbol, (0, 0))[0]
         amount = 0
+        value = valuation.instrument(symbol).value
         if lots:
-            amount += lots * (valuation.end_mark(symbol) - own.end_mark(symbol))
+            amount += value(lots, valuation.end_mark(symbol)) - value(lots, own.end_mark(symbol))
         if held:
-            amount -= held * (valuation.start_mark(symbol) - own.start_mark(symbol))
+            amount -= value(held, valuation.start_mark(symbol)) - value(
+                held, own.start_mark(symbol)
+            )
         if amount:
             rows.append(
                 Row(
                     step=Step.DATA,
                     part="valuation",
                     decision_id="",
-                    amount=amount * valuation.tick_value(symbol),
+                    amount=amount,
                     evidence={
                         "instrument": symbol,
                         "start_lots": held,
@@ -354,6 +362,7 @@ def _rung_figures(
     profits: Sequence[int],
     curves: Sequence[Sequence[EquityPoint]],
     opening: StatementOpening | None,
+    valuation: Valuation,
 ) -> tuple[RungFigures, ...]:
     real = {(fill.decision_id, fill.trade_id) for fill in rungs[_LIVE].fills}
     figures = []
@@ -371,7 +380,7 @@ def _rung_figures(
                 funding=funding,
                 orders=len(record.orders),
                 fills=len(record.fills),
-                simulated_share=_simulated_share(record, number, real),
+                simulated_share=_simulated_share(record, number, real, valuation),
                 drawdown=fallen,
                 drawdown_share=share,
                 sharpe=sharpe(curves[number]),
@@ -399,12 +408,12 @@ def _rung_figures(
 
 
 def _simulated_share(
-    record: RungRecord, number: int, real: set[tuple[str, str]]
+    record: RungRecord, number: int, real: set[tuple[str, str]], valuation: Valuation
 ) -> Fraction | None:
     """Rungs 0 and 1 simulate everything; later ones what the venue never answered."""
     turnover = simulated = 0
     for fill in record.fills:
-        traded = fill.lots * fill.price_ticks
+        traded = valuation.notional(fill)
         turnover += traded
         if number < 2 or (fill.decision_id, fill.trade_id) not in real:
             simulated += traded

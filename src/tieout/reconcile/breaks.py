@@ -193,10 +193,7 @@ def _costs(rows: Sequence[Row], live: RungRecord, valuation: Valuation) -> Itera
     fills = live.fills_of()
     for row in rows:
         if row.step is Step.COST and row.part == "commission":
-            notional = sum(
-                fill.lots * fill.price_ticks * valuation.tick_value(fill.instrument)
-                for fill in fills.get(row.decision_id, ())
-            )
+            notional = sum(map(valuation.notional, fills.get(row.decision_id, ())))
             small = abs(row.amount) * 10_000 < _LOW_FEE_BPS * notional
             yield Break(
                 kind="fee",

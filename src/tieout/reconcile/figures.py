@@ -7,7 +7,7 @@ money of the attribution depends on them.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -95,7 +95,7 @@ class Slippage(msgspec.Struct, frozen=True, kw_only=True):
         delay: The market moved between decision and fill.
         half_spread, impact: From the fill's own decomposition, where it has one.
         missed: What the lots that never filled would have gained by the final mark.
-        notional: Σ fill price·quantity.
+        notional: Σ size of the fills: price·quantity, of inverse contracts quantity ÷ price.
     """
 
     total: int
@@ -142,19 +142,19 @@ def slippage_of(record: RungRecord, valuation: Valuation) -> Slippage:
         decided = order.decision_price_ticks
         if decided is None:
             continue
-        unit = valuation.tick_value(order.instrument)
+        symbol = order.instrument
         filled = Fraction(0)
         for fill in fills.get(decision_id, ()):
             since = (order.decided_at_ns, fill.venue_time_ns)
             decided = valuation.carried(order.instrument, order.decision_price_ticks or 0, *since)
             reference = fill.price_ticks if fill.reference_ticks is None else fill.reference_ticks
-            known = fill.reference_ticks is not None
-            spread = fill.half_spread_microticks * fill.lots * unit // _MICRO if known else 0
-            shift = fill.side * (fill.price_ticks - reference) * fill.lots * unit
-            delay += fill.side * (reference - decided) * fill.lots * unit
+            signed = fill.side * fill.lots
+            microticks = 0 if fill.reference_ticks is None else fill.half_spread_microticks
+            spread = floor(valuation.half_spread(symbol, signed, reference, microticks))
+            delay += valuation.shift(symbol, signed, decided, reference)
             half_spread += spread
-            impact += shift - spread
-            notional += fill.lots * fill.price_ticks * unit
+            impact += valuation.shift(symbol, signed, reference, fill.price_ticks) - spread
+            notional += valuation.notional(fill)
             # In lots of when it was decided.
             filled += fill.lots / valuation.ratio_since(order.instrument, *since)
         if filled < order.lots:
@@ -228,10 +228,11 @@ def equity_curve(
         (each.decided_at_ns, 3, place, each.instrument, 0, each.cash)
         for place, each in enumerate(record.bookings)
     ]
-    values = {symbol: valuation.tick_value(symbol) for symbol in valuation.instruments}
+    # Asked at every price: bound once.
+    value_of = {symbol: valuation.instrument(symbol).value for symbol in valuation.instruments}
 
     def equity() -> int:
-        worth = cash + sum(held * marks[symbol] * values[symbol] for symbol, held in lots.items())
+        worth = cash + sum(value_of[symbol](held, marks[symbol]) for symbol, held in lots.items())
         if closing_cost is None:
             return worth
         return worth - sum(
@@ -247,14 +248,15 @@ def equity_curve(
             signed = fill.side * fill.lots
             marks.setdefault(symbol, ticks)
             lots[symbol] = lots.get(symbol, 0) + signed
-            cash -= signed * ticks * values[symbol] + fill.fee
+            cash -= value_of[symbol](signed, ticks) + fill.fee
         elif kind == 2:
             cash += amount
         else:
             cash += amount
             booked = record.bookings[place]
             lots[symbol] = booked.lots_after
-            marks[symbol] = _after(marks[symbol], booked, values[symbol])
+            unit = valuation.instrument(symbol).tick_value
+            marks[symbol] = _after(marks[symbol], booked, unit)
         if curve[-1][0] == time_ns:
             curve.pop()
         curve.append((time_ns, equity()))
@@ -298,10 +300,10 @@ def _ratio(numerator: int | Fraction, denominator: int | Fraction) -> Fraction |
 
 def _filled(record: RungRecord, valuation: Valuation, ids: set[str] | None) -> Fraction:
     return sum(
-        fill.lots
+        valuation.instrument(fill.instrument).notional(
+            fill.lots, valuation.end_mark(fill.instrument)
+        )
         * valuation.ratio_since(fill.instrument, fill.venue_time_ns)
-        * valuation.end_mark(fill.instrument)
-        * valuation.tick_value(fill.instrument)
         for fill in record.fills
         if ids is None or fill.decision_id in ids
     ) or Fraction(0)

@@ -61,7 +61,7 @@ def open_logic(
         modelled: Rung 1: the recorded market, every fill simulated; it measures the model.
         valuation: Marks of the live run.
     """
-    model = _Model(modelled)
+    model = _Model(modelled, valuation)
     live_fills = live.fills_of()
     rows: list[Row] = []
     for piece in open_pieces(upper, live, valuation=valuation):
@@ -136,7 +136,8 @@ def _row(part: str, piece: Piece, amount: int, evidence: dict[str, object]) -> R
 class _Model:
     """What the simulated fills of a rung cost on average, by instrument."""
 
-    def __init__(self, modelled: RungRecord) -> None:
+    def __init__(self, modelled: RungRecord, valuation: Valuation) -> None:
+        self._valuation = valuation
         shift: dict[str, int] = {}
         decided: dict[str, int] = {}
         fee: dict[str, int] = {}
@@ -150,7 +151,7 @@ class _Model:
             shift[symbol] = shift.get(symbol, 0) + off * fill.lots
             decided[symbol] = decided.get(symbol, 0) + order.decision_price_ticks * fill.lots
             fee[symbol] = fee.get(symbol, 0) + fill.fee
-            traded[symbol] = traded.get(symbol, 0) + fill.price_ticks * fill.lots
+            traded[symbol] = traded.get(symbol, 0) + valuation.notional(fill)
         self._shift = {symbol: Fraction(shift[symbol], decided[symbol]) for symbol in shift}
         self._fee = {symbol: Fraction(fee[symbol], traded[symbol]) for symbol in fee}
 
@@ -162,7 +163,7 @@ class _Model:
         return decision_price_ticks + side * round_half_up(shift.numerator, shift.denominator)
 
     def fee(self, symbol: str, lots: int, price_ticks: int) -> int:
-        fee = self._fee[symbol] * lots * price_ticks
+        fee = self._fee[symbol] * self._valuation.instrument(symbol).notional(lots, price_ticks)
         return round_half_up(fee.numerator, fee.denominator)
 
 
@@ -180,8 +181,8 @@ def _at_model_price(
         fee = model.fee(symbol, fill.lots, price)
         signed = fill.side * fill.lots
         decided += valuation.worth(symbol, signed, price, fill.venue_time_ns) - fee
-        better = fill.side * fill.lots * (price - fill.price_ticks)
-        error += better * valuation.tick_value(symbol) - (fill.fee - fee)
+        better = valuation.shift(symbol, signed, fill.price_ticks, price)
+        error += better - (fill.fee - fee)
     return decided, error, price
 
 
@@ -201,8 +202,7 @@ def _one_sided_notionals(
     for one, other in ((upper, live), (live, upper)):
         for fill in one.fills:
             if fill.decision_id not in other.orders:
-                symbol = fill.instrument
-                yield fill.lots * fill.price_ticks * valuation.tick_value(symbol)
+                yield valuation.notional(fill)
 
 
 def _average_ticks(fills: Iterable[Fill]) -> Fraction:

@@ -123,22 +123,22 @@ def _slippage(live: OrderSide, valuation: Valuation) -> tuple[int | None, int]:
         return None, 0
     symbol, decided = live.order.instrument, live.order.decision_price_ticks
     decided_ns = live.order.decided_at_ns
-    unit = valuation.tick_value(symbol)
     shift = 0
     for fill in live.fills:
         then = valuation.carried(symbol, decided, decided_ns, fill.venue_time_ns)
-        shift += fill.side * fill.lots * (fill.price_ticks - then)
-    return shift * unit, sum(fill.lots * fill.price_ticks for fill in live.fills) * unit
+        shift += valuation.shift(symbol, fill.side * fill.lots, then, fill.price_ticks)
+    return shift, sum(valuation.notional(fill) for fill in live.fills)
 
 
 def _order_on_rung(number: int, fills: Sequence[Fill], valuation: Valuation) -> OrderOnRung:
     lots = sum(fill.lots for fill in fills)
     average = None
     if lots:
-        ticks = sum(fill.lots * fill.price_ticks for fill in fills)
-        size = valuation.instrument(fills[0].instrument).tick_size
+        instrument = valuation.instrument(fills[0].instrument)
+        ticks = instrument.average_ticks([(fill.lots, fill.price_ticks) for fill in fills])
         with localcontext(prec=40):
-            average = round(ticks * size / lots, _PRICE_DIGITS).normalize()
+            exact = ticks.numerator * instrument.tick_size / ticks.denominator
+            average = round(exact, _PRICE_DIGITS).normalize()
     return OrderOnRung(
         rung=number,
         filled_lots=lots,

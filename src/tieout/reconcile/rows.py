@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["ACTIONS_PART", "PARTS", "Evidence", "Named", "Row", "Step"]
+__all__ = ["ACTIONS_PART", "OPTIONAL_PARTS", "PARTS", "Evidence", "Named", "Row", "Step"]
 
 Evidence = Mapping[str, object]
 """Facts behind a line, from both sides; JSON as it stands."""
@@ -28,8 +28,17 @@ class Step(StrEnum):
 ACTIONS_PART: Final = "corporate_actions"
 """The part of splits and dividends; shown only where there were some."""
 
+VALUE_ROUNDING_PART: Final = "value_rounding"
+"""The part of inverse contracts, whose values are rounded: that of lots is not the sum over them.
+
+A few 10⁻¹² of the coin; shown only where it is not nothing.
+"""
+
+OPTIONAL_PARTS: Final = (ACTIONS_PART, VALUE_ROUNDING_PART)
+"""Parts that are shown only where there is a row of them."""
+
 PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
-    Step.DATA: ("price", "quantity", "knock_on", "valuation", ACTIONS_PART),
+    Step.DATA: ("price", "quantity", "knock_on", "valuation", *OPTIONAL_PARTS),
     Step.EXECUTION: (
         "delay",
         "half_spread",
@@ -37,9 +46,9 @@ PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
         "queue_and_partial",
         "missed",
         "knock_on",
-        ACTIONS_PART,
+        *OPTIONAL_PARTS,
     ),
-    Step.COST: ("commission", "funding", "borrow", "rounding", "knock_on", ACTIONS_PART),
+    Step.COST: ("commission", "funding", "borrow", "rounding", "knock_on", *OPTIONAL_PARTS),
     Step.LOGIC: ("restart", "downtime", "operator", "decisions", "model_error"),
     Step.UNEXPLAINED: (
         "fill_missing_in_journal",
@@ -54,7 +63,7 @@ PARTS: Final[Mapping[Step, tuple[str, ...]]] = {
         "rounding",
         "other_rows",
         "balance",
-        ACTIONS_PART,
+        *OPTIONAL_PARTS,
     ),
 }
 """Every part a step may have, in the order they are shown."""

@@ -13,16 +13,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InputError
 from tieout.model.identity import decision_id_of
 from tieout.model.money import MONEY_UNIT, decimal_text, money, round_half_up
-from tieout.reconcile.rows import ACTIONS_PART, Evidence, Named, Row, Step
+from tieout.reconcile.rows import ACTIONS_PART, VALUE_ROUNDING_PART, Evidence, Named, Row, Step
 from tieout.reconcile.valuation import dividends_of, profit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tieout.model.events import Fill
     from tieout.model.statement import (
@@ -160,16 +161,37 @@ class _Tables:
         ours = decision_id_of(self.run_id, trade.client_order_id)
         return ours or self.orders.get(trade.venue_order_id, "")
 
-    def mark_value(self, positions: Sequence[StatementPosition], symbol: str, ticks: int) -> int:
-        """Return one lot's value at the venue's mark, or at ours where the venue names none."""
+    def start_value(self, symbol: str, lots: int) -> int:
+        """Return what lots are worth at the venue's start mark, or at ours where it names none."""
+        marks = self.valuation.start
+        return self._mark_value(self.statement.start_positions, symbol, lots, marks)
+
+    def end_value(self, symbol: str, lots: int) -> int:
+        """Return what lots are worth at the venue's end mark, or at ours where it names none."""
+        marks = self.valuation.end
+        return self._mark_value(self.statement.end_positions, symbol, lots, marks)
+
+    def _mark_value(
+        self,
+        positions: Sequence[StatementPosition],
+        symbol: str,
+        lots: int,
+        marks: Mapping[str, int],
+    ) -> int:
         instrument = self.valuation.instrument(symbol)
+        if not lots:
+            return 0
         for each in positions:
             # A venue that lists a flat position may leave its mark at zero: it names none.
             if each.instrument == symbol and each.mark > 0:
-                exact = each.mark * instrument.lot_size * instrument.multiplier
-                numerator, denominator = exact.as_integer_ratio()
-                return round_half_up(numerator * MONEY_UNIT, denominator)
-        return ticks * instrument.tick_value
+                ticks = Fraction(each.mark) / Fraction(instrument.tick_size)
+                if instrument.inverse:
+                    exact = instrument.exact_value(lots, ticks)
+                    return round_half_up(exact.numerator, exact.denominator)
+                # A linear position is so many times what one lot is worth, rounded once.
+                exact = instrument.exact_value(1, ticks)
+                return lots * round_half_up(exact.numerator, exact.denominator)
+        return instrument.value(lots, marks.get(symbol, 0))
 
     def _is_foreign(self, key: _Key, trade: StatementTrade) -> bool:
         if key in self.fills or trade.venue_order_id in self.orders:
@@ -231,10 +253,12 @@ def _trade_amounts(
 ) -> Iterator[tuple[str, int]]:
     valuation = tables.valuation
     if trade is not None and fill is not None:
-        unit = valuation.tick_value(fill.instrument)
+        symbol = fill.instrument
         above, below = fill.side * fill.lots, trade.side * trade.lots
-        yield "price", above * (fill.price_ticks - trade.price_ticks) * unit
-        yield "quantity", valuation.worth(trade.instrument, below - above, trade.price_ticks)
+        yield "price", valuation.shift(symbol, above, trade.price_ticks, fill.price_ticks)
+        # Of inverse contracts what the lots beyond are worth is what all are worth less the rest.
+        whole = valuation.worth(symbol, below, trade.price_ticks)
+        yield "quantity", whole - valuation.worth(symbol, above, trade.price_ticks)
         yield "fee", commission + fill.fee
     elif trade is not None:
         worth = valuation.worth(trade.instrument, trade.side * trade.lots, trade.price_ticks)
@@ -279,17 +303,21 @@ def _position_rows(symbol: str, tables: _Tables) -> Iterator[Row]:
     if extra:
         yield _row(
             "start_position",
-            tables.valuation.holding(symbol, extra),
+            tables.valuation.holding(symbol, theirs_at_start)
+            - tables.valuation.holding(symbol, ours_at_start),
             {"instrument": symbol, "journal": ours_at_start, "statement": theirs_at_start},
         )
-    start, end = _mark_values(symbol, tables)
     own = [each for key, each in _trades_of(symbol, tables) if key not in tables.foreign]
-    own_lots = theirs_at_start + sum(each.side * each.lots for each in own)
-    unit = tables.valuation.tick_value(symbol)
+    pieces = [theirs_at_start, *(each.side * each.lots for each in own)]
+    own_lots = sum(pieces)
     marks = tables.valuation
-    shift_end = end - marks.end.get(symbol, 0) * unit
-    shift_start = start - marks.start.get(symbol, 0) * unit
-    amount = own_lots * shift_end - theirs_at_start * shift_start
+    value = marks.instrument(symbol).value
+    amount = (
+        tables.end_value(symbol, own_lots)
+        - value(own_lots, marks.end.get(symbol, 0))
+        - tables.start_value(symbol, theirs_at_start)
+        + value(theirs_at_start, marks.start.get(symbol, 0))
+    )
     if amount:
         yield _row(
             "valuation",
@@ -307,16 +335,27 @@ def _position_rows(symbol: str, tables: _Tables) -> Iterator[Row]:
                 },
             },
         )
+    journal = [ours_at_start, *_signed_lots(tables.live.fills, symbol)]
+    above, below = marks.rounding_of(symbol, journal), marks.rounding_of(symbol, pieces)
+    if above != below:
+        evidence = {"journal": decimal_text(above), "statement": decimal_text(below)}
+        yield _row(VALUE_ROUNDING_PART, below - above, {"instrument": symbol, **evidence})
 
 
 def _venue_book_rows(symbol: str, tables: _Tables) -> Iterator[Row]:
     """The venue's realised and open profit against its own trades at its own marks."""
-    start, end = _mark_values(symbol, tables)
-    held = _lots(tables.statement.start_positions, symbol)
-    unit = tables.valuation.tick_value(symbol)
-    by_trades = held * (end - start)
-    for _, trade in _trades_of(symbol, tables):
-        by_trades += trade.side * trade.lots * (end - trade.price_ticks * unit)
+    value = tables.valuation.instrument(symbol).value
+    own_lots = held = _lots(tables.statement.start_positions, symbol)
+    by_trades = -tables.start_value(symbol, held)
+    for key, trade in _trades_of(symbol, tables):
+        signed = trade.side * trade.lots
+        by_trades -= value(signed, trade.price_ticks)
+        if key in tables.foreign:
+            by_trades += tables.end_value(symbol, signed)
+        else:
+            own_lots += signed
+    # This run's position is worth what it is as a whole, which is what its journal says too.
+    by_trades += tables.end_value(symbol, own_lots)
     rows = tables.realised.get(symbol, [])
     stated = (
         sum(money(row.amount) for row in rows)
@@ -379,9 +418,9 @@ def _named(tables: _Tables) -> Iterator[Named]:
             yield Named(kind="transfer", amount=money(row.amount), evidence=_row_evidence(row))
     for key in sorted(tables.foreign):
         trade = tables.trades[key]
-        _, end = _mark_values(trade.instrument, tables)
-        unit = tables.valuation.tick_value(trade.instrument)
-        worth = trade.side * trade.lots * (end - trade.price_ticks * unit)
+        signed = trade.side * trade.lots
+        cost = tables.valuation.value(trade.instrument, signed, trade.price_ticks)
+        worth = tables.end_value(trade.instrument, signed) - cost
         yield Named(
             kind="foreign_order",
             amount=worth + tables.commissions.get(key, 0),
@@ -409,18 +448,12 @@ def _named(tables: _Tables) -> Iterator[Named]:
                 )
 
 
-def _mark_values(symbol: str, tables: _Tables) -> tuple[int, int]:
-    """Return one lot's value at the venue's start and end marks."""
-    valuation = tables.valuation
-    start = tables.mark_value(
-        tables.statement.start_positions, symbol, valuation.start.get(symbol, 0)
-    )
-    end = tables.mark_value(tables.statement.end_positions, symbol, valuation.end.get(symbol, 0))
-    return start, end
-
-
 def _trades_of(symbol: str, tables: _Tables) -> list[tuple[_Key, StatementTrade]]:
     return [(key, each) for key, each in tables.trades.items() if key[0] == symbol]
+
+
+def _signed_lots(fills: Iterable[Fill], symbol: str) -> list[int]:
+    return [each.side * each.lots for each in fills if each.instrument == symbol]
 
 
 def _lots(positions: Sequence[StatementPosition], symbol: str) -> int:

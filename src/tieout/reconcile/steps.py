@@ -10,7 +10,9 @@ rung stand against its first lots on the other:
                   impact; fee
 
 On common lots a price is reference + half spread + impact, each the fill's own; the difference of
-the references is the delay, since both stand against the price at decision.
+the references is the delay, since both stand against the price at decision. Each part is the
+difference of what the common lots are worth at two such prices, so that they sum whatever a tick is
+worth there.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
+from math import floor
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import InvariantViolated
 from tieout.model.actions import ActionKind
 from tieout.model.events import Liquidity
 from tieout.model.money import decimal_text
-from tieout.reconcile.rows import ACTIONS_PART, Evidence, Row, Step
+from tieout.reconcile.rows import ACTIONS_PART, VALUE_ROUNDING_PART, Evidence, Row, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from tieout.model.events import Fill, FundingCharged
     from tieout.model.orders import PlaceOrder
@@ -36,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Component", "OrderSide", "Piece", "open_pieces", "open_step", "side_of"]
 
-_MICRO: Final = 1_000_000
 _MINUTE_NS: Final = 60_000_000_000
 
 
@@ -61,6 +64,8 @@ class Component(IntEnum):
     """What a split left over, and fractions of money units that were rounded across one."""
     ACROSS_SPLIT = 15
     """Fills before a split on one rung stand against fills after it on the other."""
+    VALUE_ROUNDING = 16
+    """Of inverse contracts: the value of a part of a fill, or of a position, is rounded."""
 
 
 _PRICE: Final = (Component.DELAY, Component.HALF_SPREAD, Component.IMPACT)
@@ -71,12 +76,15 @@ _ACTIONS: Final = dict.fromkeys(
     (Component.DIVIDEND, Component.FRACTION, Component.ACROSS_SPLIT), ACTIONS_PART
 )
 
+_ROUNDING: Final = {Component.VALUE_ROUNDING: VALUE_ROUNDING_PART}
+
 _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
     Step.DATA: {
         **dict.fromkeys(_PRICE + _FEES, "price"),
         **dict.fromkeys(_LOTS, "quantity"),
         **dict.fromkeys(_ELSE, "knock_on"),
         **_ACTIONS,
+        **_ROUNDING,
     },
     Step.EXECUTION: {
         Component.DELAY: "delay",
@@ -90,6 +98,7 @@ _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
         Component.SIZE: "knock_on",
         **dict.fromkeys(_ELSE, "knock_on"),
         **_ACTIONS,
+        **_ROUNDING,
     },
     Step.COST: {
         **dict.fromkeys(_PRICE + _LOTS, "knock_on"),
@@ -100,6 +109,7 @@ _PART_OF: Final[Mapping[Step, Mapping[Component, str]]] = {
         Component.FUNDING: "funding",
         Component.FUNDING_POSITION: "knock_on",
         **_ACTIONS,
+        **_ROUNDING,
     },
 }
 
@@ -168,7 +178,7 @@ def open_pieces(
     found += _funding_pieces(upper.funding, lower.funding)
     if upper.bookings or lower.bookings:
         found += _action_pieces(upper, lower, valuation)
-    return found
+    return [*found, *_value_pieces(upper, lower, valuation)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,9 +313,26 @@ class _Slice:
         return 0 if self.fill.reference_ticks is None else self.fill.half_spread_microticks
 
     @property
-    def impact_microticks(self) -> int:
-        shift = self.fill.side * (self.fill.price_ticks - self.reference_ticks)
-        return shift * _MICRO - self.half_spread_microticks
+    def signed_lots(self) -> int:
+        return self.fill.side * self.lots
+
+    def shift(self, valuation: Valuation) -> int:
+        """Return what it cost to trade at its price and not at its reference."""
+        prices = (self.reference_ticks, self.fill.price_ticks)
+        return valuation.shift(self.fill.instrument, self.signed_lots, *prices)
+
+    def half_spread(self, valuation: Valuation) -> Fraction:
+        """Return what its half spread cost, unrounded."""
+        at = (self.reference_ticks, self.half_spread_microticks)
+        return valuation.half_spread(self.fill.instrument, self.signed_lots, *at)
+
+    def rounding(self, valuation: Valuation) -> int:
+        """Return what it is worth as a part of its fill less what as many lots are worth."""
+        fill = self.fill
+        alone = valuation.worth(
+            fill.instrument, self.signed_lots, fill.price_ticks, fill.venue_time_ns
+        )
+        return valuation.slice_worth(fill, self.start, self.stop) - alone
 
 
 def _matched(
@@ -318,7 +345,7 @@ def _matched(
     at = 0
     for above, below in _against(upper.fills, lower.fills):
         if above is not None and below is not None:
-            _add_common(amounts, above, below, valuation.tick_value(below.fill.instrument))
+            _add_common(amounts, above, below, valuation)
             fee = _fee_component(above, below, grain)
             amounts[fee] -= below.fee - above.fee
             at += below.lots
@@ -379,19 +406,20 @@ def _against(
 
 
 def _add_common(
-    amounts: dict[Component, int], above: _Slice, below: _Slice, tick_value: int
+    amounts: dict[Component, int], above: _Slice, below: _Slice, valuation: Valuation
 ) -> None:
-    lots = below.lots
-    side = below.fill.side
-    amounts[Component.DELAY] -= (
-        side * lots * (below.reference_ticks - above.reference_ticks) * tick_value
+    symbol, lots = below.fill.instrument, below.fill.side * below.lots
+    amounts[Component.DELAY] -= valuation.shift(
+        symbol, lots, above.reference_ticks, below.reference_ticks
     )
-    # A microtick of a lot can be finer than our money. The half spread rounds down and the impact
-    # up; together they are whole ticks, so nothing is lost between them.
-    spread = above.half_spread_microticks - below.half_spread_microticks
-    impact = above.impact_microticks - below.impact_microticks
-    amounts[Component.HALF_SPREAD] += spread * lots * tick_value // _MICRO
-    amounts[Component.IMPACT] -= -(impact * lots * tick_value) // _MICRO
+    # A microtick of a lot can be finer than our money. The half spread rounds down, and the impact
+    # begins there; both end at a fill's own price, so nothing is lost between them.
+    shift = above.shift(valuation) - below.shift(valuation)
+    spread = floor(above.half_spread(valuation) - below.half_spread(valuation))
+    amounts[Component.HALF_SPREAD] += spread
+    amounts[Component.IMPACT] += shift - spread
+    if valuation.instrument(symbol).inverse:
+        amounts[Component.VALUE_ROUNDING] += below.rounding(valuation) - above.rounding(valuation)
 
 
 def _fee_component(above: _Slice, below: _Slice, grain: int) -> Component:
@@ -412,10 +440,7 @@ def _cut(extra: _Slice, at: int, asked: int | None) -> Iterator[tuple[_Slice, bo
 
 
 def _slice_worth(part: _Slice, valuation: Valuation) -> int:
-    fill = part.fill
-    signed = fill.side * part.lots
-    worth = valuation.worth(fill.instrument, signed, fill.price_ticks, fill.venue_time_ns)
-    return worth - part.fee
+    return valuation.slice_worth(part.fill, part.start, part.stop) - part.fee
 
 
 def _funding_pieces(
@@ -473,6 +498,15 @@ def _action_pieces(upper: RungRecord, lower: RungRecord, valuation: Valuation) -
     if left:
         time_ns = min(each.effective_ns for each in (*upper.bookings, *lower.bookings))
         yield Piece(Component.FRACTION, "", time_ns, left, {"left_over_by_splits": left})
+
+
+def _value_pieces(upper: RungRecord, lower: RungRecord, valuation: Valuation) -> Iterator[Piece]:
+    """Compare what is rounded where fills add up to a position of inverse contracts."""
+    above, below = valuation.value_rounding(upper), valuation.value_rounding(lower)
+    if above != below:
+        time_ns = max(fill.arrival_time_ns for fill in (*upper.fills, *lower.fills))
+        evidence = {"upper": decimal_text(above), "lower": decimal_text(below)}
+        yield Piece(Component.VALUE_ROUNDING, "", time_ns, below - above, evidence)
 
 
 def _by_charge_time(

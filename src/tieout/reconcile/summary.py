@@ -39,7 +39,8 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
         side: +1 for a long, −1 for a short.
         opened_ns, closed_ns: When we knew; `closed_ns` is None while it is open.
         lots: Lots entered in all.
-        entry_ticks, exit_ticks: Averages; an open remainder leaves at the final mark.
+        entry_ticks, exit_ticks: Averages, as the instrument has them; an open remainder leaves at
+            the final mark.
         fees: Positive is paid.
         profit: After fees, without funding and dividends, in internal money units.
     """
@@ -61,13 +62,14 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         profit: From the start marks to the final marks, after fees, funding and dividends.
         gain: Profit as a share of the equity at the start.
-        turnover: Σ lots·price of all fills.
+        turnover: Σ size of all fills: lots·price, of inverse contracts lots ÷ price.
         win_rate: Closed round trips with a profit ÷ closed round trips.
         profit_factor: Their profits ÷ their losses.
         exposure: Share of the time in which any position was held.
         sharpe: By our convention, at a rate free of risk of 0; `statistics` knows others.
         dividends: Positive is received.
         traded: Pairs (when we knew of a fill, lots·price of it), in order.
+        digits: Decimals that people read amounts of the currency in.
     """
 
     currency: str
@@ -95,6 +97,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     equity: tuple[EquityPoint, ...]
     dividends: int = 0
     traded: tuple[tuple[int, int], ...] = ()
+    digits: int = 2
 
 
 def summarise(
@@ -155,6 +158,7 @@ def summarise(
         equity=tuple(curve),
         dividends=dividends_of(record),
         traded=traded,
+        digits=max((each.shown_digits for each in instruments.values()), default=2),
     )
 
 
@@ -162,12 +166,13 @@ def summarise(
 class _Part:
     """Lots of one fill, with their share of its fee; `signed_lots` has the side.
 
-    After a split both are in its units, which may be fractions.
+    After a split lots and price are in its units, which may be fractions; what they cost stays.
     """
 
     time_ns: int
     signed_lots: int | Fraction
     price_ticks: int | Fraction
+    cost: int | Fraction
     fee: int
 
 
@@ -183,18 +188,20 @@ def round_trips(record: RungRecord, valuation: Valuation) -> list[RoundTrip]:
         open_parts: list[_Part] = []
         held = record.start_positions.get(symbol, (0, 0))[0]
         if held:
-            open_parts.append(_Part(record.started_ns, held, valuation.start_mark(symbol), 0))
+            mark = valuation.start_mark(symbol)
+            cost = valuation.value(symbol, held, mark)
+            open_parts.append(_Part(record.started_ns, held, mark, cost, 0))
         for move in record.moves():
             if move.instrument != symbol:
                 continue
             if isinstance(move, ActionBooked):
-                open_parts = _after_action(move, open_parts, valuation.tick_value(symbol))
+                open_parts = _after_action(move, open_parts, valuation.instrument(symbol))
                 held = move.lots_after
                 if held == 0:
                     trips.append(_trip(symbol, open_parts, move.decided_at_ns, valuation))
                     open_parts = []
                 continue
-            for part in _split(move, held):
+            for part in _split(move, held, valuation):
                 open_parts.append(part)
                 held += int(part.signed_lots)
                 if held == 0:
@@ -205,7 +212,9 @@ def round_trips(record: RungRecord, valuation: Valuation) -> list[RoundTrip]:
     return sorted(trips, key=lambda trip: trip.opened_ns)
 
 
-def _after_action(booked: ActionBooked, parts: Sequence[_Part], tick_value: int) -> list[_Part]:
+def _after_action(
+    booked: ActionBooked, parts: Sequence[_Part], instrument: Instrument
+) -> list[_Part]:
     """Return parts in the units after a split; what it left over was sold for what was paid."""
     if booked.kind == ActionKind.DIVIDEND:
         return list(parts)
@@ -216,20 +225,24 @@ def _after_action(booked: ActionBooked, parts: Sequence[_Part], tick_value: int)
     ]
     left_over = booked.lots_before * ratio - booked.lots_after
     if left_over:
-        price = Fraction(booked.cash) / (left_over * tick_value)
-        found.append(_Part(booked.decided_at_ns, -left_over, price, 0))
+        price = Fraction(booked.cash) / (left_over * instrument.tick_value)
+        found.append(_Part(booked.decided_at_ns, -left_over, price, -booked.cash, 0))
     return found
 
 
-def _split(fill: Fill, held: int) -> Iterator[_Part]:
-    whole = _Part(fill.arrival_time_ns, fill.side * fill.lots, fill.price_ticks, fill.fee)
+def _split(fill: Fill, held: int, valuation: Valuation) -> Iterator[_Part]:
+    signed, price = fill.side * fill.lots, fill.price_ticks
+    cost = valuation.value(fill.instrument, signed, price)
+    whole = _Part(fill.arrival_time_ns, signed, price, cost, fill.fee)
     if held * fill.side >= 0 or fill.lots <= abs(held):
         yield whole
         return
     closing = abs(held)
     fee = fill.fee * closing // fill.lots
-    yield replace(whole, signed_lots=fill.side * closing, fee=fee)
-    yield replace(whole, signed_lots=fill.side * (fill.lots - closing), fee=fill.fee - fee)
+    ended = valuation.value(fill.instrument, fill.side * closing, price)
+    yield replace(whole, signed_lots=fill.side * closing, cost=ended, fee=fee)
+    begun = fill.side * (fill.lots - closing)
+    yield replace(whole, signed_lots=begun, cost=cost - ended, fee=fill.fee - fee)
 
 
 def _trip(
@@ -239,27 +252,35 @@ def _trip(
     remainder = sum(part.signed_lots for part in parts)
     entered = [part for part in parts if part.signed_lots * side > 0]
     left = [part for part in parts if part.signed_lots * side < 0]
+    instrument = valuation.instrument(symbol)
     if remainder:
-        left.append(_Part(0, -remainder, valuation.end_mark(symbol), 0))
+        left.append(_at_the_end(remainder, instrument, valuation.end_mark(symbol)))
     fees = sum(part.fee for part in parts)
-    gross = -sum(part.signed_lots * part.price_ticks for part in (*entered, *left))
+    gross = -sum(part.cost for part in (*entered, *left))
     return RoundTrip(
         instrument=symbol,
         side=side,
         opened_ns=parts[0].time_ns,
         closed_ns=closed_ns,
         lots=int(abs(Fraction(sum(part.signed_lots for part in entered)))),
-        entry_ticks=_average(entered),
-        exit_ticks=_average(left),
+        entry_ticks=_average(entered, instrument),
+        exit_ticks=_average(left, instrument),
         fees=fees,
-        profit=int(gross * valuation.tick_value(symbol)) - fees,
+        profit=int(gross) - fees,
     )
 
 
-def _average(parts: Sequence[_Part]) -> Fraction:
-    return Fraction(sum(part.signed_lots * part.price_ticks for part in parts)) / sum(
-        part.signed_lots for part in parts
-    )
+def _at_the_end(remainder: int | Fraction, instrument: Instrument, mark_ticks: int) -> _Part:
+    """Return what closes the rest of a trip at the final mark; after a split lots are fractions."""
+    if isinstance(remainder, int):
+        worth: int | Fraction = instrument.value(remainder, mark_ticks)
+    else:
+        worth = remainder * mark_ticks * instrument.tick_value
+    return _Part(0, -remainder, mark_ticks, -worth, 0)
+
+
+def _average(parts: Sequence[_Part], instrument: Instrument) -> Fraction:
+    return instrument.average_ticks([(part.signed_lots, part.price_ticks) for part in parts])
 
 
 def _exposure(record: RungRecord) -> Fraction | None:

@@ -6,6 +6,11 @@ Where an instrument was split since, what was one lot is new/old of them now: lo
 − price), rounded half up at 10⁻¹², and dividends are added as they were paid. What a split leaves
 over is paid at the price of then and takes no part in what follows: that, with what was rounded
 here, is `left_over`.
+
+Of an inverse contract the value of lots at a price is rounded, so side·lots·(final mark − price) is
+the difference of two such values, and the position's own value at the final mark is not quite the
+sum of its fills' there: what is between them, less than 10⁻¹² of the coin a fill, is
+`value_rounding`.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from tieout.model.actions import ActionKind
 from tieout.model.events import ActionBooked, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tieout.model.events import Fill
     from tieout.model.instruments import Instrument
@@ -29,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Valuation", "dividends_of", "profit", "splits_of"]
 
 _EVER_NS: Final = 2**62
+_ZERO: Final = Fraction(0)
 _ONE: Final = Fraction(1)
+_MICRO: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,38 @@ class Valuation:
             raise InputError(f"instrument {symbol!r} was traded but is not given; known: {known}")
         return found
 
-    def tick_value(self, symbol: str) -> int:
-        """Return what one tick of one lot is worth, in internal money units."""
-        return self.instrument(symbol).tick_value
+    def value(self, symbol: str, signed_lots: int, price_ticks: int) -> int:
+        """Return what lots are worth at a price, in internal money units."""
+        return self.instrument(symbol).value(signed_lots, price_ticks)
+
+    def shift(self, symbol: str, signed_lots: int, from_ticks: int, to_ticks: int) -> int:
+        """Return what lots gain from one price to another, in internal money units."""
+        value = self.instrument(symbol).value
+        return value(signed_lots, to_ticks) - value(signed_lots, from_ticks)
+
+    def half_spread(
+        self, symbol: str, signed_lots: int, reference_ticks: int, microticks: int
+    ) -> Fraction:
+        """Return what a fill's half spread cost in internal money units, unrounded.
+
+        Args:
+            symbol: The instrument.
+            signed_lots: Bought, or sold if negative.
+            reference_ticks: The price that it is counted from.
+            microticks: The half spread, not negative when it was paid.
+        """
+        if not microticks:
+            return _ZERO
+        instrument = self.instrument(symbol)
+        if not instrument.inverse:
+            return Fraction(abs(signed_lots) * microticks * instrument.tick_value, _MICRO)
+        away = Fraction(microticks, _MICRO) * (1 if signed_lots > 0 else -1)
+        exact = instrument.exact_value
+        return exact(signed_lots, reference_ticks + away) - exact(signed_lots, reference_ticks)
+
+    def notional(self, fill: Fill) -> int:
+        """Return the size of a fill in internal money units, not negative."""
+        return self.instrument(fill.instrument).notional(fill.lots, fill.price_ticks)
 
     def end_mark(self, symbol: str) -> int:
         """Return the final mark in ticks.
@@ -103,13 +139,43 @@ class Valuation:
             since_ns: Venue time of then; without it nothing was split since.
         """
         if not self.splits:
-            return signed_lots * (self.end_mark(symbol) - price_ticks) * self.tick_value(symbol)
+            return self.shift(symbol, signed_lots, price_ticks, self.end_mark(symbol))
         return _nearest(self._exact(symbol, signed_lots, price_ticks, since_ns))
 
     def fill_worth(self, fill: Fill) -> int:
         """Return what a fill gains by the final mark, after its fee."""
         signed = fill.side * fill.lots
         return self.worth(fill.instrument, signed, fill.price_ticks, fill.venue_time_ns) - fill.fee
+
+    def slice_worth(self, fill: Fill, start: int, stop: int) -> int:
+        """Return what lots [start, stop) of a fill gain by the final mark, before its fee.
+
+        The slices of a fill sum to the whole, rounded though each value is.
+        """
+        at = (fill.price_ticks, fill.venue_time_ns)
+        if self.instrument(fill.instrument).inverse:
+            whole = self.worth(fill.instrument, fill.side * stop, *at)
+            return whole - self.worth(fill.instrument, fill.side * start, *at)
+        return self.worth(fill.instrument, fill.side * (stop - start), *at)
+
+    def value_rounding(self, record: RungRecord) -> int:
+        """Return what the final value of a run's inverse positions is more than its fills' sum."""
+        pieces: dict[str, list[int]] = {}
+        for symbol, (lots, _) in record.start_positions.items():
+            pieces.setdefault(symbol, []).append(lots)
+        for fill in record.fills:
+            pieces.setdefault(fill.instrument, []).append(fill.side * fill.lots)
+        return sum(self.rounding_of(symbol, lots) for symbol, lots in pieces.items())
+
+    def rounding_of(self, symbol: str, pieces: Sequence[int]) -> int:
+        """Return what signed lots are worth at the final mark together less what they are apart."""
+        instrument = self.instrument(symbol)
+        if not instrument.inverse or not any(pieces):
+            return 0
+        mark = self.end_mark(symbol)
+        return instrument.value(sum(pieces), mark) - sum(
+            instrument.value(each, mark) for each in pieces
+        )
 
     def holding(self, symbol: str, lots: int) -> int:
         """Return what lots held from start to end gain; nothing held needs no mark."""
@@ -138,7 +204,8 @@ class Valuation:
             fraction = Fraction(each.lots_before * each.new, each.old) - each.lots_after
             if fraction:
                 ratio = self.ratio_since(each.instrument, each.effective_ns)
-                mark = self.end_mark(each.instrument) * self.tick_value(each.instrument)
+                unit = self.instrument(each.instrument).tick_value
+                mark = self.end_mark(each.instrument) * unit
                 exact += each.cash - fraction * ratio * mark
         if exact.denominator != 1:
             raise InvariantViolated(
@@ -148,8 +215,12 @@ class Valuation:
         return exact.numerator
 
     def _exact(self, symbol: str, lots: int, price_ticks: int, since_ns: int) -> Fraction:
+        instrument, mark = self.instrument(symbol), self.end_mark(symbol)
+        if instrument.inverse:
+            # Such contracts are never split, and what is rounded of them is counted elsewhere.
+            return Fraction(self.shift(symbol, lots, price_ticks, mark))
         ratio = self.ratio_since(symbol, since_ns)
-        return lots * (ratio * self.end_mark(symbol) - price_ticks) * self.tick_value(symbol)
+        return lots * (ratio * mark - price_ticks) * instrument.tick_value
 
     def _mark(self, marks: Mapping[str, int], symbol: str, which: str) -> int:
         mark = marks.get(symbol)
@@ -185,7 +256,7 @@ def _by_ledger(record: RungRecord, valuation: Valuation) -> int:
         positions={
             symbol: (
                 lots,
-                valuation.instrument(symbol).notional(lots, valuation.start_mark(symbol)),
+                valuation.value(symbol, lots, valuation.start_mark(symbol)),
             )
             for symbol, (lots, _) in record.start_positions.items()
             if lots
@@ -213,6 +284,7 @@ def _by_formula(record: RungRecord, valuation: Valuation) -> int:
         )
         + dividends_of(record)
         + valuation.left_over(record)
+        + valuation.value_rounding(record)
     )
 
 

@@ -81,23 +81,27 @@ class WaterfallBar:
         return self.name in ("twin", "live")
 
 
-def equity_chart(lines: Sequence[Line], shades: Iterable[Shade] = ()) -> Markup:
+def equity_chart(lines: Sequence[Line], shades: Iterable[Shade] = (), *, digits: int = 2) -> Markup:
     """Return curves over one axis of time, and under them the first less the second.
 
     Args:
         lines: One or two; with two the difference is drawn below.
         shades: Times to set off.
+        digits: Decimals of the amounts at the axis.
     """
     times = [point[0] for line in lines for point in line.points]
     if not times:
         return Markup('<p class="none">No equity is known.</p>')
     across = Span(min(times), max(times), _LEFT, _WIDTH - _RIGHT)
     shown = list(shades)
-    parts = [_panel(lines, across, shown, top=24, height=_TOP_HEIGHT), _legend(lines)]
+    above = _panel(lines, across, shown, top=24, height=_TOP_HEIGHT, digits=digits)
+    parts = [above, _legend(lines)]
     below = 24 + _TOP_HEIGHT
     if len(lines) == 2:
         gap = Line(f"{lines[0].name} − {lines[1].name}", "gap", divergence(*lines))
-        parts.append(_panel([gap], across, shown, top=below + 18, height=_LOW_HEIGHT))
+        parts.append(
+            _panel([gap], across, shown, top=below + 18, height=_LOW_HEIGHT, digits=digits)
+        )
         parts.append(_text(_LEFT + 6, below + 14, gap.name, "label"))
         below += 18 + _LOW_HEIGHT
     parts.append(_time_axis(across, below))
@@ -120,7 +124,7 @@ def divergence(live: Line, twin: Line) -> list[EquityPoint]:
     return found
 
 
-def waterfall(bars: Sequence[WaterfallBar]) -> Markup:
+def waterfall(bars: Sequence[WaterfallBar], *, digits: int = 2) -> Markup:
     """Return the steps from twin to live, each from where the one before it ended."""
     levels = [level for bar in bars for level in (bar.start, bar.end)]
     low, high = min(levels), max(levels)
@@ -129,7 +133,7 @@ def waterfall(bars: Sequence[WaterfallBar]) -> Markup:
     parts: list[Markup] = []
     for place, bar in enumerate(bars):
         top = 8 + place * _ROW
-        parts.append(_waterfall_row(bar, across, top))
+        parts.append(_waterfall_row(bar, across, top, digits))
         if place + 1 < len(bars):
             x = across.at(bar.end)
             parts.append(_line(x, top + 6, x, top + _ROW + 20, "link"))
@@ -158,7 +162,13 @@ def standalone(chart: Markup) -> str:
 
 
 def _panel(
-    lines: Sequence[Line], across: Span, shades: Sequence[Shade], *, top: int, height: int
+    lines: Sequence[Line],
+    across: Span,
+    shades: Sequence[Shade],
+    *,
+    top: int,
+    height: int,
+    digits: int,
 ) -> Markup:
     values = [point[1] for line in lines for point in line.points]
     low, high = min(values), max(values)
@@ -168,7 +178,7 @@ def _panel(
     for tick in money_ticks(low - room, high + room, max(height // 56, 3)):
         y = up.at(tick)
         parts.append(_line(_LEFT, y, _WIDTH - _RIGHT, y, "grid"))
-        parts.append(_text(_LEFT - 8, y + 4, cents(tick), "label", "end"))
+        parts.append(_text(_LEFT - 8, y + 4, cents(tick, digits), "label", "end"))
     for line in lines:
         points = " ".join(
             f"{across.at(time):.1f},{up.at(value):.1f}"
@@ -218,7 +228,7 @@ def _shade(shade: Shade, across: Span, top: int, height: int) -> Markup:
     ).format(f"{left:.1f}", top, f"{max(right - left, 1.5):.1f}", height, shade.reason)
 
 
-def _waterfall_row(bar: WaterfallBar, across: Span, top: int) -> Markup:
+def _waterfall_row(bar: WaterfallBar, across: Span, top: int, digits: int) -> Markup:
     middle = top + 20
     strong = " strong" if bar.is_level else ""
     parts = [_text(8, middle, bar.name, f"label{strong}")]
@@ -229,7 +239,7 @@ def _waterfall_row(bar: WaterfallBar, across: Span, top: int) -> Markup:
                 f"{x - 2:.1f}", top + 5
             )
         )
-        amount = cents(bar.end)
+        amount = cents(bar.end, digits)
     else:
         left, right = sorted((across.at(bar.start), across.at(bar.end)))
         kind = "gain" if bar.end >= bar.start else "loss"
@@ -238,7 +248,7 @@ def _waterfall_row(bar: WaterfallBar, across: Span, top: int) -> Markup:
                 kind, f"{left:.1f}", top + 8, f"{max(right - left, 1.0):.1f}"
             )
         )
-        amount = signed_cents(bar.end - bar.start)
+        amount = signed_cents(bar.end - bar.start, digits)
     parts.append(_text(_WIDTH - 8, middle, amount, f"amount{strong}", "end"))
     return Markup("").join(parts)
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["bps", "cents", "clock", "exact", "price", "rate", "share", "signed_cents", "statistic"]
 
-_CENT = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,17 +21,17 @@ def exact(units: int) -> str:
     return decimal_text(units)
 
 
-def cents(units: int) -> str:
-    """Return money to the cent, thousands apart: 1,234.50, −0.07."""
-    rounded = money_decimal(units).quantize(_CENT, ROUND_HALF_EVEN)
-    text = f"{abs(rounded):,.2f}"
+def cents(units: int, digits: int = 2) -> str:
+    """Return money to the cent, or to so many decimals, thousands apart: 1,234.50, −0.07."""
+    rounded = money_decimal(units).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+    text = f"{abs(rounded):,.{digits}f}"
     return f"\N{MINUS SIGN}{text}" if rounded < 0 else text
 
 
-def signed_cents(units: int) -> str:
-    """Return money to the cent with its sign, +0.07; nothing but zero has none."""
-    text = cents(units)
-    return text if units <= 0 or text == "0.00" else f"+{text}"
+def signed_cents(units: int, digits: int = 2) -> str:
+    """Return money as `cents` does with its sign, +0.07; nothing but zero has none."""
+    text = cents(units, digits)
+    return text if units <= 0 or not text.strip("0.") else f"+{text}"
 
 
 def clock(time_ns: int) -> str:

@@ -64,8 +64,8 @@ def reconciliation_page(
         title=f"{result.run_id}: live and twin",
         result=result,
         verdict=words.verdict(result),
-        equity=charts.equity_chart(_curves(result), _shades(result.breaks)),
-        waterfall=charts.waterfall(_bars(result)),
+        equity=charts.equity_chart(_curves(result), _shades(result.breaks), digits=result.digits),
+        waterfall=charts.waterfall(_bars(result), digits=result.digits),
         steps=[_step(result, step) for step in Step],
         metrics=_metrics(result),
         breaks=sorted(result.breaks, key=lambda each: -each.severity),
@@ -98,7 +98,7 @@ def run_page(
     return ENVIRONMENT.get_template("run.html").render(
         title=run_id,
         summary=summary,
-        equity=charts.equity_chart([curve]),
+        equity=charts.equity_chart([curve], digits=summary.digits),
         figures=_figures(summary, statistics),
         table=_trip_table(summary.trips),
         manifest=manifest,
@@ -112,8 +112,8 @@ def picture(result: Reconciliation) -> str:
     return charts.standalone(
         charts.stacked(
             [
-                charts.equity_chart(_curves(result), _shades(result.breaks)),
-                charts.waterfall(_bars(result)),
+                charts.equity_chart(_curves(result), _shades(result.breaks), digits=result.digits),
+                charts.waterfall(_bars(result), digits=result.digits),
             ]
         )
     )
@@ -220,7 +220,7 @@ def _figures(summary: RunSummary, told: RunStatistics) -> list[tuple[str, str]]:
             if summary.dividends
             else ()
         ),
-        ("Turnover", f"{cents(summary.turnover)} {currency}"),
+        ("Turnover", f"{cents(summary.turnover, summary.digits)} {currency}"),
         ("Deepest drawdown", f"{exact(summary.drawdown)} {currency}"),
         ("Deepest drawdown, share", share(summary.drawdown_share)),
         ("Return, a year", rate(told.annual_return)),

@@ -75,17 +75,17 @@ _ASSUMED: Final = {
 
 def verdict(result: Reconciliation) -> str:
     """Return what happened, in a few sentences."""
-    currency = result.currency
-    said = (
-        f"Live made {cents(result.live_pnl)} {currency}, its twin {cents(result.twin_pnl)}"
-        f" {currency}: {_gap(result.difference, currency)}."
-    )
+    currency, digits = result.currency, result.digits
+    live, twin = cents(result.live_pnl, digits), cents(result.twin_pnl, digits)
+    gap = _gap(result.difference, currency, digits)
+    said = f"Live made {live} {currency}, its twin {twin} {currency}: {gap}."
     step, amount = max(result.steps.items(), key=lambda each: abs(each[1]))
     if amount:
-        said += f" Most of what moved it is {step} ({signed_cents(amount)}){_part(result, step)}."
+        most = signed_cents(amount, digits)
+        said += f" Most of what moved it is {step} ({most}){_part(result, step)}."
     if not result.has_statement:
         return f"{said} There is no account statement, so nothing could be checked against one."
-    return f"{said} Unexplained: {cents(result.steps[Step.UNEXPLAINED])}."
+    return f"{said} Unexplained: {cents(result.steps[Step.UNEXPLAINED], digits)}."
 
 
 def limit_of(name: str) -> str:
@@ -106,15 +106,17 @@ def _value(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _gap(difference: int, currency: str) -> str:
+def _gap(difference: int, currency: str, digits: int) -> str:
     if difference == 0:
         return "the same to the last digit"
-    if cents(abs(difference)) == "0.00":
-        return f"they differ by less than a cent of {currency}"
+    if not cents(abs(difference), digits).strip("0."):
+        least = "a cent" if digits == 2 else f"the {digits}th decimal"
+        return f"they differ by less than {least} of {currency}"
     word = "fell short by" if difference < 0 else "came out ahead by"
-    return f"live {word} {cents(abs(difference))} {currency}"
+    return f"live {word} {cents(abs(difference), digits)} {currency}"
 
 
 def _part(result: Reconciliation, step: Step) -> str:
     part, amount = max(result.parts(step).items(), key=lambda each: abs(each[1]))
-    return f", above all its {part.replace('_', ' ')} ({signed_cents(amount)})" if amount else ""
+    shown = signed_cents(amount, result.digits)
+    return f", above all its {part.replace('_', ' ')} ({shown})" if amount else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tieout.model.events import (
@@ -29,7 +30,7 @@ from tieout.model.statement import (
 from tieout.reconcile import Reconciliation, RungRecord, attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -46,6 +47,25 @@ INSTRUMENTS = {
     # One tick of one lot is worth 10⁻¹⁰, so a microtick is finer than the money inside.
     ETH: Instrument(
         symbol=ETH, venue_symbol="ETHUSDT", tick_size=Decimal("0.01"), lot_size=Decimal("1e-8")
+    ),
+}
+# A hundred, and ten, of the quote currency a contract; the coin is called as the other's currency.
+INVERSE = {
+    BTC: Instrument(
+        symbol=BTC,
+        venue_symbol="BTCUSD_PERP",
+        tick_size=Decimal("0.1"),
+        lot_size=Decimal(1),
+        multiplier=Decimal(100),
+        inverse=True,
+    ),
+    ETH: Instrument(
+        symbol=ETH,
+        venue_symbol="ETHUSD_PERP",
+        tick_size=Decimal("0.01"),
+        lot_size=Decimal(1),
+        multiplier=Decimal(10),
+        inverse=True,
     ),
 }
 UNIT = INSTRUMENTS[BTC].tick_value
@@ -157,7 +177,7 @@ def a_trade_of(fill: Fill, **changes: Any) -> StatementTrade:
         "lots": fill.lots,
         "price_ticks": fill.price_ticks,
         "commission": money_decimal(fill.fee),
-        "commission_currency": "USDT",
+        "commission_currency": fill.fee_currency,
         "time_ns": fill.venue_time_ns,
     }
     return StatementTrade(**(facts | changes))
@@ -169,6 +189,7 @@ def a_statement(
     trades: Sequence[StatementTrade] | None = None,
     extra_rows: Iterable[StatementRow] = (),
     hidden: str = "0",
+    instruments: Mapping[str, Instrument] = INSTRUMENTS,
 ) -> Statement:
     """Return the statement of an honest venue that saw these trades, its books kept here.
 
@@ -176,13 +197,14 @@ def a_statement(
     """
     if trades is None:
         trades = [a_trade_of(fill) for fill in live.fills]
-    held = {symbol: list(live.start_positions.get(symbol, (0, 0))) for symbol in INSTRUMENTS}
+    held = {symbol: list(live.start_positions.get(symbol, (0, 0))) for symbol in instruments}
     start = tuple(
-        _position(symbol, lots, cost, live.start_marks) for symbol, (lots, cost) in held.items()
+        _position(instruments[symbol], lots, cost, live.start_marks)
+        for symbol, (lots, cost) in held.items()
     )
     rows = []
     for number, trade in enumerate(trades):
-        realised = _book(held[trade.instrument], trade)
+        realised = _book(held[trade.instrument], trade, instruments[trade.instrument])
         for kind, amount in (("realised", realised), ("commission", -money(trade.commission))):
             if amount:
                 rows.append(
@@ -207,14 +229,15 @@ def a_statement(
     rows += extra_rows
     balance = live.cash + sum(money(row.amount) for row in rows) + money(hidden)
     return Statement(
-        currency="USDT",
+        currency=next(each.currency for each in instruments.values()),
         start_time_ns=T0,
         end_time_ns=END,
         start_balance=money_decimal(live.cash),
         end_balance=money_decimal(balance),
         start_positions=start,
         end_positions=tuple(
-            _position(symbol, lots, cost, live.end_marks) for symbol, (lots, cost) in held.items()
+            _position(instruments[symbol], lots, cost, live.end_marks)
+            for symbol, (lots, cost) in held.items()
         ),
         rows=tuple(rows),
         trades=tuple(trades),
@@ -244,37 +267,45 @@ def reconciled(
     *rungs: RungRecord,
     statement: Statement | str | None = "honest",
     profile_name: str = "practice-1",
+    instruments: Mapping[str, Instrument] = INSTRUMENTS,
 ) -> Reconciliation:
     """Reconcile five rungs; fewer are filled up with the last one given."""
     ladder = [*rungs, *[rungs[-1]] * (5 - len(rungs))]
-    given = a_statement(ladder[4]) if isinstance(statement, str) else statement
+    honest = a_statement(ladder[4], instruments=instruments)
+    given = honest if isinstance(statement, str) else statement
     return attribute(
         [replace(each, name=f"rung {number}") for number, each in enumerate(ladder)],
         given,
         run_id=RUN,
-        instruments=INSTRUMENTS,
+        instruments=instruments,
         profile_used=profile("practice-1"),
     )
 
 
-def _position(symbol: str, lots: int, cost: int, marks: Any) -> StatementPosition:
-    instrument = INSTRUMENTS[symbol]
+def _position(instrument: Instrument, lots: int, cost: int, marks: Any) -> StatementPosition:
+    mark = marks[instrument.symbol]
     return StatementPosition(
-        instrument=symbol,
+        instrument=instrument.symbol,
         lots=lots,
-        unrealised=money_decimal(instrument.notional(lots, marks[symbol]) - cost),
-        mark=instrument.price(marks[symbol]),
+        unrealised=money_decimal(_value(instrument, lots, mark) - cost),
+        mark=instrument.price(mark),
     )
 
 
-def _book(held: list[int], trade: StatementTrade) -> int:
-    unit = INSTRUMENTS[trade.instrument].tick_value
+def _value(instrument: Instrument, lots: int, ticks: int) -> int:
+    """Return lots·price, or −lots·size/price, by another way than the instrument's own."""
+    price = Fraction(ticks) * Fraction(instrument.tick_size)
+    size = lots * Fraction(instrument.lot_size) * Fraction(instrument.multiplier) * 10**12
+    exact = -size / price if instrument.inverse else size * price
+    return (1 if exact > 0 else -1) * int(abs(exact) + Fraction(1, 2))
+
+
+def _book(held: list[int], trade: StatementTrade, instrument: Instrument) -> int:
     lots, cost = held
     signed = trade.side * trade.lots
     closing = min(abs(signed), abs(lots)) if lots * signed < 0 else 0
     released = cost * closing // abs(lots) if closing else 0
-    realised = -trade.side * closing * trade.price_ticks * unit - released
-    opening = trade.lots - closing
+    closed = _value(instrument, trade.side * closing, trade.price_ticks)
     held[0] = lots + signed
-    held[1] = cost - released + trade.side * opening * trade.price_ticks * unit
-    return realised
+    held[1] = cost - released + _value(instrument, signed, trade.price_ticks) - closed
+    return -closed - released
