@@ -159,6 +159,11 @@ def show(
                 "tick_size": str(instrument.tick_size),
                 "lot_size": str(instrument.lot_size),
                 "currency": instrument.currency,
+                **(
+                    {"inverse": True, "contract_size": str(instrument.multiplier)}
+                    if instrument.inverse
+                    else {}
+                ),
                 "source": meta.source,
                 "ends": [_in_words(each, instrument) for each in ends_of(made, rows)],
             }

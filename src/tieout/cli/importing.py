@@ -56,6 +56,13 @@ def import_(
             "--type", help="stock, perpetual, …: what is traded; else by file and symbol."
         ),
     ] = None,
+    contract_size: Annotated[
+        str | None,
+        typer.Option(help="Units of the base a contract has; inverse: of the quote, e.g. 100."),
+    ] = None,
+    inverse: Annotated[
+        bool, typer.Option("--inverse", help="Contracts that are settled in the base coin.")
+    ] = False,
     venue_symbol: Annotated[
         str | None, typer.Option(help="The venue's own name, e.g. BTCUSDT.")
     ] = None,
@@ -156,7 +163,15 @@ def import_(
                 instrument=(
                     store.dataset(revised).meta.instrument
                     if revised
-                    else _instrument(symbol, tick, lot, venue_symbol, instrument_type)
+                    else _instrument(
+                        symbol,
+                        tick,
+                        lot,
+                        venue_symbol,
+                        instrument_type=instrument_type,
+                        contract_size=contract_size,
+                        inverse=inverse,
+                    )
                 ),
                 kind=kind,
                 interval=interval,
@@ -296,7 +311,10 @@ def _instrument(
     tick: str | None,
     lot: str,
     venue_symbol: str | None,
+    *,
     instrument_type: str | None,
+    contract_size: str | None,
+    inverse: bool,
 ) -> Instrument:
     from tieout.model.instruments import Instrument, InstrumentType  # noqa: PLC0415 - heavy
 
@@ -306,12 +324,38 @@ def _instrument(
     if instrument_type is not None and instrument_type not in known:
         raise InputError(f"--type {instrument_type!r}; allowed: {', '.join(known)}")
     base, _, rest = symbol.partition("/")
-    currency = rest.partition(":")[0] or "USD"
+    quote, _, settled = rest.partition(":")
+    # A contract that expires says when: BTC/USD:BTC-240329.
+    settled = settled.partition("-")[0]
+    _check_settled(symbol, base, settled, contract_size, inverse=inverse)
     return Instrument(
         symbol=symbol,
-        venue_symbol=venue_symbol or base + currency,
+        venue_symbol=venue_symbol or base + (quote or "USD"),
         tick_size=decimal_of(tick, "--tick"),
         lot_size=decimal_of(lot, "--lot"),
-        currency=currency,
+        multiplier=decimal_of(contract_size or "1", "--contract-size"),
+        currency=base if inverse else quote or "USD",
+        inverse=inverse,
         type=None if instrument_type is None else InstrumentType(instrument_type),
     )
+
+
+def _check_settled(
+    symbol: str, base: str, settled: str, contract_size: str | None, *, inverse: bool
+) -> None:
+    """Refuse a symbol that says another currency of settlement than the options do."""
+    if inverse and settled not in ("", base):
+        raise InputError(
+            f"--inverse: {symbol} is settled in {settled}, an inverse contract in its base coin, "
+            f"{base}; leave --inverse out, or name the symbol as its venue settles it"
+        )
+    if inverse and contract_size is None:
+        raise InputError(
+            f"--inverse: how much of the quote currency is a contract of {symbol} worth? Say "
+            "--contract-size, as 100 for BTCUSD and 10 for the other COIN-M contracts of Binance"
+        )
+    if not inverse and settled and settled == base:
+        raise InputError(
+            f"{symbol} is settled in its base coin, {base}: an inverse contract; say --inverse and "
+            "--contract-size"
+        )

@@ -305,6 +305,8 @@ class Fingerprint:
             str(instrument.lot_size.normalize()),
             str(instrument.multiplier.normalize()),
             instrument.currency,
+            # A word more only where it says something: sums of linear data stay what they were.
+            *(("inverse",) if instrument.inverse else ()),
             *terms,
         ):
             whole.update(word.encode() + b"\0")

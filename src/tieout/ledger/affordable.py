@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieout.errors import SettingsError
 from tieout.ledger.margin import initial_margin
 from tieout.model.margin import MarginMode
 from tieout.model.money import decimal_text

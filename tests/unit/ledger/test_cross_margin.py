@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +28,12 @@ STEEP = MarginTerms(
 )
 
 
-def a_stake(symbol: str, lots: int, ticks: int = 4000) -> Stake:
+def a_stake(symbol: str, lots: int, ticks: int = 4000, *, inverse: bool = False) -> Stake:
+    """Return a position; a lot is worth a thousand at 4,000 ticks, of an inverse contract too."""
     instrument = named(symbol)
-    return Stake(instrument, lots, instrument.notional(lots, ticks))
+    if inverse:
+        instrument = msgspec.structs.replace(instrument, inverse=True, multiplier=Decimal(10**6))
+    return Stake(instrument, lots, instrument.value(lots, ticks))
 
 
 LONG, SHORT = a_stake("A", 6), a_stake("B", -4)
@@ -79,8 +83,27 @@ def test_without_room_there_are_no_bands() -> None:
     assert safe_bands(CROSS, [LONG, SHORT], prices, wallet=money(1_000), ratio=WHOLE) is None
 
 
+def test_of_inverse_contracts_profit_is_in_coins() -> None:
+    long, short = a_stake("A", 6, inverse=True), a_stake("B", -4, inverse=True)
+    prices = {"A": 3200, "B": 5000}
+
+    # 6,000 owed become 7,500, 4,000 lent become 3,200; a twentieth of both must be kept.
+    left = room(CROSS, [long, short], prices, wallet=money(5_000), ratio=WHOLE)
+
+    assert left == money(5_000) - money(1_500) - money(800) - money(535)
+    assert largest(CROSS, [long, short], prices) is long
+
+
+def test_a_short_in_coins_that_all_stand_behind_it_has_no_upper_edge() -> None:
+    short = a_stake("B", -4, inverse=True)
+    bands = safe_bands(CROSS, [short], {"B": 4000}, wallet=money(4_001), ratio=WHOLE)
+
+    assert bands == {"B": Band(0, NO_EDGE)}
+
+
 @settings(max_examples=300, deadline=None)
 @given(
+    st.booleans(),
     st.lists(st.integers(-9, 9).filter(bool), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(1, 9_000), st.integers(1, 9_000)), min_size=4, max_size=4),
     st.integers(-500, 9_000),
@@ -88,20 +111,21 @@ def test_without_room_there_are_no_bands() -> None:
     st.lists(st.floats(0, 1), min_size=4, max_size=4),
 )
 def test_within_its_bands_an_account_is_never_over(
+    inverse: bool,  # noqa: FBT001 - drawn
     lots: list[int],
     ticks: list[tuple[int, int]],
     cash: int,
     ratio: Fraction,
     places: list[float],
 ) -> None:
-    stakes = [a_stake("ABCD"[n], each, ticks[n][0]) for n, each in enumerate(lots)]
+    stakes = [a_stake("ABCD"[n], each, ticks[n][0], inverse=inverse) for n, each in enumerate(lots)]
     prices = {each.symbol: ticks[n][1] for n, each in enumerate(stakes)}
     wallet = money(cash)
 
     bands = safe_bands(STEEP, stakes, prices, wallet=wallet, ratio=ratio)
 
     if bands is None:
-        assert room(STEEP, stakes, prices, wallet=wallet, ratio=ratio) <= 1 + ratio.denominator * 4
+        assert room(STEEP, stakes, prices, wallet=wallet, ratio=ratio) <= 1 + ratio.denominator * 12
         return
     assert all(bands[name].low < price < bands[name].high for name, price in prices.items())
     for far in (min, max):

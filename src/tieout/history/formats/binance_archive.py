@@ -4,7 +4,10 @@ A file is a CSV or a zip of one, with a header or without (spot never had one, f
 2022). Stamps are milliseconds, of spot microseconds since 2025. A kline names both of its ends:
 its close is the last unit of time before the next one begins, so that its first stamp is its open.
 
-Source: the README of github.com/binance/binance-public-data.
+Of COIN-M futures quantities are contracts, and the volume beside them, of the quote currency in
+all other files, is of the base coin: it tells what a contract is worth.
+
+Source: the README of github.com/binance/binance-public-data, and its issues 168 and 267.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tieout.errors import DataError, InputError
 from tieout.history._files import CsvShape, Part, parts
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tieout.model.instruments import Instrument
+
 __all__ = ["ARCHIVES", "Archive"]
 
 _INTERVALS: Final = r"1s|1m|3m|5m|15m|30m|1h|2h|4h|6h|8h|12h|1d|3d|1w|1mo"
@@ -61,6 +67,13 @@ _DEPTH: Final = (
     *("symbol", "timestamp", "first_update_id", "last_update_id", "side", "update_type"),
     *("price", "qty", "pu"),
 )
+_CALLED: Final = {"base_qty": "quote_qty"}
+"""What files of COIN-M call a column, and what all others do."""
+_APART: Final = 1.5
+"""How far the size of a contract may seem off: a bar's trades are not all at its close."""
+_SIZES: Final = (1, 10, 100)
+"""What an inverse contract may stand for, of the quote currency."""
+_NEAR: Final = 0.05
 _MILLISECONDS_MIN: Final = 10**12
 _MICROSECONDS_MIN: Final = 10**15
 
@@ -136,6 +149,8 @@ class Archive:
         wanted = {*columns.values(), *ask.only}
         if "close_time" in self._names:
             wanted.add("close_time")
+        if kind == "bars":
+            wanted.add("quote_volume")
         names = self._names[:count]
         source = parts(
             look.path,
@@ -154,6 +169,8 @@ class Archive:
         interval = self._interval(look, ask) if kind in ("bars", "mark") else 0
         if interval:
             source = _with_both_ends(source, interval, file)
+        if kind == "bars":
+            source = _of_contracts(source, ask.instrument, file)
         return TableReading(
             kind=kind,
             parts=only_rows(source, ask.only, file),
@@ -168,6 +185,7 @@ class Archive:
 
     def _is_header(self, columns: list[str]) -> bool:
         known = list(self._names)
+        columns = [_CALLED.get(each, each) for each in columns]
         return columns in [known[: len(known) - less] for less in range(self._spare + 1)]
 
     def _is_named(self, look: Look) -> bool:
@@ -291,6 +309,47 @@ def _with_both_ends(source: Iterator[Part], length_ns: int, file: str) -> Iterat
                 limit=f"{length_ns // int(unit[row])} units of time",
                 remedy="Is the file named after its interval? Say it with --interval.",
             )
+        yield part
+
+
+def _of_contracts(source: Iterator[Part], instrument: Instrument, file: str) -> Iterator[Part]:
+    """Yield klines after a look at what a contract is worth by their two volumes.
+
+    Of a linear contract the other volume is volume·size·price, of an inverse one volume·size/price.
+
+    Raises:
+        DataError: Inverse contracts are taken for linear ones, or have another size.
+    """
+    for part in source:
+        volume, other, close = (
+            pc.cast(part.table.column(name), pa.float64(), safe=False).to_numpy()
+            for name in ("volume", "quote_volume", "close")
+        )
+        told = (volume > 0) & (other > 0) & (close > 0)
+        if told.any():
+            each = other[told] / volume[told]
+            size = float(np.median(each * close[told]))
+            linear = float(np.median(each / close[told]))
+            expected = float(instrument.multiplier)
+            if instrument.inverse and not expected / _APART < size < expected * _APART:
+                raise DataError(
+                    "a contract is not worth what was said",
+                    file=file,
+                    value=f"about {size:.4g} by its two volumes",
+                    limit=f"{instrument.multiplier} of the quote currency",
+                    remedy="Say its size with --contract-size; leave --inverse out if it is "
+                    "settled in the quote currency.",
+                )
+            # Where the price is about the root of a contract's size, nobody could tell.
+            is_linear = 1 / _APART < linear / expected < _APART
+            is_round = any(abs(size / known - 1) < _NEAR for known in _SIZES)
+            if not instrument.inverse and not is_linear and is_round:
+                raise DataError(
+                    "the other volume is of the base coin, as of inverse contracts",
+                    file=file,
+                    value=f"a contract of about {size:.4g} of the quote currency",
+                    remedy="Say --inverse and --contract-size.",
+                )
         yield part
 
 

@@ -6,7 +6,8 @@ import gzip
 import json
 import os
 import random
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,9 +15,7 @@ import pytest
 
 from tieout.errors import DataError, InputError
 from tieout.history.judging import KINDS, Finding, judge
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tieout.history.judging.names import named
 
 HOUR = 3_600_000
 DAMAGES = int(os.environ.get("TIEOUT_EXAMPLES", "60"))
@@ -95,6 +94,19 @@ def test_the_newest_row_first_is_one_finding_and_hides_no_other(tmp_path: Path) 
     assert kinds(found) == {"disorder", "impossible_bar"}
     assert "newest row comes first" in only(found, "disorder").detail
     assert only(found, "impossible_bar").rows == (300,)
+
+
+@pytest.mark.parametrize(
+    ("name", "market"),
+    [
+        ("BTCUSD_PERP-1m-2024-01.csv", "BTC/USD futures"),
+        ("BTCUSD_240329-1m-2024-01.csv", "BTC/USD futures of 240329"),
+        ("BTCUSD_202401.csv", "BTC/USD"),
+        ("BTCUSD-1m-2024-01.csv", "BTC/USD"),
+    ],
+)
+def test_a_contract_that_expires_is_a_market_of_its_own(name: str, market: str) -> None:
+    assert named(Path(name)).market == market
 
 
 def test_a_few_rows_out_of_order_are_named(tmp_path: Path) -> None:
