@@ -111,7 +111,7 @@ def test_a_short_in_coins_that_all_stand_behind_it_has_no_upper_edge() -> None:
     st.lists(st.floats(0, 1), min_size=4, max_size=4),
 )
 def test_within_its_bands_an_account_is_never_over(
-    inverse: bool,  # noqa: FBT001 - drawn
+    inverse: bool,
     lots: list[int],
     ticks: list[tuple[int, int]],
     cash: int,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from tests.support.inverse import COIN, PERP
 from tests.support.worlds import T0
+from tests.unit.kernel.test_orders import an_order
 from tieout.errors import InputError, SettingsError
+from tieout.ledger import Ledger
 from tieout.ledger.actions import booking_of
 from tieout.ledger.affordable import Affordable
 from tieout.ledger.fees import FeeMeter
@@ -69,6 +72,24 @@ def test_the_price_found_is_the_first_one(lots: int) -> None:
 def test_contracts_cannot_be_paid_in_full() -> None:
     with pytest.raises(SettingsError, match="an inverse contract is no coin"):
         Affordable(MarginTerms(mode=MarginMode.CASH), {COIN: PERP})
+
+
+def test_a_loss_of_coins_is_not_there_to_be_margin() -> None:
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(BRACKET,), leverage=Decimal(10))
+    ledger = Ledger({COIN: PERP}, cash=money("0.15"), positions={})
+    ledger.book_fill(a_fill(1))
+    affordable = Affordable(terms, {COIN: PERP})
+
+    def refused(lots: int) -> bool:
+        order = msgspec.structs.replace(an_order(), instrument=COIN, lots=lots)
+        told = affordable.refusal(
+            order, ledger, under_way_lots=lambda *_: 0, last_ticks=lambda _: 16_000
+        )
+        return told is not None
+
+    # Ten long from 10,000 to 8,000 lost 0.025: 0.125 are a tenth of 100 contracts at 8,000.
+    assert not refused(90)
+    assert refused(91)
 
 
 def test_tiers_go_by_what_was_traded_in_the_quote_currency() -> None:

@@ -264,9 +264,9 @@ class AccountWatch:
             if each is not stake:
                 value = notional = each.cost
                 if each.symbol in prices:
-                    ticks = prices[each.symbol]
-                    value = each.instrument.value(each.lots, ticks)
-                    notional = each.instrument.notional(each.lots, ticks)
+                    price = prices[each.symbol]
+                    value = each.instrument.value(each.lots, price)
+                    notional = each.instrument.notional(each.lots, price)
                 wallet += value - each.cost - maintenance_margin(terms, notional)
         ticks = liquidation_ticks(
             terms, stake.instrument, lots=stake.lots, cost=stake.cost, wallet=wallet
