@@ -10,7 +10,6 @@ from tieout.adapters.feeds.history import action_stream
 from tieout.errors import InputError
 from tieout.model.actions import event_of
 from tieout.model.events import CorporateAction, Split
-from tieout.model.profiles import FillLevel
 from tieout.strategy.compiled import CompiledStrategy
 from tieout.strategy.strategy import Strategy
 
@@ -31,8 +30,6 @@ __all__ = [
     "not_recorded",
     "streams_of_actions",
 ]
-
-_LEVELS = (FillLevel.NAIVE, FillLevel.FIXED, FillLevel.IMPACT)
 
 
 def actions_of(
@@ -94,23 +91,12 @@ def not_recorded(
     ]
 
 
-def check_actions(
-    actions: Sequence[CorporateAction], profile: SimulationProfile, made: type[Strategy]
-) -> None:
+def check_actions(actions: Sequence[CorporateAction], made: type[Strategy]) -> None:
     """Refuse what would pass over a corporate action.
 
     Raises:
-        InputError: The profile's level or margin knows none, or a compiled strategy does not say
-            what a split does to what it keeps.
+        InputError: A compiled strategy does not say what a split does to what it keeps.
     """
-    if not actions:
-        return
-    if profile.fill_level not in _LEVELS or profile.margin is not None:
-        raise InputError(
-            f"profile {profile.name}: level {profile.fill_level}"
-            f"{' with margin' if profile.margin is not None else ''} knows no corporate actions "
-            f"yet; use one of level {', '.join(_LEVELS)} without margin"
-        )
     told = made.on_corporate_action is not Strategy.on_corporate_action
     if issubclass(made, CompiledStrategy) and not told:
         split = next((each for each in actions if isinstance(each, Split)), None)
