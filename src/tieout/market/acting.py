@@ -121,6 +121,10 @@ class Scales:
             found |= (open_time < at_ns) & (at_ns < close_time)
         return found
 
+    def is_inside(self, open_ns: int, close_ns: int) -> bool:
+        """Whether a split lies inside of a bar."""
+        return any(open_ns < at_ns < close_ns for at_ns, _ in self._splits)
+
     def carried(self, price_ticks: int, from_ns: int, until_ns: int) -> int:
         """Return a price as it is after what took effect from a time to another, ends included."""
         for at_ns, step in self._steps:

@@ -153,14 +153,13 @@ class DrillingCore:
     ) -> tuple[list[OrderLeft], list[CoreReport]]:
         """Be as a split leaves it; see `MatchingCore.split`.
 
-        A bar that it lies inside of is opened as far as there are finer rows, of which those from
-        before it are left out. Where there are none, nothing is filled from the bar.
+        A bar that it lies inside of is opened, whether it may touch an order or not, so that what
+        traded before it is met before it. Where there are no finer rows it is not met at all.
         """
+        found = self._open_around(at_ns)
         left, paid = self._core.split(ratio, at_ns=at_ns, known_ns=known_ns)
-        for frame in self._frames[1:]:
-            frame.leave_before(at_ns)
         self._unsettled()
-        return left, paid
+        return left, [*found, *paid]
 
     def pay(self, ticks: int, *, at_ns: int) -> None:
         """Carry the last price over a dividend of so many ticks."""
@@ -363,11 +362,9 @@ class DrillingCore:
             return
         rows = children[1]
         if isinstance(rows, TradeColumns):
-            rows = self._since_split(rows)
-            if len(rows):
-                self._core.pass_prints(rows)
+            self._core.pass_prints(rows)
         else:
-            frame = self._frame(rows, len(self._finer))
+            frame = Frame(rows, len(self._finer))
             self._core.pass_over(frame, len(frame), finest=True)
 
     def _open(self, frame: Frame, row: int) -> None:
@@ -388,30 +385,13 @@ class DrillingCore:
         if not len(rows):
             return
         if isinstance(rows, BarColumns):
-            self._frames.append(self._frame(rows, depth))
+            self._frames.append(Frame(rows, depth))
             return
-        rows = self._since_split(rows)
-        if not len(rows):
-            return
-        self._gather(max(frame.opens_ns(row), self._core.since_ns))
+        self._gather(frame.opens_ns(row))
         _count(self.rows, resolution_name(0), len(rows))
         self._core.give_prints(rows)
 
-    def _frame(self, rows: BarColumns, depth: int) -> Frame:
-        """Return finer bars to be gone through: those from before the last split are over."""
-        frame = Frame(rows, depth)
-        frame.leave_before(self._core.since_ns)
-        return frame
-
-    def _since_split(self, prints: TradeColumns) -> TradeColumns:
-        """Return prints without those from before the last split, which are of other units."""
-        first = int(np.searchsorted(prints.venue_time_ns, self._core.since_ns, "left"))
-        return prints.rows(first, len(prints)) if first else prints
-
     def _give_bar(self, frame: Frame, row: int, *, assumed: bool) -> None:
-        if self._core.is_spanned(frame, row):
-            self._core.note_spanned(frame.bars, row)
-            return
         self._gather(frame.opens_ns(row))
         bar = frame.bars.rows(row, row + 1)
         _count(self.rows, resolution_name(bar.interval_ns))
@@ -459,6 +439,19 @@ class DrillingCore:
         self.band.worst += min(worst, taken)
         self.band.taken += taken
         self.band.best += max(best, taken)
+
+    def _open_around(self, time_ns: int) -> list[CoreReport]:
+        """Open every bar that a time lies inside of, and let act what is known of it."""
+        found = self.commit(self._now_ns)
+        while self._core.wants_rows and self._frames:
+            frame = self._frames[-1]
+            row = frame.row_around(time_ns)
+            if row is None:
+                break
+            self._pass_to(frame, row)
+            self._open(frame, row)
+            found += self.commit(self._now_ns)
+        return found
 
     # -- statistics ---------------------------------------------------------------------------
 
@@ -559,7 +552,7 @@ class DrillingCore:
         """Return the last price of a bar by a time; None where nothing had traded in it."""
         unknown = frame.volume[row] == UNKNOWN_VOLUME
         closed_ns = int(frame.close_time[row])
-        if not unknown and time_ns >= closed_ns:
+        if not unknown and time_ns >= closed_ns and not self._core.is_spanned(frame.bars, row):
             return self._core.carried(int(frame.closing[row]), closed_ns, time_ns)
         until_ns = min(time_ns + 1, int(frame.close_time[row]))
         rows = self._finer[-1].rows(frame.opens_ns(row), until_ns)
@@ -569,7 +562,13 @@ class DrillingCore:
             # A print at the instant of a split is one after it.
             traded_ns = int(rows.venue_time_ns[-1]) + 1
             return self._core.carried(int(rows.price_ticks[-1]), traded_ns, time_ns)
-        return self._core.carried(int(rows.close_ticks[-1]), int(rows.close_time_ns[-1]), time_ns)
+        last = len(rows) - 1
+        while last >= 0 and self._core.is_spanned(rows, last):
+            last -= 1
+        if last < 0:
+            return None
+        closed_ns = int(rows.close_time_ns[last])
+        return self._core.carried(int(rows.close_ticks[last]), closed_ns, time_ns)
 
     # -- what is known ------------------------------------------------------------------------
 

@@ -137,10 +137,6 @@ class Frame:
         """Return the first row that closes after a time, from the cursor on."""
         return max(self.cursor, int(np.searchsorted(self.close_time, time_ns, "right")))
 
-    def leave_before(self, time_ns: int) -> None:
-        """Go on after the rows that close by a time."""
-        self.cursor = self.closed_by(time_ns)
-
     def row_around(self, time_ns: int) -> int | None:
         """Return the row not yet passed with open < time ≤ close, or None."""
         row = max(self.cursor, int(np.searchsorted(self.close_time, time_ns, "left")))

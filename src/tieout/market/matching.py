@@ -481,7 +481,7 @@ class MatchingCore:
         if not spanned.any():
             return chunk
         for row in np.flatnonzero(spanned).tolist():
-            self.note_spanned(chunk, row)
+            self._note_spanned(chunk, row)
         kept: dict[str, Any] = {
             name: values[~spanned]
             for name in BarColumns.__slots__
@@ -489,7 +489,7 @@ class MatchingCore:
         }
         return replace(chunk, **kept)
 
-    def note_spanned(self, bars: BarColumns, row: int) -> None:
+    def _note_spanned(self, bars: BarColumns, row: int) -> None:
         """Keep account of a bar that a split lies inside of, once."""
         open_ns, level = int(bars.open_time_ns[row]), resolution_name(bars.interval_ns)
         self._spanned[open_ns, bars.interval_ns] = DataBreak(
@@ -632,6 +632,11 @@ class MatchingCore:
                     )
                 continue
             row = int(np.searchsorted(chunk.open_time_ns, venue_time_ns, "right")) - 1
+            # What is there was given before the split that lies inside of it was known.
+            while row >= 0 and self._scales.is_inside(
+                int(chunk.open_time_ns[row]), int(chunk.close_time_ns[row])
+            ):
+                row -= 1
             if row >= 0:
                 if venue_time_ns < chunk.close_time_ns[row]:
                     return int(chunk.open_ticks[row])

@@ -217,12 +217,9 @@ class OpenedCore(MatchingCore):
         """Return a price as it is after what took effect from a time to another."""
         return self._scales.carried(price_ticks, from_ns, until_ns)
 
-    def is_spanned(self, frame: Frame, row: int) -> bool:
+    def is_spanned(self, bars: BarColumns, row: int) -> bool:
         """Whether a split lies inside of a bar."""
-        if not self._scales.any_split:
-            return False
-        place = slice(row, row + 1)
-        return bool(self._scales.spans(frame.open_time[place], frame.close_time[place])[0])
+        return self._scales.is_inside(int(bars.open_time_ns[row]), int(bars.close_time_ns[row]))
 
     def give_prints(self, prints: TradeColumns) -> None:
         """Take the prints of a bar that was opened."""
