@@ -164,7 +164,7 @@ def test_down_to_bars_it_is_the_run_on_all_of_the_finest_bars(
 splits = st.sampled_from([Ratio(7, 1), Ratio(3, 2), Ratio(1, 10)])
 
 
-@relaxed
+@settings(relaxed, max_examples=max(1, EXAMPLES // 4))
 @given(
     profiles,
     print_rows,

@@ -58,8 +58,17 @@ def quoted(told: Sequence[tuple[int, int]], *, begins_ns: int | None) -> OrderEv
     return replace(events(*rows), instrument=SYMBOL)
 
 
-def market_of(level: str, before: Sequence[int], after: Sequence[int], *, cut: int = 10**6) -> Any:
-    """Return a price a minute from `T0` on, and from two minutes after the action on."""
+def columns_of(
+    level: str, before: Sequence[int], after: Sequence[int], *, lots: tuple[int, int] = (LOTS, LOTS)
+) -> list[Any]:
+    """Return a price a minute from `T0` on, and from two minutes after the action on.
+
+    Args:
+        level: What is matched on.
+        before: Ticks of the prints before the action.
+        after: Ticks of those after it.
+        lots: Of a print before it, and after it.
+    """
     prints = [trades(before, step_ns=MINUTE), trades(after, step_ns=MINUTE, start_ns=AFTER_NS)]
     every = [
         (int(when), int(price))
@@ -69,16 +78,25 @@ def market_of(level: str, before: Sequence[int], after: Sequence[int], *, cut: i
     both = trades([price for _, price in every])
     for place, (when, _) in enumerate(every):
         both.venue_time_ns[place] = both.arrival_time_ns[place] = when
-        both.quantity_lots[place] = LOTS
+        both.quantity_lots[place] = lots[when > AT_NS]
     if level == "trades":
-        return whole(both, chunk=cut)
+        return [both]
     if level == "bars":
-        return whole(bars_of(both, MINUTE), chunk=cut)
+        return [bars_of(both, MINUTE)]
     if level == "drilldown":
-        return stacked(bars_of(both, 5 * MINUTE), bars_of(both, MINUTE), both, chunk=cut)
+        return [bars_of(both, 5 * MINUTE), bars_of(both, MINUTE), both]
     orders = quoted(every, begins_ns=AFTER_NS + MINUTE)
-    rows: Any = orders if level == "orders" else OrderBook().levels_of(orders)
-    return HistoryMarket([rows.rows(at, at + cut) for at in range(0, len(rows), cut)])
+    return [orders if level == "orders" else OrderBook().levels_of(orders)]
+
+
+def market_of(level: str, before: Sequence[int], after: Sequence[int], *, cut: int = 10**6) -> Any:
+    """Return the same as a market, so many rows at a time."""
+    rows, *finer = columns_of(level, before, after)
+    if finer:
+        return stacked(rows, *finer, chunk=cut)
+    if level in BOOKS:
+        return HistoryMarket([rows.rows(at, at + cut) for at in range(0, len(rows), cut)])
+    return whole(rows, chunk=cut)
 
 
 def profile_of(level: str) -> SimulationProfile:
