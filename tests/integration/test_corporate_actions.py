@@ -26,6 +26,7 @@ from tieout.model.events import (
     Fill,
     MarginWarned,
     OrderDenied,
+    OrderImposed,
     OrderRejected,
     RunResumed,
     Split,
@@ -375,8 +376,8 @@ class Short(Strategy):
         if self.count in (20, 32):
             # More than the account can carry: this never leaves.
             context.sell("{SYMBOL}", units=2000)
-        if self.count == 33:
-            context.sell("{SYMBOL}", units=120)
+        if self.count == 35:
+            context.sell("{SYMBOL}", units=110)
 """
 
 ON_MARGIN = msgspec.structs.replace(
@@ -384,9 +385,9 @@ ON_MARGIN = msgspec.structs.replace(
     name="shares-on-margin-1",
     margin=MarginTerms(
         mode=MarginMode.CROSS,
-        brackets=(MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.014")),),
+        brackets=(MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.016")),),
         liquidation_fee_rate=Decimal("0.001"),
-        warning_ratio=Decimal("0.7"),
+        warning_ratio=Decimal("0.85"),
     ),
 )
 
@@ -399,8 +400,10 @@ def test_a_short_on_margin_pays_is_split_and_ties_out(made: Path) -> None:
     dividend, split = records(run, ActionBooked)
     warned = [(each.position_lots, each.price_ticks) for each in records(run, MarginWarned)]
     assert (dividend.cash, split.lots_after) == (-3_000 * 10**12, -450)
-    assert [each.lots for each in records(run, Fill)] == [300, 120]
-    assert warned == [(-570, 4356)]
+    assert [each.lots for each in records(run, Fill)] == [300, 110, 560]
+    assert warned == [(-560, 4364)]
+    (imposed,) = records(run, OrderImposed)
+    assert (imposed.reason, imposed.order.lots) == ("liquidation", 560)
     assert [each.rule for each in records(run, OrderDenied)] == ["margin"] * 2
     assert records(run, OrderRejected) == []
     assert facts["difference"] == "0.00"
@@ -418,8 +421,13 @@ def test_a_run_on_margin_comes_back_to_the_account_it_had(made: Path, dies: int)
     (back,) = records(run, RunResumed)
     assert (back.down_since_ns > SPLIT_NS) == (dies > 900)
     warned = [(each.position_lots, each.price_ticks) for each in records(run, MarginWarned)]
-    # Away when it would have sold more, it has less; who was warned is not warned again.
-    assert warned == ([] if dies == 960 else [(-570, 4356)])
+    fills = [(each.lots, each.price_ticks) for each in records(run, Fill)]
+    if dies == 960:
+        # Away when it would have sold more, it has less and stays.
+        assert (warned, fills) == ([], [(300, 6544)])
+    else:
+        # Who was warned is not warned again, and the price of the closing is what it was.
+        assert (warned, fills) == ([(-560, 4364)], [(300, 6544), (110, 4355), (560, 4375)])
     assert facts["steps"]["unexplained"] == "0.00"
     assert facts["steps"]["logic"] == facts["difference"]
     assert replay(run, store=made / "data").identical

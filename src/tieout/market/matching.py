@@ -473,6 +473,9 @@ class MatchingCore:
         self._view[at.CURSOR] = 0
         return chunk.rows(row, len(chunk))
 
+    def _is_spanned(self, bars: BarColumns, row: int) -> bool:
+        return self._scales.is_inside(int(bars.open_time_ns[row]), int(bars.close_time_ns[row]))
+
     def _unspanned(self, chunk: MarketColumns) -> MarketColumns:
         """Return rows without the bars that a split lies inside of, which are named."""
         if not self._scales.any_split or not isinstance(chunk, BarColumns):
@@ -633,9 +636,7 @@ class MatchingCore:
                 continue
             row = int(np.searchsorted(chunk.open_time_ns, venue_time_ns, "right")) - 1
             # What is there was given before the split that lies inside of it was known.
-            while row >= 0 and self._scales.is_inside(
-                int(chunk.open_time_ns[row]), int(chunk.close_time_ns[row])
-            ):
+            while row >= 0 and self._is_spanned(chunk, row):
                 row -= 1
             if row >= 0:
                 if venue_time_ns < chunk.close_time_ns[row]:
@@ -653,12 +654,17 @@ class MatchingCore:
             row = int(np.searchsorted(chunk.arrival_time_ns, arrival_ns, "right")) - 1
             if isinstance(chunk, TradeColumns):
                 if row >= 0:
-                    return KnownPrice(int(chunk.price_ticks[row]), int(chunk.venue_time_ns[row]))
+                    traded_ns = int(chunk.venue_time_ns[row])
+                    price = int(chunk.price_ticks[row])
+                    price = self._scales.carried(price, traded_ns + 1, arrival_ns)
+                    return KnownPrice(price, traded_ns)
                 continue
-            while row >= 0 and not chunk.volume_lots[row]:
+            while row >= 0 and (not chunk.volume_lots[row] or self._is_spanned(chunk, row)):
                 row -= 1
             if row >= 0:
-                return KnownPrice(int(chunk.close_ticks[row]), int(chunk.close_time_ns[row]))
+                closed_ns = int(chunk.close_time_ns[row])
+                price = self._scales.carried(int(chunk.close_ticks[row]), closed_ns, arrival_ns)
+                return KnownPrice(price, closed_ns)
         return None
 
     # -- lent to a compiled run ---------------------------------------------------------------

@@ -219,7 +219,7 @@ class OpenedCore(MatchingCore):
 
     def is_spanned(self, bars: BarColumns, row: int) -> bool:
         """Whether a split lies inside of a bar."""
-        return self._scales.is_inside(int(bars.open_time_ns[row]), int(bars.close_time_ns[row]))
+        return self._is_spanned(bars, row)
 
     def give_prints(self, prints: TradeColumns) -> None:
         """Take the prints of a bar that was opened."""

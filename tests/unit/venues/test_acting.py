@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,12 +20,14 @@ from tests.support.acted_markets import (
     market_of,
     order,
     placing,
+    profile_of,
     quoted,
 )
 from tests.support.order_events import add, cancel, events, fill, print_of
 from tests.support.stacks import START, bars_of, stacked, whole
-from tests.support.worlds import MINUTE, SECOND, SYMBOL, T0, trades
+from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL, T0, trades
 from tieout.adapters.feeds.history import HistoryMarket
+from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.market.order_book import OrderBook
 from tieout.model.actions import ActionKind
 from tieout.model.columns import OrderEventColumns
@@ -37,6 +40,7 @@ from tieout.model.events import (
     OrderTriggered,
 )
 from tieout.model.money import money
+from tieout.model.profiles import FillLevel, MarketRule
 
 BEFORE = [2800] * 6
 SEVEN = an_action(ActionKind.SPLIT, 7)
@@ -331,3 +335,39 @@ def test_where_there_are_no_finer_rows_it_is_left_out_by_name() -> None:
     (fill_,) = of(told, Fill)
     assert (fill_.decision_id, fill_.venue_time_ns >= OPENED + AROUND) == ("after", True)
     assert certainty.break_counts == {"spanned": 1}
+
+
+def test_a_market_order_at_the_last_price_finds_it_as_a_split_left_it() -> None:
+    assumed = msgspec.structs.replace(
+        profile_of("trades"), fill_level=FillLevel.NAIVE, market_rule=MarketRule.LAST
+    )
+    market = market_of("trades", BEFORE, [400])
+    venue = SimulatedVenue({SYMBOL: ES}, assumed, {SYMBOL: market})
+
+    told = driven(
+        venue,
+        [
+            acting(SEVEN),
+            placing(order("early", 1, "market", 2, decided_at_ns=AT_NS + MINUTE)),
+        ],
+    )
+
+    assert traded(told, "early") == [(2, 400)]
+    assert of(told, Fill)[0].venue_time_ns == AT_NS + MINUTE
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_took_effect_before_a_stop_is_known_after_it(level: str) -> None:
+    venue = a_venue(level, market_of(level, BEFORE, [400, 400]), held=35)
+
+    told = driven(
+        venue,
+        [
+            acting(SEVEN, past=True),
+            acting(an_action(ActionKind.DELISTING, at_ns=AT_NS + MINUTE), past=True),
+            placing(order("late", 1, "market", 2, decided_at_ns=AFTER_NS)),
+        ],
+    )
+
+    assert [type(each) for each in told] == [OrderRejected]
+    assert venue.reference_ticks(SYMBOL, AFTER_NS) == 400
