@@ -296,7 +296,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def on_paper(
-    made: Path, *, dies: int | None = None, text: str = GUARDED, **settings: Any
+    made: Path,
+    *,
+    dies: int | None = None,
+    text: str = GUARDED,
+    down_ns: int = 10 * 60 * SECOND,
+    **settings: Any,
 ) -> RunFolder:
     runs = Runs(made / "runs")
     strategy = a_strategy(made, text)
@@ -317,7 +322,7 @@ def on_paper(
         else:
             with dies_after(dies), pytest.raises(Killed):
                 paper(strategy, **begin)
-            asyncio.run(time_passes(access.url, 10 * 60 * SECOND))
+            asyncio.run(time_passes(access.url, down_ns))
             resume(runs.find("last"), **where)
     return runs.find("last")
 
@@ -431,6 +436,37 @@ def test_a_run_on_margin_comes_back_to_the_account_it_had(made: Path, dies: int)
     assert facts["steps"]["unexplained"] == "0.00"
     assert facts["steps"]["logic"] == facts["difference"]
     assert replay(run, store=made / "data").identical
+
+
+LATE = f"""
+from tieout import Strategy
+
+class Late(Strategy):
+    def on_start(self, context):
+        context.bars("{SYMBOL}", "1m", made_of="trades")
+        self.count = 0
+
+    def on_bar(self, context, bar):
+        self.count += 1
+        if self.count in (3, 38):
+            context.buy("{SYMBOL}", units=2)
+"""
+
+
+def test_what_was_delisted_before_a_stop_is_not_traded_after_it(made: Path) -> None:
+    dividend, _ = ACTIONS
+    gone = msgspec.structs.replace(
+        dividend, kind=ActionKind.DELISTING, venue_time_ns=SPLIT_NS, known_time_ns=SPLIT_NS, value=0
+    )
+    Store(made / "data").write_actions("gone", ES, [gone], source="made up")
+
+    run = on_paper(made, text=LATE, dies=990, down_ns=60 * SECOND, data=["made", "gone"])
+
+    (back,) = records(run, RunResumed)
+    assert back.down_since_ns > SPLIT_NS
+    assert [each.side * each.lots for each in records(run, Fill)] == [2, -2]
+    (refused,) = records(run, OrderRejected)
+    assert "was delisted" in refused.detail
 
 
 def test_live_books_a_dividend_and_says_that_the_venue_did_not_pay_it(tmp_path: Path) -> None:

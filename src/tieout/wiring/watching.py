@@ -221,7 +221,7 @@ def _watch(
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
     actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
-    check_actions(actions, loaded.made)
+    check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
     datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])

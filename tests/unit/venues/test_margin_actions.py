@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -11,8 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.worlds import SECOND, SYMBOL, T0, trades
+from tests.support.acted_markets import an_action, order
+from tests.support.worlds import ES, SECOND, SYMBOL, T0, a_fill, trades
 from tests.unit.venues.test_margins import CASH, CROSS, ISOLATED, Run
+from tieout.adapters.feeds.history import HistoryMarket
+from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.adapters.venues.simulated.under_way import UnderWay
+from tieout.errors import InputError
 from tieout.model.actions import Action, ActionKind
 from tieout.model.events import (
     ActionBooked,
@@ -24,6 +30,8 @@ from tieout.model.events import (
     OrderRejected,
 )
 from tieout.model.money import MONEY_UNIT, money, round_half_up
+from tieout.strategy import Strategy
+from tieout.wiring import backtest_columns
 
 # Prints are a second apart: row n is at T0 + n seconds, an action between two of them.
 STEP = SECOND
@@ -224,3 +232,42 @@ def test_ledger_and_venue_hold_one_account_whatever_happens(
         elif isinstance(record, ActionBooked):
             plain.divide(record)
     assert (plain.lots, plain.cash) == (run.lots, run.kernel.ledger.cash)
+
+
+def test_what_a_split_order_may_still_trade_is_what_it_has_left() -> None:
+    under_way = UnderWay()
+    placed = order("d1", 1, "limit", 5, 2601)
+    under_way.place(placed)
+    under_way.take(a_fill(placed, lots=2))
+
+    # Two had filled; of three are twenty-one.
+    amended = OrderAmended(
+        decision_id="d1",
+        lots=23,
+        limit_ticks=371,
+        stop_ticks=None,
+        venue_time_ns=T0,
+        arrival_time_ns=T0,
+    )
+    under_way.take(amended)
+
+    assert under_way.lots(SYMBOL, 1) == 21
+
+
+def test_an_account_shared_by_several_instruments_is_refused_by_name() -> None:
+    other = msgspec.structs.replace(ES, symbol="NQ", venue_symbol="NQ")
+    markets = [trades([4000, 4000, 2000]), replace(trades([4000, 4000, 4000]), instrument="NQ")]
+
+    with pytest.raises(InputError, match="cross margin over 2 instruments knows no corporate"):
+        backtest_columns(
+            Strategy, markets, instruments=[ES, other], profile=CROSS, actions=[split(2, 2)]
+        )
+    venue = SimulatedVenue(
+        {SYMBOL: ES, "NQ": other},
+        CROSS,
+        {each.instrument: HistoryMarket([each]) for each in markets},
+        cash=money(1),
+    )
+    action = an_action(ActionKind.SPLIT, 2)
+    with pytest.raises(InputError, match="use isolated, or one instrument"):
+        venue.act(action, held_lots=0, past=False)
