@@ -21,8 +21,18 @@ from tieout.history import Ask, Store, import_any, write_adjusted
 from tieout.journal import JournalReader
 from tieout.model.actions import Action, ActionKind
 from tieout.model.columns import BarColumns
-from tieout.model.events import ActionBooked, Fill, RunResumed, Split
+from tieout.model.events import (
+    ActionBooked,
+    Fill,
+    MarginWarned,
+    OrderDenied,
+    OrderImposed,
+    OrderRejected,
+    RunResumed,
+    Split,
+)
 from tieout.model.instruments import Instrument
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money
 from tieout.model.orders import PlaceOrder
 from tieout.model.profiles import FundingRule, profile
@@ -285,21 +295,34 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def on_paper(made: Path, *, dies: int | None = None) -> RunFolder:
+def on_paper(
+    made: Path,
+    *,
+    dies: int | None = None,
+    text: str = GUARDED,
+    down_ns: int = 10 * 60 * SECOND,
+    **settings: Any,
+) -> RunFolder:
     runs = Runs(made / "runs")
-    strategy = a_strategy(made, GUARDED)
+    strategy = a_strategy(made, text)
     with a_venue(made) as access:
         where: Any = {
             "access": VenueAccess(access.url, "", ""),
             "store": made / "data",
         }
-        begin: Any = {"data": ["made", "actions"], "profile": QUIET, "runs": runs, **where}
+        begin: Any = {
+            "data": ["made", "actions"],
+            "profile": QUIET,
+            "runs": runs,
+            **settings,
+            **where,
+        }
         if dies is None:
             paper(strategy, **begin)
         else:
             with dies_after(dies), pytest.raises(Killed):
                 paper(strategy, **begin)
-            asyncio.run(time_passes(access.url, 10 * 60 * SECOND))
+            asyncio.run(time_passes(access.url, down_ns))
             resume(runs.find("last"), **where)
     return runs.find("last")
 
@@ -340,6 +363,110 @@ def test_a_run_that_was_down_over_a_split_goes_on_with_what_it_left(made: Path) 
     assert facts["steps"]["unexplained"] == "0.00"
     assert facts["steps"]["logic"] == facts["difference"]
     assert replay(run, store=made / "data").identical
+
+
+SHORT = f"""
+from tieout import Strategy
+
+class Short(Strategy):
+    def on_start(self, context):
+        context.bars("{SYMBOL}", "1m", made_of="trades")
+        self.count = 0
+
+    def on_bar(self, context, bar):
+        self.count += 1
+        if self.count == 3:
+            context.sell("{SYMBOL}", units=300)
+            context.buy("{SYMBOL}", units=30, limit=bar.close - 300)
+        if self.count in (20, 32):
+            # More than the account can carry: this never leaves.
+            context.sell("{SYMBOL}", units=2000)
+        if self.count == 35:
+            context.sell("{SYMBOL}", units=110)
+"""
+
+ON_MARGIN = msgspec.structs.replace(
+    QUIET,
+    name="shares-on-margin-1",
+    margin=MarginTerms(
+        mode=MarginMode.CROSS,
+        brackets=(MarginBracket(initial_rate=Decimal("0.02"), maintenance_rate=Decimal("0.016")),),
+        liquidation_fee_rate=Decimal("0.001"),
+        warning_ratio=Decimal("0.85"),
+    ),
+)
+
+
+def test_a_short_on_margin_pays_is_split_and_ties_out(made: Path) -> None:
+    run = on_paper(made, text=SHORT, profile=ON_MARGIN, cash=Decimal(15_000))
+
+    facts = reconcile(run, store=made / "data").facts()
+
+    dividend, split = records(run, ActionBooked)
+    warned = [(each.position_lots, each.price_ticks) for each in records(run, MarginWarned)]
+    assert (dividend.cash, split.lots_after) == (-3_000 * 10**12, -450)
+    assert [each.lots for each in records(run, Fill)] == [300, 110, 560]
+    assert warned == [(-560, 4364)]
+    (imposed,) = records(run, OrderImposed)
+    assert (imposed.reason, imposed.order.lots) == ("liquidation", 560)
+    assert [each.rule for each in records(run, OrderDenied)] == ["margin"] * 2
+    assert records(run, OrderRejected) == []
+    assert facts["difference"] == "0.00"
+    assert set(facts["steps"].values()) == {"0.00"}
+    assert facts["breaks"] == []
+    assert replay(run, store=made / "data").identical
+
+
+@pytest.mark.parametrize("dies", [700, 960, 1040])
+def test_a_run_on_margin_comes_back_to_the_account_it_had(made: Path, dies: int) -> None:
+    run = on_paper(made, text=SHORT, profile=ON_MARGIN, cash=Decimal(15_000), dies=dies)
+
+    facts = reconcile(run, store=made / "data").facts()
+
+    (back,) = records(run, RunResumed)
+    assert (back.down_since_ns > SPLIT_NS) == (dies > 900)
+    warned = [(each.position_lots, each.price_ticks) for each in records(run, MarginWarned)]
+    fills = [(each.lots, each.price_ticks) for each in records(run, Fill)]
+    if dies == 960:
+        # Away when it would have sold more, it has less and stays.
+        assert (warned, fills) == ([], [(300, 6544)])
+    else:
+        # Who was warned is not warned again, and the price of the closing is what it was.
+        assert (warned, fills) == ([(-560, 4364)], [(300, 6544), (110, 4355), (560, 4375)])
+    assert facts["steps"]["unexplained"] == "0.00"
+    assert facts["steps"]["logic"] == facts["difference"]
+    assert replay(run, store=made / "data").identical
+
+
+LATE = f"""
+from tieout import Strategy
+
+class Late(Strategy):
+    def on_start(self, context):
+        context.bars("{SYMBOL}", "1m", made_of="trades")
+        self.count = 0
+
+    def on_bar(self, context, bar):
+        self.count += 1
+        if self.count in (3, 38):
+            context.buy("{SYMBOL}", units=2)
+"""
+
+
+def test_what_was_delisted_before_a_stop_is_not_traded_after_it(made: Path) -> None:
+    dividend, _ = ACTIONS
+    gone = msgspec.structs.replace(
+        dividend, kind=ActionKind.DELISTING, venue_time_ns=SPLIT_NS, known_time_ns=SPLIT_NS, value=0
+    )
+    Store(made / "data").write_actions("gone", ES, [gone], source="made up")
+
+    run = on_paper(made, text=LATE, dies=990, down_ns=60 * SECOND, data=["made", "gone"])
+
+    (back,) = records(run, RunResumed)
+    assert back.down_since_ns > SPLIT_NS
+    assert [each.side * each.lots for each in records(run, Fill)] == [2, -2]
+    (refused,) = records(run, OrderRejected)
+    assert "was delisted" in refused.detail
 
 
 def test_live_books_a_dividend_and_says_that_the_venue_did_not_pay_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -24,10 +25,12 @@ from tests.support.stacks import (
     whole,
     wishes_of,
 )
-from tests.support.worlds import ES, MINUTE, SECOND
+from tests.support.worlds import ES, MINUTE, SECOND, SYMBOL
 from tieout.market.bounds import bar_bounds
-from tieout.model.events import Fill
+from tieout.model.events import Fill, Split
+from tieout.model.orders import CancelOrder
 from tieout.model.profiles import FillLevel, FundingRule, LimitRule, SimulationProfile
+from tieout.model.splits import Ratio, order_after
 
 if TYPE_CHECKING:
     from tieout.model.columns import MarketColumns, TradeColumns
@@ -156,6 +159,79 @@ def test_down_to_bars_it_is_the_run_on_all_of_the_finest_bars(
     fine = venue_on(profile, whole(levels[-1], chunk=chunk), position=position)
 
     assert reports_of(drilled, wishes) == reports_of(fine, wishes)
+
+
+splits = st.sampled_from([Ratio(7, 1), Ratio(3, 2), Ratio(1, 10)])
+
+
+@settings(relaxed, max_examples=max(1, EXAMPLES // 4))
+@given(
+    profiles,
+    print_rows,
+    print_rows,
+    order_rows,
+    order_rows,
+    st.one_of(down_to_prints.map(lambda each: (*each, 0)), down_to_bars),
+    splits,
+    st.integers(0, 600).map(lambda tenths: tenths * TENTH),
+    st.sampled_from([1, 2, 7, 1_000]),
+    st.sampled_from([0, 30, -20]),
+)
+def test_over_a_split_it_is_the_run_on_the_finest_rows(
+    profile: SimulationProfile,
+    before: list[tuple[int, int, int]],
+    after: list[tuple[int, int, int]],
+    early: list[Any],
+    late: list[Any],
+    lengths: tuple[int, ...],
+    ratio: Ratio,
+    within_ns: int,
+    chunk: int,
+    position: int,
+) -> None:
+    # Nothing trades from the split until it is known, wherever in a bar that is.
+    last_ns = START + sum(step for step, _, _ in before)
+    at_ns = last_ns + within_ns + TENTH
+    known_ns = at_ns + profile.action_delay_ns
+    step, _, lots = after[0]
+    scaled = [(each, max(1, price * ratio.old // ratio.new), many) for each, price, many in after]
+    scaled[0] = (known_ns - last_ns + TENTH + step, scaled[0][1], lots)
+    trades = prints([*before, *scaled], delay_ns=profile.trade_delay_ns)
+    every = [
+        bars_of(trades, each, delay_ns=profile.bar_delay_ns) if each else trades for each in lengths
+    ]
+    action = Split(
+        instrument=SYMBOL,
+        new=ratio.new,
+        old=ratio.old,
+        venue_time_ns=at_ns,
+        arrival_time_ns=known_ns,
+    )
+    wishes = [
+        *((at, each) for at, each in wishes_of(early) if at < at_ns),
+        *(
+            (at + known_ns - START, _of_after(each, ratio, by_ns=known_ns - START))
+            for at, each in wishes_of(late)
+        ),
+        (known_ns, lambda venue: venue.act(action, held_lots=0, past=False)),
+    ]
+    wishes.sort(key=lambda each: each[0])
+
+    drilled = venue_on(profile, stacked(*every, chunk=chunk), position=position)  # type: ignore[arg-type]
+    fine = venue_on(profile, whole(every[-1], chunk=chunk), position=position)
+
+    assert reports_of(drilled, wishes) == reports_of(fine, wishes)
+    assert drilled._markets[SYMBOL].core.position_lots == fine._markets[SYMBOL].core.position_lots
+
+
+def _of_after(wish: Any, ratio: Ratio, *, by_ns: int) -> Any:
+    """Return a wish as it is made after a split, so much later."""
+    named = {"decision_id": f"late-{wish.decision_id}", "decided_at_ns": wish.decided_at_ns + by_ns}
+    if isinstance(wish, CancelOrder):
+        of_order = f"late-{wish.order_decision_id}"
+        return msgspec.structs.replace(wish, order_decision_id=of_order, **named)
+    scaled = order_after(msgspec.structs.replace(wish, **named), 0, ratio)
+    return msgspec.structs.replace(scaled, lots=wish.lots)
 
 
 def prints_known_after(trades: TradeColumns, delay_ns: int) -> TradeColumns:

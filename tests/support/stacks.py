@@ -160,7 +160,10 @@ def venue_on(
 
 
 def reports_of(venue: SimulatedVenue, wishes: Sequence[tuple[int, Any]]) -> list[Any]:
-    """Drive a venue as the kernel does: wishes in order of time, every wake answered."""
+    """Drive a venue as the kernel does: wishes in order of time, every wake answered.
+
+    A wish is an order, an amend, a cancel, or what to do with the venue.
+    """
     found: list[Any] = []
 
     def until(limit: int) -> None:
@@ -177,6 +180,8 @@ def reports_of(venue: SimulatedVenue, wishes: Sequence[tuple[int, Any]]) -> list
             venue.place(wish)
         elif isinstance(wish, AmendOrder):
             venue.amend(wish)
+        elif callable(wish):
+            wish(venue)
         else:
             venue.cancel(wish)
     until(FAR)

@@ -19,7 +19,7 @@ from tieout.model.splits import Ratio
 if TYPE_CHECKING:
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Venue
-    from tieout.model.events import CorporateAction
+    from tieout.model.events import ActionBooked, CorporateAction
 
 __all__ = ["act", "origin_of_action"]
 
@@ -28,10 +28,11 @@ def act(kernel: Kernel, venue: Venue, action: CorporateAction) -> None:
     """Let an action take effect; the strategy is told by the kernel."""
     past = action.venue_time_ns <= kernel.started_ns
     held = kernel.position_lots(action.instrument)
+    booked = None
     if not past and isinstance(action, Split | DividendPaid):
-        _book(kernel, action, held)
+        booked = _book(kernel, action, held)
     if isinstance(venue, ActingVenue):
-        venue.act(action, held_lots=held, past=past)
+        venue.act(action, held_lots=held, past=past, booked=booked)
     if not past and not isinstance(action, DividendPaid):
         ratio = Ratio(action.new, action.old) if isinstance(action, Split) else None
         kernel.desk.acted(action.instrument, ratio, origin_of_action(action))
@@ -44,10 +45,11 @@ def origin_of_action(action: CorporateAction) -> str:
     return f"action:{kind}:{action.instrument}:{action.venue_time_ns}"
 
 
-def _book(kernel: Kernel, action: Split | DividendPaid, held: int) -> None:
+def _book(kernel: Kernel, action: Split | DividendPaid, held: int) -> ActionBooked | None:
     symbol = action.instrument
     instrument = kernel.instruments[symbol]
     price = kernel.last_prices().get(symbol)
+    booked = None
     if held:
         booked = booking_of(
             action,
@@ -60,3 +62,4 @@ def _book(kernel: Kernel, action: Split | DividendPaid, held: int) -> None:
         kernel.write(booked)
     if price is not None:
         kernel.moment.prices[symbol] = carried_ticks(action, instrument, price)
+    return booked

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tieout.market.book_matching import BookCore
     from tieout.model.blocks import Block
     from tieout.model.columns import MarketColumns, RecordedColumns
-    from tieout.model.events import CorporateAction, Input, Report
+    from tieout.model.events import ActionBooked, CorporateAction, Input, Report
     from tieout.model.merged import MergedColumns
     from tieout.model.orders import AmendOrder, CancelOrder, PlaceOrder
 
@@ -171,13 +171,21 @@ class LendingVenue(Protocol):
 class ActingVenue(Protocol):
     """A venue that must be told of corporate actions, since it is none where they happen."""
 
-    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+    def act(
+        self,
+        action: CorporateAction,
+        *,
+        held_lots: int,
+        past: bool,
+        booked: ActionBooked | None = None,
+    ) -> None:
         """Treat open orders and positions as venues do; what comes of it are reports.
 
         Args:
             action: That all rows from before it have arrived.
             held_lots: Signed position by our ledger, before it.
             past: Whether it took effect before the start: then only prices are of before it.
+            booked: What it did to our ledger; the venue's books of the account take the same.
         """
 
 

@@ -19,7 +19,7 @@ from tieout.model.money import MONEY_UNIT, round_half_up
 if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
 
-__all__ = ["booking_of", "carried_ticks"]
+__all__ = ["booking_of", "carried_ticks", "paid_ticks"]
 
 
 def booking_of(
@@ -83,6 +83,11 @@ def carried_ticks(action: Split | DividendPaid, instrument: Instrument, price_ti
     """Return a last price as it is after an action, at least one tick."""
     if isinstance(action, Split):
         return max(1, round_half_up(price_ticks * action.old, action.new))
+    return max(1, price_ticks - paid_ticks(action, instrument))
+
+
+def paid_ticks(action: DividendPaid, instrument: Instrument) -> int:
+    """Return by how many ticks a dividend lowers a price, rounded half up."""
     tick = Fraction(instrument.tick_size) * MONEY_UNIT
     paid = action.amount / tick
-    return max(1, price_ticks - round_half_up(paid.numerator, paid.denominator))
+    return round_half_up(paid.numerator, paid.denominator)

@@ -50,6 +50,7 @@ from tieout.market._book_layout import (
     SNAPSHOT_ROW,
     STALE_BREAK,
     TRADE_ROW,
+    UNSCALED_BREAK,
     WINDOW,
 )
 from tieout.market._compile import compiled, compiled_inner
@@ -264,6 +265,8 @@ def note_break(book: Array, kind: int, row: int, time: int, value: int) -> None:
     book[base + BREAK_VALUE] = value
     if kind == STALE_BREAK:
         book[base + BREAK_LIMIT] = book[BOOK_TIME]
+    elif kind == UNSCALED_BREAK:
+        book[base + BREAK_LIMIT] = 0
     else:
         book[base + BREAK_LIMIT] = -book[SIDE_WIDTH + BEST]
     book[BREAK_COUNT] += 1

@@ -76,6 +76,8 @@ STALE_BREAK: Final = 1
 """A level or clear older than the one before: the book is left as it is."""
 CROSSED_BREAK: Final = 2
 """The book is whole, and its best bid is at or above its best ask."""
+UNSCALED_BREAK: Final = 3
+"""A level of the book of before a split, which nothing has told anew since: it is left out."""
 
 # why a step stopped
 APPLIED: Final = 0

@@ -41,6 +41,7 @@ from tieout.market._book_layout import (
     SNAPSHOT_ROW,
     STALE_BREAK,
     TRADE_ROW,
+    UNSCALED_BREAK,
     WINDOW,
 )
 from tieout.market._book_matching_layout import (
@@ -78,6 +79,7 @@ from tieout.market._book_matching_layout import (
     TAKEN_FULL,
     TAKEN_ROOM,
     TOUCHING,
+    VOID_SINCE,
     WHOLE,
 )
 from tieout.market._book_orders_compiled import (
@@ -206,9 +208,12 @@ def meet_row(
     held = desk[POSITION]
     if kind == TRADE_ROW:
         meet_print(desk, book, side, price, lots, time, arrival)
+    elif desk[VOID_SINCE] != 0 and (kind == LEVEL_ROW or time < desk[VOID_SINCE]):
+        note_break(book, UNSCALED_BREAK, place, time, price)
     elif time < book[BOOK_TIME]:
         note_break(book, STALE_BREAK, place, time, price)
     else:
+        desk[VOID_SINCE] = 0
         if kind == CLEAR_ROW:
             meet_clear(desk, book, side)
         else:
@@ -432,6 +437,12 @@ def obey_due(
     desk[SCANNED] = desk[CURSOR]
     set_bounds(desk, book)
     return reason
+
+
+@compiled("void(A, A)")
+def note_bounds(desk: Array, book: Array) -> None:
+    """Note what a row must reach to concern us, after orders were changed from outside."""
+    set_bounds(desk, book)
 
 
 @compiled("void(A, A, int64, int64, int64, int64, int64, int64, int64)")

@@ -14,6 +14,8 @@ desk, one array with all that is ours, since each further one is a price at ever
   PROBLEM                        further rows needed where a step stopped
   MODEL, MODEL_PARAMETER         the queue model, with twice its exponent or its address
   MODEL_BROKE                    1: the user's own model answered what it may not
+  VOID_SINCE                     venue time of a split since which no snapshot or clear has told
+                                 the book anew: until one does nothing is filled; 0: none
   LAG                            how long a command waits for a later row
   OWN_BEST + row, OWN_LOW + row  greatest and lowest key of our resting orders; −NEVER and NEVER
   HUNGRY_COUNT                   orders that would take from the book at once
@@ -69,6 +71,7 @@ COMMAND_ROOM: Final = 33
 OUT_ROOM: Final = 34
 TAKEN_ROOM: Final = 35
 MODEL_BROKE: Final = 36
+VOID_SINCE: Final = 37
 DESK_WIDTH: Final = 40
 
 # orders

@@ -13,6 +13,7 @@ from tieout.market._book_layout import (
     BEST,
     CELL_COUNT,
     FAR_COUNT,
+    LOTS_MAX,
     NEVER,
     SIDE_WIDTH,
     SNAPSHOT_ROW,
@@ -93,6 +94,7 @@ from tieout.market._book_matching_layout import (
     TOUCHING,
     TRADED,
     TRIGGER,
+    VOID_SINCE,
     WAITING,
     WHOLE,
 )
@@ -414,6 +416,9 @@ def rest(desk: Array, book: Array, base: int) -> None:
         row_of(side),
         side * desk[base + LIMIT],
     )
+    if desk[VOID_SINCE] != 0:
+        # Nobody knows who stands there: the back of whatever is told first.
+        lots = LOTS_MAX
     desk[base + PHASE] = RESTING
     desk[base + AHEAD] = lots * MICRO
     desk[base + TRADED] = 0
@@ -450,7 +455,9 @@ def meet_book(desk: Array, book: Array, base: int, time: int, known: int, rank: 
 
 @compiled_inner
 def is_open_to_takers(desk: Array, book: Array) -> bool:
-    """Whether the book may be taken from: whole, and not crossed."""
+    """Whether the book may be taken from: known, whole, and not crossed."""
+    if desk[VOID_SINCE] != 0:
+        return False
     return desk[WHOLE] == 1 and book[BEST] + book[SIDE_WIDTH + BEST] < 0
 
 
@@ -563,8 +570,11 @@ def aggressor_of(book: Array, side: int, price: int) -> int:
 def meet_print(
     desk: Array, book: Array, side: int, price: int, lots: int, time: int, known: int
 ) -> None:
-    """Let one print act on triggers and resting orders."""
+    """Let one print act on triggers and resting orders; these need a book that is known."""
     trigger_by(desk, price, time, known)
+    if desk[VOID_SINCE] != 0:
+        desk[LAST_PRINT] = price
+        return
     aggressor = aggressor_of(book, side, price)
     if aggressor != 0:
         at = -aggressor * price
@@ -695,7 +705,9 @@ def arrive(desk: Array, book: Array, number: int, time: int, known: int) -> None
     if desk[base + PHASE] == RESTING:
         return
     desk[base + PHASE] = TAKING if desk[base + KIND] == LIMIT_KIND else HUNGRY
-    if is_open_to_takers(desk, book):
+    # What takes at once or never does not wait until a book is known again.
+    is_void = desk[VOID_SINCE] != 0 and desk[base + AT_ONCE] != STAYS
+    if is_void or is_open_to_takers(desk, book):
         meet_book(desk, book, base, time, known, ARRIVAL_RANK)
 
 

@@ -70,10 +70,10 @@ ROWS_BEFORE: Final = 11
 BREAK_COUNT: Final = 12
 BREAK_COUNTS: Final = 13
 """Of each kind of break, BREAK_KINDS cells from its own number on."""
-BREAK_KINDS: Final = 6
-OUT_ROWS: Final = 19
+BREAK_KINDS: Final = 7
+OUT_ROWS: Final = 20
 """Level rows written by `level_events`."""
-BOOK_WIDTH: Final = 20
+BOOK_WIDTH: Final = 21
 
 # a break
 BREAK_KIND: Final = 0
@@ -95,6 +95,8 @@ CROSSED_BREAK: Final = 4
 """The book is whole, and its best bid is at or above its best ask."""
 STALE_BREAK: Final = 5
 """A row's venue time lies before that of an earlier row: it acts at the later one."""
+UNSCALED_BREAK: Final = 6
+"""A row of the book of before a split, which nothing has told anew since: it is left out."""
 
 # actions, the numbers of `OrderAction`
 ADD: Final = 1

@@ -130,6 +130,7 @@ from tieout.market._order_matching_layout import (
     TO_LIMIT_KIND,
     TRIGGER,
     TRIGGERED,
+    VOID_SINCE,
     WAITING,
 )
 
@@ -635,6 +636,9 @@ def tidy(desk: Desk) -> None:
                 rises = min(rises, own[base + STOP])
             else:
                 falls = max(falls, own[base + STOP])
+    if state[VOID_SINCE] != 0:
+        # Every row is looked at: most of them tell of a book that is no more.
+        latest = NEVER
     state[OWN_COUNT] = kept
     state[OWN_BEST], state[OWN_BEST + 1] = best_bid, best_ask
     state[OWN_LOW], state[OWN_LOW + 1] = low_bid, low_ask

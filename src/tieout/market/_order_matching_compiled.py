@@ -16,7 +16,13 @@ from tieout.market._layout import (
     REDUCE_ONLY_REASON,
     TRIGGER_REPORT,
 )
-from tieout.market._order_book_compiled import apply_event, best_key, shortage, slot_of
+from tieout.market._order_book_compiled import (
+    apply_event,
+    best_key,
+    note_break,
+    shortage,
+    slot_of,
+)
 from tieout.market._order_book_layout import (
     APPLIED,
     ARRIVAL_TIME,
@@ -36,6 +42,7 @@ from tieout.market._order_book_layout import (
     SLOT_WIDTH,
     STAMP,
     TRADE,
+    UNSCALED_BREAK,
 )
 from tieout.market._order_desk_compiled import (
     charge_funding,
@@ -105,6 +112,7 @@ from tieout.market._order_matching_layout import (
     STOP_TRIGGER,
     TRIGGER,
     TRIGGERED,
+    VOID_SINCE,
 )
 
 if TYPE_CHECKING:
@@ -391,6 +399,30 @@ def meet_fill(
 
 
 @uncounted_inner
+def meet_void(
+    desk: Desk,
+    shelf: Shelf,
+    place: int,
+    venue_time: int,
+    time: int,
+    arrival: int,
+    action: int,
+    price: int,
+    order_id: int,
+) -> None:
+    """Let a row act while no book is known since a split: a print triggers, the others are left."""
+    state, _, _, _ = desk
+    book, _, _, _, _, breaks = shelf
+    book[BOOK_TIME] = time
+    if action == TRADE:
+        pull_triggers(desk, price, venue_time, time, arrival)
+        state[LAST_PRINT] = price
+    else:
+        note_break(book, breaks, UNSCALED_BREAK, place, order_id, price, 0)
+    tidy(desk)
+
+
+@uncounted_inner
 def meet_row(
     desk: Desk,
     shelf: Shelf,
@@ -411,6 +443,11 @@ def meet_row(
     if state[FUNDING_INTERVAL] > 0:
         # Those due by now are charged already; this is for a position that a fill opens.
         charge_funding(desk, time, arrival)
+    if state[VOID_SINCE] != 0:
+        if action != CLEAR or venue_time < state[VOID_SINCE]:
+            meet_void(desk, shelf, place, venue_time, time, arrival, action, price, order_id)
+            return
+        state[VOID_SINCE] = 0
     held = state[POSITION]
     if action == TRADE:
         explain_rest(desk, time, arrival)
@@ -697,3 +734,9 @@ def send_command(
     desk = (state, own, commands, out)
     send(desk, time, kind, number, ready, answer, lots, limit, stop)
     tidy(desk)
+
+
+@uncounted("void(A, A, A, A)")
+def note_bounds(state: Array, own: Array, commands: Array, out: Array) -> None:
+    """Note what a row must reach to concern us, after orders were changed from outside."""
+    tidy((state, own, commands, out))

@@ -61,7 +61,9 @@ NEXT_DUE: Final = 27
 """A row that arrives later than this comes after a command."""
 OBEYED: Final = 28
 """When it was known that the last command acted; those behind it are known no earlier."""
-STATE_WIDTH: Final = 29
+VOID_SINCE: Final = 29
+"""Venue time of a split since which no clear has begun the book anew; 0: none."""
+STATE_WIDTH: Final = 30
 
 # own
 NUMBER: Final = 0

@@ -39,6 +39,8 @@ class BookBreakKind(IntEnum):
     """A level older than the one before it: the book was left as it is."""
     CROSSED = at.CROSSED_BREAK
     """The best bid is at or above the best ask, in a book that is whole."""
+    UNSCALED = at.UNSCALED_BREAK
+    """A level of the book of before a split: it was left out."""
 
 
 class BookBreak(msgspec.Struct, frozen=True, gc=False):
@@ -48,8 +50,9 @@ class BookBreak(msgspec.Struct, frozen=True, gc=False):
         kind: `BookBreakKind` value.
         row: One-based row of the stream, over all chunks.
         venue_time_ns: The row's.
-        value: STALE: the row's price in ticks; CROSSED: the best bid.
-        limit: STALE: venue time of the row that changed the book last; CROSSED: the best ask.
+        value: STALE, UNSCALED: the row's price in ticks; CROSSED: the best bid.
+        limit: STALE: venue time of the row that changed the book last; CROSSED: the best ask;
+            UNSCALED: 0.
     """
 
     kind: int
@@ -93,6 +96,17 @@ class BookArrays:
         copy.view = memoryview(copy.book.data)
         copy.view[at.BREAK_COUNT] = 0
         return copy
+
+    def empty(self) -> None:
+        """Let every level go; times, rows and breaks stay."""
+        start = at.CELLS
+        self.book[start : start + 2 * self.view[at.WINDOW]] = 0
+        for row in (at.BID_ROW, at.ASK_ROW):
+            base = row * at.SIDE_WIDTH
+            self.view[base + at.BEST] = -at.NEVER
+            self.view[base + at.BASE] = at.NEVER
+            self.view[base + at.CELL_COUNT] = self.view[base + at.FAR_COUNT] = 0
+        self.view[at.CROSSED] = 0
 
     def drain(self) -> None:
         """Take over the breaks of the step that has ended."""

@@ -15,32 +15,47 @@ from tieout.market import _book_layout as book_at
 from tieout.market import _book_matching_layout as at
 from tieout.market._book_matching_compiled import (
     commit_book,
+    note_bounds,
     obey_due,
     scan_book,
     send,
 )
-from tieout.market._queues_compiled import OWN_QUEUE
+from tieout.market._queues_compiled import MICRO, OWN_QUEUE
+from tieout.market.acting import (
+    CommandCells,
+    OrderCells,
+    PaymentCells,
+    Scales,
+    nearest_after,
+    order_left,
+    paid_until,
+    split_amends,
+    split_order,
+)
 from tieout.market.book import WINDOW_TICKS, Book, BookArrays, BookBreakKind, book_columns
 from tieout.market.book_breaks import Resets, book_break
-from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
+from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX, amend_terms, check_holds
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.queues import QueueModel
 from tieout.market.reports import book_reports
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 from tieout.model.sessions import Sessions
+from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from tieout.market.acting import OrderLeft
     from tieout.market.book import BookBreak
     from tieout.market.finer import DataBreak
     from tieout.market.reports import CoreReport
     from tieout.model.columns import BookColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
     Array = NDArray[np.int64]
 
@@ -59,6 +74,32 @@ _FIRST_ROOM: Final = {
     at.OUT_ROOM: 256,
     at.TAKEN_ROOM: 256,
 }
+_ORDER_CELLS: Final = OrderCells(
+    number=at.NUMBER,
+    side=at.SIDE,
+    lots=at.LOTS,
+    filled=at.FILLED,
+    limit=at.LIMIT,
+    stop=at.STOP,
+    trigger=at.TRIGGER,
+    touch=at.TOUCH_TRIGGER,
+)
+_COMMAND_CELLS: Final = CommandCells(
+    order=at.COMMAND_ORDER,
+    kind=at.COMMAND_KIND,
+    lots=at.COMMAND_LOTS,
+    limit=at.COMMAND_LIMIT,
+    stop=at.COMMAND_STOP,
+    amend=at.AMEND_COMMAND,
+)
+_PAYMENT_CELLS: Final = PaymentCells(
+    interval=at.FUNDING_INTERVAL,
+    lots=at.POSITION,
+    price=at.LAST_PRINT,
+    due=at.NEXT_FUNDING,
+    answer=at.FUNDING_ANSWER,
+    sequence=at.SEQUENCE,
+)
 _KEPT_CHUNKS = 4
 _RESOLUTION: Final = "book"
 _AHEAD_ROWS = 4096
@@ -98,6 +139,7 @@ class BookCore:
             raise SettingsError(f"feed latency {feed_latency_ns_max} ns; allowed: 0 or more")
         self._sessions = Sessions(sessions)
         self._resets = Resets()
+        self._scales = Scales()
         model = queue or QueueModel()
         kind, parameter = int(model.kind), model.twice_power
         self._models: list[tuple[object, ModelEntry]] = []
@@ -239,6 +281,83 @@ class BookCore:
     def ambiguous_bars(self) -> int:
         """None: a book has no bars."""
         return 0
+
+    # -- what happens to the instrument ---------------------------------------------------------
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it; see `MatchingCore.split`.
+
+        The levels told so far are of the prices before it: they are void, and with them every place
+        in a queue. The book begins anew with the first snapshot or clear from after the split;
+        until then prints trigger, and nothing is filled. Resting orders then stand at the back.
+
+        Raises:
+            DataError: An order's price is then too high for exact arithmetic.
+        """
+        view = self._view
+        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
+        self._scales.split(at_ns, ratio)
+        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
+        if view[at.LAST_PRINT]:
+            view[at.LAST_PRINT] = nearest_after(view[at.LAST_PRINT], ratio)
+        self._book.empty()
+        view[at.VOID_SINCE] = at_ns
+        view[at.TAKEN_COUNT] = 0
+        rows = self._order_rows()
+        start, count = view[at.COMMANDS_START], view[at.COMMAND_COUNT]
+        commands = self._desk[start : start + count * at.COMMAND_WIDTH]
+        commands = commands.reshape(count, at.COMMAND_WIDTH)
+        for row in rows:
+            split_order(row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
+            split_amends(commands, _COMMAND_CELLS, row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
+            row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
+            if row[at.PHASE] == at.RESTING:
+                row[at.AHEAD] = book_at.LOTS_MAX * MICRO
+            for place in (at.TRADED, at.REFERENCE, at.HALF_SPREAD):
+                row[place] = 0
+        left = [order_left(row, _ORDER_CELLS) for row in rows]
+        self._keep(rows[:, at.LOTS] > rows[:, at.FILLED])
+        return left, paid
+
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+        self._scales.pay(at_ns, ticks)
+        if self._view[at.LAST_PRINT]:
+            self._view[at.LAST_PRINT] = max(1, self._view[at.LAST_PRINT] - ticks)
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+        left = [order_left(row, _ORDER_CELLS) for row in self._order_rows()]
+        self.forget([each.number for each in left])
+        return left
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+        self._keep(~np.isin(self._order_rows()[:, at.NUMBER], list(numbers)))
+
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+        self._view[at.POSITION] = lots
+        self._unsettled()
+
+    @property
+    def last_price(self) -> int | None:
+        """Ticks of the last print; None before any."""
+        return self._view[at.LAST_PRINT] or None
+
+    def _order_rows(self) -> Array:
+        start, count = self._view[at.ORDERS_START], self._view[at.ORDER_COUNT]
+        rows = self._desk[start : start + count * at.ORDER_WIDTH]
+        return rows.reshape(count, at.ORDER_WIDTH)
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the open orders; commands of the others find none."""
+        rows, start = self._order_rows()[kept], self._view[at.ORDERS_START]
+        self._desk[start : start + rows.size] = rows.ravel()
+        self._view[at.ORDER_COUNT] = len(rows)
+        self._unsettled()
 
     # -- lent to compiled code ----------------------------------------------------------------
 
@@ -418,7 +537,11 @@ class BookCore:
             prints = (chunk.kind == book_at.TRADE_ROW) & (chunk.venue_time_ns <= venue_time_ns)
             rows = np.flatnonzero(prints)
             if len(rows):
-                return int(chunk.price_ticks[rows[-1]])
+                price, traded_ns = (
+                    int(each[rows[-1]]) for each in (chunk.price_ticks, chunk.venue_time_ns)
+                )
+                # A print at the instant of a split is one after it.
+                return self._scales.carried(price, traded_ns + 1, venue_time_ns)
         return None
 
     # -- inside -------------------------------------------------------------------------------
@@ -435,7 +558,15 @@ class BookCore:
         if count == self._view[at.COMMAND_ROOM]:
             self._make_room({at.COMMAND_ROOM: 2 * count})
         send(self._desk, self._book.book, time_ns, kind, number, response_ns, *terms)
-        # What was known of the rows to come holds no more.
+        self._look_again()
+
+    def _unsettled(self) -> None:
+        """The orders were changed from outside."""
+        note_bounds(self._desk, self._book.book)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """What was known of the rows to come holds no more, since the orders changed."""
         self._view[at.SCANNED] = self._view[at.CURSOR]
         self._watch_ns = -_NEVER
         self.calm_before_ns = -_NEVER

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEED_LATENCY_NS_MAX",
+    "TICKS_MAX",
     "amend_terms",
     "book_amend_refusal",
     "book_refusal",
@@ -24,7 +25,7 @@ __all__ = [
 FEED_LATENCY_NS_MAX: Final = 1_000_000_000
 """How long a command waits at most for a later row, unless told otherwise."""
 
-_TICKS_MAX: Final = 2**40
+TICKS_MAX: Final = 2**40
 """Prices above this in ticks would not fit as microticks."""
 
 _AUCTIONS: Final = (int(TimeInForce.AT_OPEN), int(TimeInForce.AT_CLOSE))
@@ -49,8 +50,8 @@ def book_refusal(order: PlaceOrder) -> str | None:
     ):
         if needed != (value is not None):
             return f"{name} price {value}; the type has {'one' if needed else 'none'}"
-        if value is not None and not 0 < value <= _TICKS_MAX:
-            return f"{name} price {value} ticks; allowed: 1 … {_TICKS_MAX}"
+        if value is not None and not 0 < value <= TICKS_MAX:
+            return f"{name} price {value} ticks; allowed: 1 … {TICKS_MAX}"
     if not 0 < order.lots <= book_at.LOTS_MAX:
         return f"{order.lots} lots; allowed: 1 … {book_at.LOTS_MAX}"
     at_once = AT_ONCE[int(order.time_in_force)] != at.STAYS
@@ -68,8 +69,8 @@ def book_amend_refusal(order: AmendOrder) -> str | None:
     """Return which of an amend's terms lies outside of what can be computed exactly, or None."""
     for name, value, most in (
         ("lots", order.lots, book_at.LOTS_MAX),
-        ("limit", order.limit_ticks, _TICKS_MAX),
-        ("trigger", order.stop_ticks, _TICKS_MAX),
+        ("limit", order.limit_ticks, TICKS_MAX),
+        ("trigger", order.stop_ticks, TICKS_MAX),
     ):
         if value is not None and not 0 < value <= most:
             return f"{name} {value}; allowed: 1 … {most}"

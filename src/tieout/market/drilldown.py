@@ -27,14 +27,16 @@ from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.profiles import LimitRule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from tieout.market.acting import OrderLeft
     from tieout.market.bounds import BarSeen
     from tieout.market.finer import DataBreak, FinerMarket
     from tieout.market.reports import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
 __all__ = ["Band", "DrillingCore"]
 
@@ -144,10 +146,45 @@ class DrillingCore:
         self._core.amend(number, order, arrival_ns=arrival_ns, response_ns=response_ns)
         self._unsettled()
 
+    # -- what happens to the instrument ---------------------------------------------------------
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it; see `MatchingCore.split`.
+
+        A bar that it lies inside of is opened, whether it may touch an order or not, so that what
+        traded before it is met before it. Where there are no finer rows it is not met at all.
+        """
+        found = self._open_around(at_ns)
+        left, paid = self._core.split(ratio, at_ns=at_ns, known_ns=known_ns)
+        self._unsettled()
+        return left, [*found, *paid]
+
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+        self._core.pay(ticks, at_ns=at_ns)
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+        left = self._core.drop_orders()
+        self._unsettled()
+        return left
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+        self._core.forget(numbers)
+        self._unsettled()
+
     def hold(self, lots: int) -> None:
         """Hold so many signed lots, whatever the fills so far."""
         self._core.hold(lots)
         self._unsettled()
+
+    @property
+    def last_price(self) -> int | None:
+        """Ticks of the last row that had traded by now; None where there is none."""
+        return self.price_at(self._now_ns)
 
     @property
     def position_lots(self) -> int:
@@ -166,13 +203,19 @@ class DrillingCore:
 
     @property
     def breaks(self) -> Sequence[DataBreak]:
-        """Bars that the finer rows contradict or do not reach over; the first thousand."""
-        return self._children.breaks
+        """Bars that finer rows contradict or do not reach over, or that a split lies inside of.
+
+        Of the first the first thousand.
+        """
+        return [*self._children.breaks, *self._core.data_breaks(self._children.instrument)[1]]
 
     @property
     def break_counts(self) -> dict[str, int]:
         """How many breaks there are, by kind."""
-        return self._children.counts
+        return {
+            **self._children.counts,
+            **self._core.data_breaks(self._children.instrument)[0],
+        }
 
     # -- market -------------------------------------------------------------------------------
 
@@ -397,6 +440,19 @@ class DrillingCore:
         self.band.taken += taken
         self.band.best += max(best, taken)
 
+    def _open_around(self, time_ns: int) -> list[CoreReport]:
+        """Open every bar that a time lies inside of, and let act what is known of it."""
+        found = self.commit(self._now_ns)
+        while self._core.wants_rows and self._frames:
+            frame = self._frames[-1]
+            row = frame.row_around(time_ns)
+            if row is None:
+                break
+            self._pass_to(frame, row)
+            self._open(frame, row)
+            found += self.commit(self._now_ns)
+        return found
+
     # -- statistics ---------------------------------------------------------------------------
 
     def _gather(self, before_ns: int) -> None:
@@ -405,11 +461,13 @@ class DrillingCore:
         if not core.stale:
             return
         source, step = self._statistics_source(before_ns)
+        # Prices and volumes of both sides of a split have no variance in common.
+        first_ns = max(source.first_ns, core.since_ns)
         span = _FIRST_SPAN * step
         while True:
-            from_ns = (before_ns - span) // _MINUTE_NS * _MINUTE_NS
+            from_ns = max((before_ns - span) // _MINUTE_NS * _MINUTE_NS, core.since_ns)
             full = core.gather(source.rows(from_ns, before_ns))
-            if full or from_ns <= source.first_ns:
+            if full or from_ns <= first_ns:
                 break
             span *= 4
         core.stale = False
@@ -493,14 +551,24 @@ class DrillingCore:
     def _price_in(self, frame: Frame, row: int, time_ns: int) -> int | None:
         """Return the last price of a bar by a time; None where nothing had traded in it."""
         unknown = frame.volume[row] == UNKNOWN_VOLUME
-        if not unknown and time_ns >= frame.close_time[row]:
-            return int(frame.closing[row])
+        closed_ns = int(frame.close_time[row])
+        if not unknown and time_ns >= closed_ns and not self._core.is_spanned(frame.bars, row):
+            return self._core.carried(int(frame.closing[row]), closed_ns, time_ns)
         until_ns = min(time_ns + 1, int(frame.close_time[row]))
         rows = self._finer[-1].rows(frame.opens_ns(row), until_ns)
         if not len(rows):
             return None
-        prices = rows.price_ticks if isinstance(rows, TradeColumns) else rows.close_ticks
-        return int(prices[-1])
+        if isinstance(rows, TradeColumns):
+            # A print at the instant of a split is one after it.
+            traded_ns = int(rows.venue_time_ns[-1]) + 1
+            return self._core.carried(int(rows.price_ticks[-1]), traded_ns, time_ns)
+        last = len(rows) - 1
+        while last >= 0 and self._core.is_spanned(rows, last):
+            last -= 1
+        if last < 0:
+            return None
+        closed_ns = int(rows.close_time_ns[last])
+        return self._core.carried(int(rows.close_ticks[last]), closed_ns, time_ns)
 
     # -- what is known ------------------------------------------------------------------------
 

@@ -28,10 +28,21 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = ["UNKNOWN_VOLUME", "Children", "DataBreak", "FinerMarket", "Frame", "with_gaps"]
+__all__ = [
+    "SPANNED",
+    "UNKNOWN_VOLUME",
+    "Children",
+    "DataBreak",
+    "FinerMarket",
+    "Frame",
+    "with_gaps",
+]
 
 UNKNOWN_VOLUME: Final = -1
 """Volume of a row that stands for a gap among the coarsest bars: what happened is not said."""
+
+SPANNED: Final = "spanned"
+"""The kind of break that is a bar which a split lies inside of."""
 
 _HIGHEST: Final = 2**62 - 1
 _GAP_NS: Final = 3_600_000_000_000
@@ -71,15 +82,18 @@ class DataBreak(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         instrument: Symbol.
         kind: Between two resolutions: `contradiction` (a field differs), `missing` (the finer rows
             do not reach over the bar, or are not there), `unexpected` (prints where there is no
-            bar). Within a book: `stale` (a row older than what it would change), `crossed` (the
-            best bid at or above the best ask), `reset` (the book was emptied in the middle: a
-            sequence broke, or a snapshot began), `unknown_order`, `double_add`, `excess_cancel`.
+            bar). In one: `spanned` (a split lies inside of the bar, whose prices are of two scales;
+            nothing is filled from it). Within a book: `stale` (a row older than what it would
+            change), `crossed` (the best bid at or above the best ask), `reset` (the book was
+            emptied in the middle: a sequence broke, or a snapshot began), `unscaled` (a row of the
+            book of before a split: none has told it anew since), `unknown_order`, `double_add`,
+            `excess_cancel`.
         level, finer: What was opened, and what was found inside of it; of a book both are `book`
             or `orders`.
         open_time_ns: Of the bar; of a book the venue time of the row.
         field: Which field differs first; `rows` where there are too few or too many.
-        coarse_value, finer_value: Ticks or lots of both; of a book what stood there, and what the
-            row told.
+        coarse_value, finer_value: Ticks or lots of both; of a spanned bar its open and its close;
+            of a book what stood there, and what the row told.
     """
 
     instrument: str

@@ -6,9 +6,11 @@ and commits rows up to an arrival time; `next_touch_ns` looks ahead without chan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from tieout.errors import DataError, SettingsError
@@ -17,12 +19,24 @@ from tieout.market import _layout as at
 from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
+from tieout.market.acting import (
+    CommandCells,
+    OrderCells,
+    OrderLeft,
+    PaymentCells,
+    Scales,
+    nearest_after,
+    order_left,
+    paid_until,
+    split_amends,
+    split_order,
+)
+from tieout.market.finer import SPANNED, DataBreak
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import CoreReport, core_report
 from tieout.market.resolution import ASSUMED, TRADE, path_decided, resolution_name
 from tieout.market.terms import AT_CLOSE, AT_ONCE, FOR_EVER, KINDS, first_funding_ns, life_of
-from tieout.model.columns import TradeColumns
-from tieout.model.money import round_half_up
+from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.profiles import (
     FillLevel,
     FundingRule,
@@ -32,21 +46,21 @@ from tieout.model.profiles import (
     StopLimitRule,
 )
 from tieout.model.sessions import Sessions
-from tieout.model.splits import distance_after, limit_after, lots_after, trigger_after
+from tieout.model.splits import distance_after, lots_after, trigger_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.model.columns import BarColumns, MarketColumns
+    from tieout.model.columns import MarketColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
     from tieout.model.splits import Ratio
 
     Array = NDArray[np.int64]
 
-__all__ = ["LAST_KNOWN", "CoreArrays", "KnownPrice", "MatchingCore", "OrderLeft"]
+__all__ = ["LAST_KNOWN", "CoreArrays", "KnownPrice", "MatchingCore"]
 
 _LEVELS = {
     FillLevel.NAIVE: at.NAIVE_LEVEL,
@@ -69,22 +83,38 @@ _PLAIN_TAIL = _PLAIN_CELLS.data
 LAST_KNOWN = "last"
 """What decides a fill at the last price that was known when the order came."""
 
+_ORDER_CELLS = OrderCells(
+    number=at.NUMBER,
+    side=at.SIDE,
+    lots=at.LOTS,
+    filled=at.FILLED,
+    limit=at.LIMIT,
+    stop=at.STOP,
+    trigger=at.TRIGGER,
+    touch=at.TOUCH_TRIGGER,
+)
+_COMMAND_CELLS = CommandCells(
+    order=at.COMMAND_ORDER,
+    kind=at.COMMAND_KIND,
+    lots=at.COMMAND_LOTS,
+    limit=at.COMMAND_LIMIT,
+    stop=at.COMMAND_STOP,
+    amend=at.AMEND_COMMAND,
+)
+_PAYMENT_CELLS = PaymentCells(
+    interval=at.FUNDING_INTERVAL,
+    lots=at.POSITION,
+    price=at.LAST_PRICE,
+    due=at.NEXT_FUNDING,
+    answer=at.RESPONSE,
+    sequence=at.SEQUENCE,
+)
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
 _TRADE_COLUMNS = 4
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
-
-
-class OrderLeft(NamedTuple):
-    """An open order of a core: terms that it has not are None."""
-
-    number: int
-    lots: int
-    filled_lots: int
-    limit_ticks: int | None
-    stop_ticks: int | None
 
 
 class CoreArrays(NamedTuple):
@@ -171,7 +201,8 @@ class MatchingCore:
         self._unresolved = 0
         self._ambiguous = 0
         self._at_close: set[int] = set()
-        self._splits: list[tuple[int, Ratio]] = []
+        self._scales = Scales()
+        self._spanned: dict[tuple[int, int], DataBreak] = {}
         # Rows that arrive before this time are quiet; at it one touches, or was not looked at. So
         # what was found is not asked for again until an order, a cancel or a commit changes it.
         self._watch_ns = -at.NEVER
@@ -315,7 +346,7 @@ class MatchingCore:
 
         All rows from before it are committed. Rolling statistics begin anew, since prices and
         volumes of both sides of a split have no variance in common. An order of which no lot is
-        left is gone.
+        left is gone. A bar that the split lies inside of is not met: it is a data break.
 
         Args:
             ratio: Of the split.
@@ -324,35 +355,56 @@ class MatchingCore:
 
         Returns:
             Every order that was open, as it is now; and what fell due since the last row.
+
+        Raises:
+            DataError: An order's price is then too high for exact arithmetic.
         """
         view = self._view
         rest = self._cut()
-        paid = list(self._paid_until(at_ns, known_ns))
-        self._splits.append((at_ns, ratio))
+        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
+        self._scales.split(at_ns, ratio)
         view[at.POSITION] = lots_after(view[at.POSITION], ratio)
         if view[at.LAST_PRICE]:
-            view[at.LAST_PRICE] = _nearest_after(view[at.LAST_PRICE], ratio)
+            view[at.LAST_PRICE] = nearest_after(view[at.LAST_PRICE], ratio)
         for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
             view[place] = 0
         cells = self._open_cells()
         for row in cells:
             self._split_order(row, ratio, at_ns)
             self._split_amends(row, ratio)
-        left = [_order_left(row.tolist()) for row in cells]
+        left = [order_left(row, _ORDER_CELLS) for row in cells]
         self._keep(cells[:, at.LOTS] > cells[:, at.FILLED])
         if rest is not None and len(rest):
             self.give(rest)
         return left, paid
 
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+        self._scales.pay(at_ns, ticks)
+        if self._view[at.LAST_PRICE]:
+            self._view[at.LAST_PRICE] = max(1, self._view[at.LAST_PRICE] - ticks)
+
     def drop_orders(self) -> list[OrderLeft]:
         """Forget every order, those on their way too; return them as they were."""
+        left = [order_left(row, _ORDER_CELLS) for row in self._open_cells()]
+        self.forget([each.number for each in left])
+        return left
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+        if not numbers:
+            return
         rest = self._cut()
-        cells = self._open_cells()
-        left = [_order_left(row.tolist()) for row in cells]
-        self._keep(np.zeros(len(cells), np.bool_))
+        self._keep(~np.isin(self._open_cells()[:, at.NUMBER], list(numbers)))
         if rest is not None and len(rest):
             self.give(rest)
-        return left
+
+    def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
+        """Return how many bars a split lies inside of, by kind, and these bars."""
+        found = tuple(
+            msgspec.structs.replace(each, instrument=instrument) for each in self._spanned.values()
+        )
+        return ({SPANNED: len(found)} if found else {}), found
 
     def hold(self, lots: int) -> None:
         """Hold so many signed lots, whatever the fills so far."""
@@ -369,16 +421,12 @@ class MatchingCore:
         return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)
 
     def _split_order(self, row: Array, ratio: Ratio, at_ns: int) -> None:
-        filled, side = int(row[at.FILLED]), int(row[at.SIDE])
-        touched = bool(row[at.TRIGGER] == at.TOUCH_TRIGGER)
-        row[at.LOTS] = filled + lots_after(int(row[at.LOTS]) - filled, ratio)
-        terms = row.tolist()
+        split_order(row, _ORDER_CELLS, ratio, ticks_max=at.NEVER)
+        filled, side, terms = int(row[at.FILLED]), int(row[at.SIDE]), row.tolist()
         after = {
-            at.LIMIT: limit_after(terms[at.LIMIT], side, ratio),
-            at.STOP: trigger_after(terms[at.STOP], side, ratio, touched=touched),
             at.ACTIVATION: trigger_after(terms[at.ACTIVATION], side, ratio, touched=True),
             at.TRAIL: distance_after(terms[at.TRAIL], ratio),
-            at.EXTREME: _nearest_after(terms[at.EXTREME], ratio),
+            at.EXTREME: nearest_after(terms[at.EXTREME], ratio),
             at.DISPLAY: max(1, lots_after(terms[at.DISPLAY], ratio)),
             at.SHOWN: max(1, lots_after(terms[at.SHOWN], ratio)),
         }
@@ -392,25 +440,9 @@ class MatchingCore:
         row[at.VOLUME] = min(int(row[at.VOLUME]), used)
 
     def _split_amends(self, order: Array, ratio: Ratio) -> None:
-        """Let the amends of an order that are on their way mean what they mean after a split."""
-        side, filled = int(order[at.SIDE]), int(order[at.FILLED])
-        touched = bool(order[at.TRIGGER] == at.TOUCH_TRIGGER)
         count = self._view[at.COMMAND_COUNT]
-        for row in self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH):
-            if (
-                row[at.COMMAND_ORDER] != order[at.NUMBER]
-                or row[at.COMMAND_KIND] != at.AMEND_COMMAND
-            ):
-                continue
-            lots, limit, stop = (
-                int(row[each]) for each in (at.COMMAND_LOTS, at.COMMAND_LIMIT, at.COMMAND_STOP)
-            )
-            if lots:
-                row[at.COMMAND_LOTS] = max(1, filled + lots_after(lots - filled, ratio))
-            if limit:
-                row[at.COMMAND_LIMIT] = limit_after(limit, side, ratio)
-            if stop:
-                row[at.COMMAND_STOP] = trigger_after(stop, side, ratio, touched=touched)
+        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+        split_amends(commands, _COMMAND_CELLS, order, _ORDER_CELLS, ratio, ticks_max=at.NEVER)
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the open orders, and the commands about them."""
@@ -441,30 +473,38 @@ class MatchingCore:
         self._view[at.CURSOR] = 0
         return chunk.rows(row, len(chunk))
 
-    def _paid_until(self, at_ns: int, known_ns: int) -> Iterator[CoreReport]:
-        """Yield what fell due since the last row, on what was held."""
-        view = self._view
-        interval_ns, lots, price = (
-            view[each] for each in (at.FUNDING_INTERVAL, at.POSITION, at.LAST_PRICE)
+    def _is_spanned(self, bars: BarColumns, row: int) -> bool:
+        return self._scales.is_inside(int(bars.open_time_ns[row]), int(bars.close_time_ns[row]))
+
+    def _unspanned(self, chunk: MarketColumns) -> MarketColumns:
+        """Return rows without the bars that a split lies inside of, which are named."""
+        if not self._scales.any_split or not isinstance(chunk, BarColumns):
+            return chunk
+        spanned = self._scales.spans(chunk.open_time_ns, chunk.close_time_ns)
+        if not spanned.any():
+            return chunk
+        for row in np.flatnonzero(spanned).tolist():
+            self._note_spanned(chunk, row)
+        kept: dict[str, Any] = {
+            name: values[~spanned]
+            for name in BarColumns.__slots__
+            if isinstance(values := getattr(chunk, name), np.ndarray)
+        }
+        return replace(chunk, **kept)
+
+    def _note_spanned(self, bars: BarColumns, row: int) -> None:
+        """Keep account of a bar that a split lies inside of, once."""
+        open_ns, level = int(bars.open_time_ns[row]), resolution_name(bars.interval_ns)
+        self._spanned[open_ns, bars.interval_ns] = DataBreak(
+            instrument=bars.instrument,
+            kind=SPANNED,
+            level=level,
+            finer=level,
+            open_time_ns=open_ns,
+            field="open",
+            coarse_value=int(bars.open_ticks[row]),
+            finer_value=int(bars.close_ticks[row]),
         )
-        while interval_ns and lots and price and 0 <= view[at.NEXT_FUNDING] <= at_ns:
-            due_ns = view[at.NEXT_FUNDING]
-            view[at.NEXT_FUNDING] = due_ns + interval_ns
-            yield CoreReport(
-                kind=at.FUNDING_REPORT,
-                order=0,
-                arrival_ns=max(known_ns, due_ns + view[at.RESPONSE]),
-                moment_ns=due_ns,
-                rank=at.FUNDING_RANK,
-                sequence=self._next_sent(),
-                venue_time_ns=due_ns,
-                lots=lots,
-                price_ticks=price,
-                reference_ticks=0,
-                half_spread_microticks=0,
-                liquidity=0,
-                reason=at.NO_REASON,
-            )
 
     # -- market -------------------------------------------------------------------------------
 
@@ -500,10 +540,11 @@ class MatchingCore:
         """
         assert self.wants_rows, "rows of the chunk before are not committed yet"
         self._leave()
+        self._last_arrival_ns = int(chunk.arrival_time_ns[-1])
+        chunk = self._unspanned(chunk)
         self._chunk = chunk
         self._rows = len(chunk)
         self._watch_ns = -at.NEVER
-        self._last_arrival_ns = int(chunk.arrival_time_ns[-1])
         self._past.append(chunk)
         del self._past[:-_KEPT_CHUNKS]
         if isinstance(chunk, TradeColumns):
@@ -513,7 +554,7 @@ class MatchingCore:
 
     def next_touch_ns(self, until_ns: int) -> int | None:
         """Return the arrival of the first row that may cause a report, if it is due by then."""
-        if until_ns < self._watch_ns or self._chunk is None:
+        if until_ns < self._watch_ns or self._chunk is None or not len(self._chunk):
             return None
         if not self._touches:
             look: Callable[..., int] = (
@@ -589,14 +630,19 @@ class MatchingCore:
                 if row >= 0:
                     price = int(chunk.price_ticks[row])
                     # A print at the instant of a split is one after it.
-                    return self._carried(price, int(chunk.venue_time_ns[row]) + 1, venue_time_ns)
+                    return self._scales.carried(
+                        price, int(chunk.venue_time_ns[row]) + 1, venue_time_ns
+                    )
                 continue
             row = int(np.searchsorted(chunk.open_time_ns, venue_time_ns, "right")) - 1
+            # What is there was given before the split that lies inside of it was known.
+            while row >= 0 and self._is_spanned(chunk, row):
+                row -= 1
             if row >= 0:
                 if venue_time_ns < chunk.close_time_ns[row]:
                     return int(chunk.open_ticks[row])
                 price = int(chunk.close_ticks[row])
-                return self._carried(price, int(chunk.close_time_ns[row]), venue_time_ns)
+                return self._scales.carried(price, int(chunk.close_time_ns[row]), venue_time_ns)
         return None
 
     def last_known(self, arrival_ns: int) -> KnownPrice | None:
@@ -608,20 +654,18 @@ class MatchingCore:
             row = int(np.searchsorted(chunk.arrival_time_ns, arrival_ns, "right")) - 1
             if isinstance(chunk, TradeColumns):
                 if row >= 0:
-                    return KnownPrice(int(chunk.price_ticks[row]), int(chunk.venue_time_ns[row]))
+                    traded_ns = int(chunk.venue_time_ns[row])
+                    price = int(chunk.price_ticks[row])
+                    price = self._scales.carried(price, traded_ns + 1, arrival_ns)
+                    return KnownPrice(price, traded_ns)
                 continue
-            while row >= 0 and not chunk.volume_lots[row]:
+            while row >= 0 and (not chunk.volume_lots[row] or self._is_spanned(chunk, row)):
                 row -= 1
             if row >= 0:
-                return KnownPrice(int(chunk.close_ticks[row]), int(chunk.close_time_ns[row]))
+                closed_ns = int(chunk.close_time_ns[row])
+                price = self._scales.carried(int(chunk.close_ticks[row]), closed_ns, arrival_ns)
+                return KnownPrice(price, closed_ns)
         return None
-
-    def _carried(self, price_ticks: int, from_ns: int, until_ns: int) -> int:
-        """Return a price as it is after the splits from a time to another."""
-        for at_ns, ratio in self._splits:
-            if from_ns <= at_ns <= until_ns:
-                price_ticks = _nearest_after(price_ticks, ratio)
-        return price_ticks
 
     # -- lent to a compiled run ---------------------------------------------------------------
 
@@ -946,20 +990,6 @@ class MatchingCore:
         state[at.RESPONSE] = profile.response_latency_ns - profile.clock_offset_ns
         if profile.funding_rule is not FundingRule.NONE:
             state[at.FUNDING_INTERVAL] = profile.funding_interval_ns
-
-
-def _order_left(row: Sequence[int]) -> OrderLeft:
-    return OrderLeft(
-        row[at.NUMBER],
-        row[at.LOTS],
-        row[at.FILLED],
-        row[at.LIMIT] or None,
-        row[at.STOP] or None,
-    )
-
-
-def _nearest_after(ticks: int, ratio: Ratio) -> int:
-    return max(1, round_half_up(ticks * ratio.old, ratio.new))
 
 
 def _column(values: Array) -> Array:

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tieout.market.acting import OrderLeft
     from tieout.market.finer import Frame
     from tieout.market.reports import CoreReport
     from tieout.model.columns import MarketColumns
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
     Array = NDArray[np.int64]
 
@@ -199,6 +201,26 @@ class OpenedCore(MatchingCore):
 
     # -- rows ---------------------------------------------------------------------------------
 
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it; see `MatchingCore.split`."""
+        self.stale = self._keeps
+        return super().split(ratio, at_ns=at_ns, known_ns=known_ns)
+
+    @property
+    def since_ns(self) -> int:
+        """When the last split took effect; far in the past before any."""
+        return self._scales.since_ns
+
+    def carried(self, price_ticks: int, from_ns: int, until_ns: int) -> int:
+        """Return a price as it is after what took effect from a time to another."""
+        return self._scales.carried(price_ticks, from_ns, until_ns)
+
+    def is_spanned(self, bars: BarColumns, row: int) -> bool:
+        """Whether a split lies inside of a bar."""
+        return self._is_spanned(bars, row)
+
     def give_prints(self, prints: TradeColumns) -> None:
         """Take the prints of a bar that was opened."""
         self.is_assuming = False
@@ -277,6 +299,15 @@ class OpenedCore(MatchingCore):
         return super().answer(until_ns)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _cut(self) -> MarketColumns | None:
+        if not self.wants_rows:
+            return super()._cut()
+        # What was given is met; what was passed since is known in the state.
+        self._leave()
+        self._columns = tuple(each[:0] for each in self._columns)
+        self._view[at.CURSOR] = self._view[at.SCANNED] = 0
+        return None
 
     def _answer_at_close(self) -> Sequence[CoreReport]:
         """Answer a cancel that came by the close of a bar that is over; `answer` does of prints."""

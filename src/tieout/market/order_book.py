@@ -65,6 +65,7 @@ class BreakKind(IntEnum):
     EXCESS_CANCEL = at.EXCESS_BREAK
     CROSSED_BOOK = at.CROSSED_BREAK
     STALE_TIME = at.STALE_BREAK
+    UNSCALED_ROW = at.UNSCALED_BREAK
 
 
 class BookBreak(msgspec.Struct, frozen=True, gc=False):
@@ -75,7 +76,8 @@ class BookBreak(msgspec.Struct, frozen=True, gc=False):
         row: Zero-based row of the stream.
         venue_time_ns: The book's time then.
         order_id: Of the row.
-        value: Lots told; of a crossed book its best bid, of a stale row its time.
+        value: Lots told; of a crossed book its best bid, of a stale row its time, of an unscaled
+            one its price.
         limit: Lots that were there; the best ask; the book's time.
     """
 
@@ -250,6 +252,20 @@ class OrderBook:
         return digest.hexdigest()
 
     # -- inside, and for the matching core ----------------------------------------------------
+
+    def empty(self) -> None:
+        """Let every order go, as a clear does; times, stamps, rows and breaks stay."""
+        self.table[:] = 0
+        for place in (
+            at.LEVEL_COUNT,
+            at.LEVEL_COUNT + 1,
+            at.ORDER_COUNT,
+            at.SLOTS_USED,
+            at.PLACES_USED,
+            at.CROSSED,
+        ):
+            self.book[place] = 0
+        self.book[at.FREE_SLOT] = self.book[at.FREE_PLACE] = -1
 
     @property
     def arrays(self) -> tuple[Array, Array, Array, Array, Array, Array]:

@@ -15,29 +15,44 @@ from tieout.market import _order_book_layout as book_at
 from tieout.market import _order_matching_layout as at
 from tieout.market._order_matching_compiled import (
     commit_orders,
+    note_bounds,
     obey_due,
     scan_orders,
     send_command,
 )
+from tieout.market.acting import (
+    CommandCells,
+    OrderCells,
+    PaymentCells,
+    Scales,
+    nearest_after,
+    order_left,
+    paid_until,
+    split_amends,
+    split_order,
+)
 from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
-from tieout.market.book_terms import FEED_LATENCY_NS_MAX, amend_terms, check_holds
+from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX, amend_terms, check_holds
 from tieout.market.order_book import BreakKind, OrderBook, event_columns
 from tieout.market.reports import book_reports
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 from tieout.model.sessions import Sessions
+from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
+    from tieout.market.acting import OrderLeft
     from tieout.market.finer import DataBreak
     from tieout.market.order_book import Columns
     from tieout.market.reports import CoreReport
     from tieout.model.columns import OrderEventColumns
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
     Array = NDArray[np.int64]
 
@@ -46,6 +61,32 @@ __all__ = ["OrderCore"]
 _NEVER: Final = book_at.NEVER
 _FIRST_ROWS = 16
 _FIRST_REPORTS = 256
+_ORDER_CELLS: Final = OrderCells(
+    number=at.NUMBER,
+    side=at.SIDE,
+    lots=at.OWN_LOTS,
+    filled=at.FILLED,
+    limit=at.LIMIT,
+    stop=at.STOP,
+    trigger=at.TRIGGER,
+    touch=at.TOUCH_TRIGGER,
+)
+_COMMAND_CELLS: Final = CommandCells(
+    order=at.COMMAND_ORDER,
+    kind=at.COMMAND_KIND,
+    lots=at.COMMAND_LOTS,
+    limit=at.COMMAND_LIMIT,
+    stop=at.COMMAND_STOP,
+    amend=at.AMEND_COMMAND,
+)
+_PAYMENT_CELLS: Final = PaymentCells(
+    interval=at.FUNDING_INTERVAL,
+    lots=at.POSITION,
+    price=at.LAST_PRINT,
+    due=at.NEXT_FUNDING,
+    answer=at.FUNDING_ANSWER,
+    sequence=at.SEQUENCE,
+)
 _KEPT_CHUNKS = 4
 _RESOLUTION: Final = "orders"
 _AHEAD_ROWS = 4096
@@ -57,6 +98,7 @@ _BREAK_NAMES: Final = {
     BreakKind.EXCESS_CANCEL: "excess_cancel",
     BreakKind.CROSSED_BOOK: "crossed",
     BreakKind.STALE_TIME: "stale",
+    BreakKind.UNSCALED_ROW: "unscaled",
 }
 _BREAK_FIELDS: Final = {
     BreakKind.UNKNOWN_ORDER: "lots",
@@ -64,6 +106,7 @@ _BREAK_FIELDS: Final = {
     BreakKind.EXCESS_CANCEL: "lots",
     BreakKind.CROSSED_BOOK: "price_ticks",
     BreakKind.STALE_TIME: "venue_time_ns",
+    BreakKind.UNSCALED_ROW: "price_ticks",
 }
 
 
@@ -97,6 +140,7 @@ class OrderCore:
             raise SettingsError(f"feed latency {feed_latency_ns_max} ns; allowed: 0 or more")
         self._sessions = Sessions(sessions)
         self._resets = Resets()
+        self._scales = Scales()
         self.book = OrderBook()
         self._state: Array = np.zeros(at.STATE_WIDTH, np.int64)
         self._own: Array = np.zeros(_FIRST_ROWS * at.OWN_WIDTH, np.int64)
@@ -211,6 +255,83 @@ class OrderCore:
             if row[at.NUMBER] == number and row[at.PHASE] == at.RESTING:
                 return int(row[at.AHEAD])
         return None
+
+    # -- what happens to the instrument ---------------------------------------------------------
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it; see `MatchingCore.split`.
+
+        The levels told so far are of the prices before it: they are void, and with them every place
+        in a queue. The book begins anew with the first clear from after the split; until then
+        prints trigger, and nothing is filled. Resting orders then stand at the back.
+
+        Raises:
+            DataError: An order's price is then too high for exact arithmetic.
+        """
+        view = self._view
+        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
+        self._scales.split(at_ns, ratio)
+        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
+        if view[at.LAST_PRINT]:
+            view[at.LAST_PRINT] = nearest_after(view[at.LAST_PRINT], ratio)
+        self.book.empty()
+        view[at.VOID_SINCE] = at_ns
+        view[at.LEFT_LOTS] = view[at.PENDING] = 0
+        # As after a clear: where an order stands is not known before the book is whole again.
+        view[at.CLEARED] = 1
+        rows = self._own_rows()
+        count = view[at.COMMAND_COUNT]
+        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+        for row in rows:
+            split_order(row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
+            split_amends(commands, _COMMAND_CELLS, row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
+            row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
+            for place in (at.AHEAD, at.MID, at.HALF_SPREAD):
+                row[place] = 0
+            if row[at.PHASE] == at.RESTING:
+                row[at.BACK] = 1
+        left = [order_left(row, _ORDER_CELLS) for row in rows]
+        self._keep(rows[:, at.OWN_LOTS] > rows[:, at.FILLED])
+        return left, paid
+
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+        self._scales.pay(at_ns, ticks)
+        if self._view[at.LAST_PRINT]:
+            self._view[at.LAST_PRINT] = max(1, self._view[at.LAST_PRINT] - ticks)
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+        left = [order_left(row, _ORDER_CELLS) for row in self._own_rows()]
+        self.forget([each.number for each in left])
+        return left
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+        self._keep(~np.isin(self._own_rows()[:, at.NUMBER], list(numbers)))
+
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+        self._view[at.POSITION] = lots
+        self._unsettled()
+
+    @property
+    def last_price(self) -> int | None:
+        """Ticks of the last print; None before any."""
+        return self._view[at.LAST_PRINT] or None
+
+    def _own_rows(self) -> Array:
+        count = self._view[at.OWN_COUNT]
+        return self._own[: count * at.OWN_WIDTH].reshape(count, at.OWN_WIDTH)
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the open orders; commands of the others find none."""
+        rows = self._own_rows()[kept]
+        self._own[: rows.size] = rows.ravel()
+        self._view[at.OWN_COUNT] = len(rows)
+        self._unsettled()
 
     @property
     def position_lots(self) -> int:
@@ -339,7 +460,11 @@ class OrderCore:
             prints = (chunk.action == book_at.TRADE) & (chunk.venue_time_ns <= venue_time_ns)
             rows = np.flatnonzero(prints)
             if len(rows):
-                return int(chunk.price_ticks[rows[-1]])
+                price, traded_ns = (
+                    int(each[rows[-1]]) for each in (chunk.price_ticks, chunk.venue_time_ns)
+                )
+                # A print at the instant of a split is one after it.
+                return self._scales.carried(price, traded_ns + 1, venue_time_ns)
         return None
 
     # -- inside -------------------------------------------------------------------------------
@@ -359,7 +484,15 @@ class OrderCore:
     ) -> None:
         self._room_for_commands(1)
         send_command(*self._desk, time_ns, kind, number, ready_ns, response_ns, *terms)
-        # What was known of the rows to come holds no more.
+        self._look_again()
+
+    def _unsettled(self) -> None:
+        """The orders were changed from outside."""
+        note_bounds(*self._desk)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """What was known of the rows to come holds no more, since the orders changed."""
         self._view[at.SCANNED] = self._view[at.CURSOR]
         self._watch_ns = -_NEVER
         self.calm_before_ns = -_NEVER

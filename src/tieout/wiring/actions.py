@@ -10,7 +10,7 @@ from tieout.adapters.feeds.history import action_stream
 from tieout.errors import InputError
 from tieout.model.actions import event_of
 from tieout.model.events import CorporateAction, Split
-from tieout.model.profiles import FillLevel
+from tieout.model.margin import MarginMode
 from tieout.strategy.compiled import CompiledStrategy
 from tieout.strategy.strategy import Strategy
 
@@ -31,8 +31,6 @@ __all__ = [
     "not_recorded",
     "streams_of_actions",
 ]
-
-_LEVELS = (FillLevel.NAIVE, FillLevel.FIXED, FillLevel.IMPACT)
 
 
 def actions_of(
@@ -95,21 +93,29 @@ def not_recorded(
 
 
 def check_actions(
-    actions: Sequence[CorporateAction], profile: SimulationProfile, made: type[Strategy]
+    actions: Sequence[CorporateAction],
+    profile: SimulationProfile,
+    made: type[Strategy],
+    *,
+    instruments: int,
 ) -> None:
     """Refuse what would pass over a corporate action.
 
+    Args:
+        actions: That the run is given.
+        profile: Every assumption.
+        made: The strategy.
+        instruments: How many may be held.
+
     Raises:
-        InputError: The profile's level or margin knows none, or a compiled strategy does not say
+        InputError: One account stands for several positions, or a compiled strategy does not say
             what a split does to what it keeps.
     """
-    if not actions:
-        return
-    if profile.fill_level not in _LEVELS or profile.margin is not None:
+    is_cross = profile.margin is not None and profile.margin.mode == MarginMode.CROSS
+    if actions and is_cross and instruments > 1:
         raise InputError(
-            f"profile {profile.name}: level {profile.fill_level}"
-            f"{' with margin' if profile.margin is not None else ''} knows no corporate actions "
-            f"yet; use one of level {', '.join(_LEVELS)} without margin"
+            f"profile {profile.name}: cross margin over {instruments} instruments knows no "
+            "corporate actions yet; use isolated margin, or one instrument"
         )
     told = made.on_corporate_action is not Strategy.on_corporate_action
     if issubclass(made, CompiledStrategy) and not told:

@@ -134,7 +134,10 @@ def ladder(
         )
         costs: Costs = modelled
         if name == "charged":
-            live = Holdings(positions, answers.fills(), answers.splits)
+            since = [
+                each for each in answers.splits if each.venue_time_ns > started.arrival_time_ns
+            ]
+            live = Holdings(positions, answers.fills(), since)
             costs = ChargedCosts(answers.funding, live, modelled)
         venue = AnsweredVenue(
             simulated,

@@ -140,7 +140,7 @@ def live(
     keep_sets(run, named.sets)
     try:
         actions = actions_of(datasets, manifest.profile, slice_ns=slice_ns)
-        check_actions(actions, manifest.profile, loaded.made)
+        check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
         return _trade_live(run, loaded, access, actions, progress)
     finally:
         run.unlock()

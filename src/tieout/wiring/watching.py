@@ -15,7 +15,15 @@ from tieout.adapters.venues.simulated import LiveMarket, SimulatedVenue, Standin
 from tieout.history import Store
 from tieout.journal import JournalWriter
 from tieout.kernel.risk import RiskLimits
-from tieout.model.events import Bar, Fill, FundingCharged, MarginWarned, RunStarted, Trade
+from tieout.model.events import (
+    Bar,
+    CorporateAction,
+    Fill,
+    FundingCharged,
+    MarginWarned,
+    RunStarted,
+    Trade,
+)
 from tieout.model.margin import MarginMode
 from tieout.model.money import money
 from tieout.model.orders import OrderState
@@ -53,7 +61,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
-    from tieout.model.events import CorporateAction, Input
+    from tieout.model.events import Input
     from tieout.model.margin import MarginTerms
     from tieout.model.profiles import SimulationProfile
     from tieout.wiring.refolding import Refolded
@@ -213,7 +221,7 @@ def _watch(
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
     actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
-    check_actions(actions, manifest.profile, loaded.made)
+    check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
     datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
@@ -343,6 +351,10 @@ def _beside_again(
         start_ns=point.down_since_ns,
         cash=kernel.ledger.balance,
     )
+    for row in recorded:
+        if isinstance(row, CorporateAction):
+            # Positions are as it left them; what the venue knows of before it is not.
+            venue.act(row, held_lots=0, past=True)
     under_way = kernel.orders.open.values()
     unsent = (OrderState.INTENDED, OrderState.SENT)
     venue.go_on(
@@ -382,7 +394,7 @@ def _warned(recorded: Iterable[Input], terms: MarginTerms | None) -> set[str]:
     for each in recorded:
         if isinstance(each, MarginWarned):
             warned.add(each.instrument)
-        elif isinstance(each, Fill | FundingCharged):
+        elif isinstance(each, Fill | FundingCharged | CorporateAction):
             warned -= warned if is_shared else {each.instrument}
     return warned
 

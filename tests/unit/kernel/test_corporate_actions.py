@@ -453,14 +453,3 @@ def test_a_compiled_run_is_left_for_the_action_and_gone_on_with() -> None:
     assert CompiledAware.seen == 21
     assert result.fills == 1
     assert result.profit == -result.fees
-
-
-def test_a_profile_that_knows_no_actions_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="drilldown-1: level drilldown knows no corporate"):
-        backtest_columns(
-            Watching,
-            [bars([400] * 3)],
-            instruments=[ES],
-            profile=profile("drilldown-1"),
-            actions=[a_split(7)],
-        )

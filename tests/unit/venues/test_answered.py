@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,8 +20,9 @@ from tieout.model.events import (
     OrderCancelled,
     OrderImposed,
     Report,
+    Split,
 )
-from tieout.model.margin import MarginMode, MarginTerms
+from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
 from tieout.model.profiles import profile
 
@@ -419,3 +421,50 @@ def test_a_payment_leaves_it_to_live_to_close_what_live_held_so() -> None:
         (["Fill"], {SYMBOL}),
         (["FundingCharged"], {SYMBOL}),
     ]
+
+
+class Watching(Simulated):
+    """A simulation that is told of actions, and which positions it need not watch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def act(self, action: Split, **settings: object) -> None:
+        self.told.append("act")
+
+    def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
+        """Know what is told."""
+
+    def unwatch(self, symbol: str, at_ns: int) -> None:  # type: ignore[override]
+        self.told.append(f"unwatch {symbol}")
+
+
+@pytest.mark.parametrize(("traded", "told"), [(0, ["act", f"unwatch {SYMBOL}"]), (3, ["act"])])
+def test_a_position_that_live_held_so_is_watched_by_lives_venue_after_an_action(
+    traded: int, told: list[str]
+) -> None:
+    bracket = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
+    terms = MarginTerms(mode=MarginMode.CROSS, brackets=(bracket,))
+    assumed = msgspec.structs.replace(PRACTICE, margin=terms)
+    # What live traded and this run did not.
+    other = a_fill(an_order(lots=traded), lots=traded) if traded else None
+    answers = LiveAnswers(orders={}, reports={"d1": [other]} if other else {}, funding=[])
+    simulated = Watching()
+    venue = AnsweredVenue(
+        simulated,  # type: ignore[arg-type]
+        answers,
+        ModelledCosts(assumed, {}, simulated),
+        profile=assumed,
+        positions={SYMBOL: 10},
+        start_ns=T0 - SECOND,
+    )
+    simulated.told.clear()
+    at_ns = T0 + 100 * SECOND
+    split = Split(
+        instrument=SYMBOL, new=2, old=1, venue_time_ns=at_ns, arrival_time_ns=at_ns + SECOND
+    )
+
+    venue.act(split, held_lots=10, past=False)
+
+    assert simulated.told == told

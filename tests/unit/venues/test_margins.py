@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -28,6 +28,12 @@ from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money
 from tieout.model.profiles import FundingRule, SimulationProfile, profile
 from tieout.reconcile.records import RungRecord
+from tieout.wiring.actions import events_of_actions, streams_of_actions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tieout.model.actions import Action
 
 TEN = (MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05")),)
 
@@ -64,6 +70,8 @@ class Run:
         cash: int = 1_000,
         rows: int = 10**9,
         held: int = 0,
+        actions: Sequence[Action] = (),
+        gate: bool = False,
     ) -> None:
         count = [0]
 
@@ -91,7 +99,12 @@ class Run:
                     context.sell(SYMBOL, units=-lots)
 
         self.journal = MemoryJournal()
-        self.kernel = Kernel(Acting, instruments={SYMBOL: ES}, journal=self.journal)
+        self.kernel = Kernel(
+            Acting,
+            instruments={SYMBOL: ES},
+            journal=self.journal,
+            margin=assumed.margin if gate else None,
+        )
         first, last = (int(columns.arrival_time_ns[n]) for n in (0, -1))
         cost = ES.notional(held, 4000)
         started = RunStarted(
@@ -102,9 +115,12 @@ class Run:
         source = HistorySource(
             started,
             RunEnded(arrival_time_ns=last + 5 * MINUTE, reason="end of data"),
-            [Stream("rows", cut(columns, rows))],
+            [
+                Stream("rows", cut(columns, rows)),
+                *streams_of_actions(events_of_actions(actions, assumed)),
+            ],
         )
-        venue = SimulatedVenue(
+        self.venue = venue = SimulatedVenue(
             {SYMBOL: ES},
             assumed,
             {SYMBOL: HistoryMarket(cut(columns, rows))},

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.costs import Costs
-    from tieout.model.events import CorporateAction
+    from tieout.model.events import ActionBooked, CorporateAction
     from tieout.model.orders import CancelOrder
     from tieout.model.profiles import SimulationProfile
 
@@ -268,11 +268,26 @@ class AnsweredVenue:
             if type(answer) is OrderAmended:
                 self._grow(target, answer.lots, order.decided_at_ns)
 
-    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
+    def act(
+        self,
+        action: CorporateAction,
+        *,
+        held_lots: int,
+        past: bool,
+        booked: ActionBooked | None = None,
+    ) -> None:
         """Let the orders that are simulated be as an action leaves them; others were answered."""
         if isinstance(action, Split) and not past:
             self._held.split(action)
-        self._simulated.act(action, held_lots=held_lots, past=past)
+            if self._live is not None:
+                self._live.split(action)
+        self._simulated.act(action, held_lots=held_lots, past=past, booked=booked)
+        if self._live is None:
+            return
+        symbol, at_ns = action.instrument, action.arrival_time_ns
+        if self._held.lots_before(symbol, at_ns) == self._live.lots_before(symbol, at_ns):
+            # It is watched where it is the position that live held, by live's venue.
+            self._simulated.unwatch(symbol, action.venue_time_ns)
 
     def next_wake_ns(self, limit_ns: int) -> int | None:
         """Return the earliest time by the limit at which there may be a report."""

@@ -138,6 +138,14 @@ class AccountWatch:
         self._left_alone.update(unwatched)
         self._take(reports, moved, now_ns)
 
+    def acted(self, symbol: str, at_ns: int) -> None:
+        """Refuse: prices from before an action are looked at beside prices from after it.
+
+        Raises:
+            InvariantViolated: Always; the venue refuses first.
+        """
+        raise InvariantViolated(f"{symbol}: a shared account was told of an action at {at_ns} ns")
+
     def leave(self, symbol: str, at_ns: int) -> None:
         """Leave it to another venue to close a position; it still stands in the account."""
         self._left_alone.add(symbol)

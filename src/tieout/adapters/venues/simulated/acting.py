@@ -5,18 +5,22 @@
     symbol change    every order is cancelled
     delisting        every order is cancelled, the position is closed at the last price by an order
                      of the venue's own, without a fee; nothing is taken any more
-    dividend         orders stay as they are
+    dividend         orders stay as they are; the last price is less by it
 
-What becomes of orders is told when the action is known, one response later.
+What becomes of orders is told when the action is known, one response later. It is one rule for all
+levels: what a core does to its own orders is in `tieout.market.acting`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from tieout.ledger.actions import paid_ticks
 from tieout.market import ASSUMED
 from tieout.model.events import (
     CorporateAction,
+    Delisted,
+    DividendPaid,
     Fill,
     Liquidity,
     OrderAmended,
@@ -25,14 +29,62 @@ from tieout.model.events import (
     Split,
 )
 from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
+from tieout.model.splits import Ratio
 
 if TYPE_CHECKING:
-    from tieout.market.matching import OrderLeft
+    from collections.abc import Sequence
 
-__all__ = ["DELISTING", "closing_order", "closing_reports", "order_report"]
+    from tieout.adapters.venues.simulated.cores import Core
+    from tieout.market import CoreReport
+    from tieout.market.acting import OrderLeft
+    from tieout.model.instruments import Instrument
+
+__all__ = ["DELISTING", "Acted", "act_on", "closing_of", "order_report"]
 
 DELISTING: Final = "delisting"
 """What the id of the order begins with that closes a position."""
+
+
+_SAME: Final = Ratio(1, 1)
+
+
+class Acted(NamedTuple):
+    """What an action did in a market.
+
+    Attributes:
+        left: Every order that was open, as it is now.
+        paid: What fell due on the position by then.
+        ratio: New units for old ones.
+    """
+
+    left: Sequence[OrderLeft]
+    paid: Sequence[CoreReport]
+    ratio: Ratio
+
+
+def act_on(
+    core: Core, instrument: Instrument, action: CorporateAction, *, told_ns: int, past: bool
+) -> Acted:
+    """Let an action take effect in a market, whatever it is matched on.
+
+    Args:
+        core: All of whose rows from before the action are met.
+        instrument: Whose ticks these are.
+        action: The action.
+        told_ns: When what fell due before it is told.
+        past: Whether positions are as it left them already.
+    """
+    at_ns = action.venue_time_ns
+    if isinstance(action, Split):
+        ratio, held = Ratio(action.new, action.old), core.position_lots
+        left, paid = core.split(ratio, at_ns=at_ns, known_ns=told_ns)
+        if past:
+            core.hold(held)
+        return Acted(left, paid, ratio)
+    if not isinstance(action, DividendPaid):
+        return Acted(core.drop_orders(), (), _SAME)
+    core.pay(paid_ticks(action, instrument), at_ns=at_ns)
+    return Acted((), (), _SAME)
 
 
 def order_report(
@@ -64,7 +116,22 @@ def order_report(
     )
 
 
-def closing_order(action: CorporateAction, lots: int, price_ticks: int) -> PlaceOrder:
+def closing_of(
+    core: Core, instrument: Instrument, action: Delisted, held_lots: int, told_ns: int
+) -> Sequence[OrderImposed | Fill]:
+    """Close a position at the last price and return what is told of it.
+
+    Nothing is, where nothing is held or there never was a price.
+    """
+    price = core.last_price
+    core.hold(0)
+    if not held_lots or price is None:
+        return ()
+    order = _closing_order(action, held_lots, price)
+    return _closing_reports(order, price, instrument.currency, told_ns)
+
+
+def _closing_order(action: Delisted, lots: int, price_ticks: int) -> PlaceOrder:
     """Return the order by which the venue closes a position of so many signed lots."""
     at_ns = action.venue_time_ns
     return PlaceOrder(
@@ -83,7 +150,7 @@ def closing_order(action: CorporateAction, lots: int, price_ticks: int) -> Place
     )
 
 
-def closing_reports(
+def _closing_reports(
     order: PlaceOrder, price_ticks: int, currency: str, known_ns: int
 ) -> tuple[OrderImposed, Fill]:
     """Return what is told of a closed position."""

@@ -9,12 +9,14 @@ from tieout.market import DrillingCore, MatchingCore
 from tieout.model.profiles import FillLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tieout.kernel.ports import MarketRecord
     from tieout.market import CoreReport, DataBreak
+    from tieout.market.acting import OrderLeft
     from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
+    from tieout.model.splits import Ratio
 
 __all__ = ["BookedCore", "Core", "LendableCore", "core_of"]
 
@@ -78,13 +80,38 @@ class Core(Protocol):
     def price_at(self, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
 
+    @property
+    def position_lots(self) -> int:
+        """Signed lots, by the fills so far."""
+
+    @property
+    def last_price(self) -> int | None:
+        """Ticks of the last row met, carried over the actions since; None where there is none."""
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it; return every order that was open, and what fell due by then."""
+
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+
 
 @runtime_checkable
 class BookedCore(Protocol):
-    """What a core on a book tells besides."""
+    """What a core tells besides that knows which rows cannot be right."""
 
     def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
-        """Return how many rows broke with the book, by kind, and the first of them."""
+        """Return how many rows broke with what is known, by kind, and the first of them."""
 
 
 @runtime_checkable

@@ -79,6 +79,9 @@ class Watch(Protocol):
     ) -> None:
         """Watch what is held after another venue's reports, but for what that venue closes."""
 
+    def acted(self, symbol: str, at_ns: int) -> None:
+        """Watch a position as a corporate action left it, from a venue time on."""
+
     def leave(self, symbol: str, at_ns: int) -> None:
         """Close a position no longer, and do not warn of that."""
 
@@ -130,6 +133,10 @@ class MarginWatch:
                 self.leave(symbol, at_ns)
             else:
                 self.over(symbol, at_ns)
+
+    def acted(self, symbol: str, at_ns: int) -> None:
+        """Watch a position as a corporate action left it."""
+        self.over(symbol, at_ns)
 
     def over(self, symbol: str, at_ns: int) -> None:
         """Watch a position as it is now: it was bought, sold or paid for at that venue time."""

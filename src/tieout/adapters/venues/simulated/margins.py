@@ -21,7 +21,7 @@ from tieout.model.margin import LIQUIDATION, MarginMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tieout.model.events import Report
+    from tieout.model.events import ActionBooked, Report
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
     from tieout.model.orders import PlaceOrder
@@ -73,6 +73,10 @@ class Margins:
                 self._ledger.book_funding(report)
                 moved[report.instrument] = report.venue_time_ns
         return moved
+
+    def act(self, booked: ActionBooked) -> None:
+        """Book what a split or a dividend did to the account, as our ledger did."""
+        self._ledger.book_action(booked)
 
     def held(self, symbol: str) -> int:
         """Return the signed lots of a position."""

@@ -17,27 +17,28 @@ class UnderWay:
     """Lots that orders may still trade; those that only reduce a position are left out."""
 
     def __init__(self) -> None:
-        self._open: dict[str, tuple[str, int, int]] = {}
+        # Symbol, side, lots left, and lots filled.
+        self._open: dict[str, tuple[str, int, int, int]] = {}
 
     def place(self, order: PlaceOrder, *, filled_lots: int = 0) -> None:
         """Know an order that the venue took."""
         if not order.reduce_only:
             lots = order.lots - filled_lots
-            self._open[order.decision_id] = (order.instrument, order.side, lots)
+            self._open[order.decision_id] = (order.instrument, order.side, lots, filled_lots)
 
     def take(self, report: Report) -> None:
         """Know what became of an order."""
         if isinstance(report, OrderCancelled | OrderRejected):
             self._open.pop(report.decision_id, None)
         elif isinstance(report, OrderAmended) and report.decision_id in self._open:
-            symbol, side, _ = self._open[report.decision_id]
-            # The new total counts whole: what of it has filled is held already, which errs on the
-            # side of refusing.
-            self._open[report.decision_id] = (symbol, side, report.lots)
+            symbol, side, _, filled = self._open[report.decision_id]
+            left = report.lots - filled
+            self._open[report.decision_id] = (symbol, side, left, filled)
         elif isinstance(report, Fill) and report.decision_id in self._open:
-            symbol, side, lots = self._open.pop(report.decision_id)
+            symbol, side, lots, filled = self._open.pop(report.decision_id)
             if lots > report.lots:
-                self._open[report.decision_id] = (symbol, side, lots - report.lots)
+                left, filled = lots - report.lots, filled + report.lots
+                self._open[report.decision_id] = (symbol, side, left, filled)
 
     def names(self) -> list[str]:
         """Return the decisions that made them, oldest first."""
@@ -45,4 +46,6 @@ class UnderWay:
 
     def lots(self, symbol: str, side: int) -> int:
         """Return what orders of one side may still trade."""
-        return sum(lots for name, way, lots in self._open.values() if (name, way) == (symbol, side))
+        return sum(
+            lots for name, way, lots, _ in self._open.values() if (name, way) == (symbol, side)
+        )

@@ -9,11 +9,7 @@ import msgspec
 
 from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.account_watch import AccountWatch
-from tieout.adapters.venues.simulated.acting import (
-    closing_order,
-    closing_reports,
-    order_report,
-)
+from tieout.adapters.venues.simulated.acting import act_on, closing_of, order_report
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
@@ -23,7 +19,7 @@ from tieout.adapters.venues.simulated.margin_watch import OWN, MarginWatch, own_
 from tieout.adapters.venues.simulated.margins import Margins
 from tieout.adapters.venues.simulated.shorting import RECALL, Shorting
 from tieout.errors import InputError, InvariantViolated
-from tieout.market import ASSUMED, REASONS, DrillingCore, MatchingCore, ReportKind
+from tieout.market import ASSUMED, REASONS, MatchingCore, ReportKind
 from tieout.market.book_terms import book_amend_refusal, book_refusal
 from tieout.market.reports import core_report
 from tieout.market.terms import amend_refused, terms_refused
@@ -31,7 +27,6 @@ from tieout.model.events import (
     AmendRejected,
     CancelRejected,
     Delisted,
-    DividendPaid,
     Fill,
     OrderAccepted,
     OrderAmended,
@@ -45,7 +40,7 @@ from tieout.model.events import (
 from tieout.model.margin import LIQUIDATION, MarginMode
 from tieout.model.orders import REJECTED, OrderType, PlaceOrder
 from tieout.model.profiles import FillLevel, FundingRule, InsideRule, StalePolicy
-from tieout.model.splits import Ratio, order_after
+from tieout.model.splits import order_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -59,7 +54,7 @@ if TYPE_CHECKING:
     from tieout.market.book_matching import BookCore
     from tieout.model.borrow import BorrowRates
     from tieout.model.columns import MarketColumns, RecordedColumns
-    from tieout.model.events import CorporateAction, Report
+    from tieout.model.events import ActionBooked, CorporateAction, Report
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
     from tieout.model.orders import AmendOrder, CancelOrder
@@ -302,6 +297,7 @@ class SimulatedVenue:
         self._reported = 0
         self._resolved: dict[str, int] = {}
         self._back_ns = 0
+        self._started_ns = start_ns
         self._delisted: dict[str, int] = {}
         self._assumed = Assumed(profile, models or {}, seed=seed)
         self._last = (
@@ -516,70 +512,72 @@ class SimulatedVenue:
 
     # -- corporate actions ----------------------------------------------------------------------
 
-    def act(self, action: CorporateAction, *, held_lots: int, past: bool) -> None:
-        """Treat open orders and the position as venues do when an action takes effect.
+    def act(
+        self,
+        action: CorporateAction,
+        *,
+        held_lots: int,
+        past: bool,
+        booked: ActionBooked | None = None,
+    ) -> None:
+        """Treat orders, position and account as venues do when an action takes effect.
 
         Raises:
-            InputError: The profile matches in a way that knows no corporate actions.
+            InputError: One account stands for several positions.
         """
-        market = self._markets.get(action.instrument)
+        symbol = action.instrument
+        if self._margins is not None and self._margins.is_shared:
+            raise InputError(
+                f"{symbol}: profile {self._profile.name} has cross margin over several "
+                "instruments, which knows no corporate actions yet; use isolated, or one instrument"
+            )
+        market = self._markets.get(symbol)
         if market is None:
             return
-        core = market.core
-        if not isinstance(core, MatchingCore) or self._margins is not None:
-            raise InputError(
-                f"{action.instrument}: profile {self._profile.name} matches on several "
-                "resolutions, on a book or on margin, which know no corporate actions yet; use "
-                "one of level naive, fixed or impact without margin"
-            )
         # Rows from before the action are of the prices before it.
         known_ns = action.venue_time_ns + self._profile.action_delay_ns
         for row in market.advance(known_ns if past else action.arrival_time_ns):
             self._take(market, row)
         self._attend(market)
-        if isinstance(action, DividendPaid):
-            return
+        if self._watch is not None:
+            # What the venue watches a position with is placed anew, and told of to nobody.
+            self._watch.leave(symbol, action.venue_time_ns)
+            market.core.forget(self._unseen(symbol))
         told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
-        if isinstance(action, Split):
-            ratio = Ratio(action.new, action.old)
-            held = core.position_lots
-            left, paid = core.split(ratio, at_ns=action.venue_time_ns, known_ns=told_ns)
-            for row in paid:
-                self._take(market, row)
-            if past:
-                core.hold(held)
-            elif self._shorting is not None:
-                self._shorting.split(action.instrument, ratio)
-        else:
-            ratio = Ratio(1, 1)
-            left = core.drop_orders()
-        for each in left:
+        acted = act_on(market.core, market.instrument, action, told_ns=told_ns, past=past)
+        for row in acted.paid:
+            self._take(market, row)
+        for each in acted.left:
             placed = self._placed[each.number]
             report = order_report(placed.place, each, action, told_ns)
-            placed.place = order_after(placed.place, each.filled_lots, ratio)
+            placed.place = order_after(placed.place, each.filled_lots, acted.ratio)
             self._wait(report, action.venue_time_ns)
+        if self._shorting is not None and isinstance(action, Split) and not past:
+            self._shorting.split(symbol, acted.ratio)
         if isinstance(action, Delisted):
-            self._delist(market, core, action, held_lots=held_lots, told_ns=told_ns)
+            self._delist(market, action, held_lots=held_lots, told_ns=told_ns)
+        elif self._margins is not None and self._watch is not None:
+            if booked is not None:
+                self._margins.act(booked)
+            self._watch.acted(symbol, max(action.venue_time_ns - 1, self._started_ns))
 
-    def _delist(
-        self,
-        market: _Market,
-        core: MatchingCore,
-        action: Delisted,
-        *,
-        held_lots: int,
-        told_ns: int,
-    ) -> None:
-        """Close a position at the last price; without any price nobody knows what it is worth."""
+    def _unseen(self, symbol: str) -> list[int]:
+        """Return the orders that the venue watches a position with, and has not told of."""
+        assert self._watch is not None, symbol
+        return [
+            number
+            for number in self._watch.unseen
+            if number not in self._own and self._placed[number].place.instrument == symbol
+        ]
+
+    def _delist(self, market: _Market, action: Delisted, *, held_lots: int, told_ns: int) -> None:
+        """Take no more orders, and close a position; without any price its worth is not known."""
         self._delisted[action.instrument] = action.venue_time_ns
-        price = core.last_price
-        if held_lots and price is not None:
-            order = closing_order(action, held_lots, price)
-            resolved = self._resolved
-            resolved[ASSUMED] = resolved.get(ASSUMED, 0) + 1
-            for report in closing_reports(order, price, market.instrument.currency, told_ns):
-                self._wait(report, action.venue_time_ns)
-        core.hold(0)
+        told = closing_of(market.core, market.instrument, action, held_lots, told_ns)
+        for report in told:
+            self._wait(report, action.venue_time_ns)
+        if told:
+            self._resolved[ASSUMED] = self._resolved.get(ASSUMED, 0) + 1
 
     # -- what a compiled run asks ---------------------------------------------------------------
 
@@ -716,8 +714,8 @@ class SimulatedVenue:
         if self._margins is None or self._watch is None:
             return
         for each in reports:
-            core = self._markets[each.instrument].core if isinstance(each, Fill) else None
-            if isinstance(core, MatchingCore | DrillingCore) and isinstance(each, Fill):
+            if isinstance(each, Fill):
+                core = self._markets[each.instrument].core
                 core.hold(core.position_lots + each.side * each.lots)
         moved = self._margins.take(reports)
         now_ns = max((each.arrival_time_ns for each in reports), default=0)
