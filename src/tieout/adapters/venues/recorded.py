@@ -156,6 +156,7 @@ class AnsweredVenue:
         profile: SimulationProfile,
         positions: Mapping[str, int],
         start_ns: int,
+        lends: bool = False,
     ) -> None:
         self._simulated = simulated
         self._answers = answers
@@ -171,7 +172,10 @@ class AnsweredVenue:
         self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
         self._imposed = list(answers.imposed)
-        self._live = Holdings(positions, answers.fills()) if profile.margin is not None else None
+        # What live held says whose matter a position is, where the model watches some.
+        watches = lends or profile.margin is not None
+        self._live = Holdings(positions, answers.fills(), answers.splits) if watches else None
+        self._called_back: set[str] = set()
         if self._live is not None:
             for symbol in positions:
                 simulated.unwatch(symbol, start_ns)
@@ -300,6 +304,9 @@ class AnsweredVenue:
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
         simulated = self._own(self._simulated.advance(until_ns))
+        self._called_back |= {
+            each.order.decision_id for each in simulated if isinstance(each, OrderImposed)
+        }
         while self._imposed and self._imposed[0].arrival_time_ns <= until_ns:
             self._impose(self._imposed.pop(0))
         answered: list[Report] = []
@@ -344,6 +351,9 @@ class AnsweredVenue:
                 self._wait(live, live.arrival_time_ns)
             return
         order = live.order
+        if order.decision_id in self._called_back:
+            # Of another position than live's the model has called back what there is too much.
+            return
         held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
         left = min(order.lots, held)
         if left <= 0:
