@@ -301,9 +301,10 @@ class AnsweredVenue:
         return due + self._known_by(until_ns)
 
     def _known_by(self, until_ns: int) -> list[Report]:
+        simulated = self._own(self._simulated.advance(until_ns))
+        # Behind the rows: what a position pays is told by the last price.
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
-        simulated = self._own(self._simulated.advance(until_ns))
         self._called_back |= {
             each.order.decision_id for each in simulated if isinstance(each, OrderImposed)
         }

@@ -480,6 +480,8 @@ class SimulatedVenue:
         due: list[Report] = []
         while (wake_ns := self.next_wake_ns(until_ns)) is not None:
             due += self._known_by(wake_ns)
+        # Nothing more comes of it, but what the prices were is asked for.
+        due += self._known_by(until_ns)
         self._now_ns = max(self._now_ns, until_ns)
         return due
 
@@ -741,7 +743,11 @@ class SimulatedVenue:
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
-        return self._markets[instrument].core.price_at(venue_time_ns)
+        market = self._markets[instrument]
+        if market.core.last_arrival_ns is None:
+            # Nobody had to look at this market before.
+            market.feed(venue_time_ns)
+        return market.core.price_at(venue_time_ns)
 
     @property
     def ambiguous_bars(self) -> int:
