@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from tieout.adapters.venues.costs import Holdings, Market
+from tieout.adapters.venues.simulated.shorting import RECALL
 from tieout.kernel.ports import ActingVenue, Venue
 from tieout.model.events import (
     AmendRejected,
@@ -145,6 +146,15 @@ class AnsweredVenue:
 
     What live's venue closed by itself, a liquidation or a recall, is closed here too, as far as
     this run holds the position. A position that live did not hold so is watched by the model.
+
+    Args:
+        simulated: The model, on the venue's market.
+        answers: What live's venue said.
+        costs: Of fills and positions.
+        profile: Every assumption.
+        positions: Signed lots at the start, by symbol.
+        start_ns: When the run starts.
+        lends: Whether the model knows what there is to borrow, and calls back by it.
     """
 
     def __init__(
@@ -357,6 +367,10 @@ class AnsweredVenue:
             return
         held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
         left = min(order.lots, held)
+        if live.reason == RECALL and self._live is not None:
+            # As much may stay as stayed of live's.
+            before = -order.side * self._live.lots_before(order.instrument, live.venue_time_ns + 1)
+            left = min(left, held - max(0, before - order.lots))
         if left <= 0:
             return
         told_ns = live.arrival_time_ns
