@@ -39,6 +39,7 @@ from tieout.history._stamps import StampReader
 from tieout.history.formats.lean import zone_of_folder
 from tieout.history.formats.reading import Ask, Guess, Look, Surety, TableReading
 from tieout.history.formats.table import only_rows
+from tieout.model.instruments import InstrumentType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,6 +103,7 @@ class LeanShortable:
                 "fee rates, in percent a year; a day begins at midnight, and what was told last "
                 "holds on over days that are missing",
             ),
+            instrument_type=InstrumentType.STOCK if security.name == "equity" else None,
         )
 
 
@@ -179,6 +181,7 @@ class BorrowSnapshot:
             stamps=StampReader(file, zone=ask.zone),
             rate_unit=_PERCENT,
             notes=("fee rates, in percent a year; what was told last holds on",),
+            instrument_type=InstrumentType.STOCK,
         )
 
 

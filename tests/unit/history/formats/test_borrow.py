@@ -15,6 +15,7 @@ from tests.unit.history.formats.files import instrument
 from tieout.errors import DataError, InputError
 from tieout.history import Ask, Dataset, Store, import_any
 from tieout.model.borrow import BorrowRate
+from tieout.model.instruments import InstrumentType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +73,7 @@ def test_a_day_begins_at_midnight_in_new_york_and_the_fee_is_the_rate(tmp_path: 
     # Summer time has ended in between.
     assert (first % 86_400_000_000_000, later % 86_400_000_000_000) == (4 * 3600e9, 5 * 3600e9)
     assert made.meta.defects == {"rebate rate left out: it is interest on the proceeds": 2}
+    assert made.meta.instrument.type is InstrumentType.STOCK
 
 
 def test_what_a_line_does_not_tell_is_not_told(tmp_path: Path) -> None:
