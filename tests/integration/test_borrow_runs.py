@@ -23,8 +23,19 @@ from tieout.model.events import Fill, FundingCharged, OrderDenied, OrderImposed,
 from tieout.model.instruments import Instrument
 from tieout.model.orders import PlaceOrder
 from tieout.model.profiles import FundingRule, profile
+from tieout.reconcile import compare_runs
 from tieout.strategy import load_strategy
-from tieout.wiring import VenueAccess, backtest, live, paper, reconcile, replay, resume, twin
+from tieout.wiring import (
+    VenueAccess,
+    backtest,
+    ladder,
+    live,
+    paper,
+    reconcile,
+    replay,
+    resume,
+    twin,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -344,8 +355,12 @@ def refusals(run: RunFolder) -> list[tuple[str, str]]:
 def test_paper_refuses_charges_and_recalls_as_its_twin_does(world: Path) -> None:
     run = on_paper(world)
 
+    rungs = ladder(run, store=world / "data")
     facts = reconcile(run, store=world / "data").facts()
 
+    # What is refused before it is sent is no order of any rung.
+    assert len({tuple(each.orders) for each in rungs}) == 1
+    assert not compare_runs(rungs[0], rungs[4]).discrepancies
     assert [rule for rule, _ in refusals(run)] == ["no_borrow"] * 3
     assert [each.order.lots for each in records(run, OrderImposed)] == [3]
     (charge,) = records(run, FundingCharged)
@@ -394,7 +409,7 @@ def test_live_refuses_the_same_before_it_is_sent(world: Path) -> None:
 def test_a_live_run_that_goes_on_asks_for_the_store(world: Path) -> None:
     runs = Runs(world / "runs")
     with a_venue(world) as access:
-        with dies_after(60), pytest.raises(Killed):
+        with dies_after(20), pytest.raises(Killed):
             live(
                 shorts(world, **PLAN), access=access, store=world / "data", data=["made", "lent"],
                 profile=LENDING, limits=LIMITS, runs=runs,

@@ -456,7 +456,7 @@ def called_back(*, live_sold: int = 0, sold: int = 0) -> list[tuple[str, int]]:
         orders={"live": sale},
         reports={
             "live": [a_fill(sale, lots=live_sold)] if live_sold else [],
-            BACK: [a_fill(back, lots=back.lots, at_ns=T0 + 2 * HOUR)],
+            BACK: [a_fill(back, lots=back.lots, price_ticks=LIVE_TICKS, at_ns=T0 + 2 * HOUR)],
         },
         funding=[],
         imposed=(imposed,),
@@ -474,17 +474,18 @@ def called_back(*, live_sold: int = 0, sold: int = 0) -> list[tuple[str, int]]:
         venue.place(an_order(sold, decision_id="own", side=-1))
     reports = venue.advance(T0 + 5 * HOUR)
     found = [("called", each.order.lots) for each in reports if isinstance(each, OrderImposed)]
-    bought = [each.lots for each in reports if isinstance(each, Fill) and each.side > 0]
-    return [*found, ("bought", sum(bought))]
+    fills = [each for each in reports if isinstance(each, Fill) and each.side > 0]
+    whose = {"live's" if each.price_ticks == LIVE_TICKS else "the model's" for each in fills}
+    return [*found, (" and ".join(sorted(whose)), sum(each.lots for each in fills))]
 
 
 def test_a_position_that_live_held_too_is_called_back_once() -> None:
-    assert called_back() == [("called", 3), ("bought", 3)]
+    assert called_back() == [("called", 3), ("live's", 3)]
 
 
 def test_of_a_smaller_position_than_lives_as_much_may_stay_as_stayed_there() -> None:
-    assert called_back(live_sold=4) == [("called", 3), ("bought", 3)]
+    assert called_back(live_sold=4) == [("called", 3), ("live's", 3)]
 
 
 def test_a_larger_position_than_lives_is_called_back_by_the_model_alone() -> None:
-    assert called_back(sold=4) == [("called", 7), ("bought", 7)]
+    assert called_back(sold=4) == [("called", 7), ("the model's", 7)]
