@@ -478,6 +478,9 @@ class _Fields:
 
     def shown(self, field: str, row: int) -> str:
         """Return a value as it stands in the file."""
+        if field not in self._columns:
+            # A time of its own that the file has not: the row's stands for it.
+            field = "time"
         if field == "time" and "date" in self._columns:
             return f"{self.shown('date', row)} {self.column('time')[row]}"
         value = self.column(field)[row]

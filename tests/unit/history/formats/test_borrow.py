@@ -281,3 +281,13 @@ def test_a_data_set_of_another_kind_has_nothing_to_borrow(tmp_path: Path) -> Non
 
     with pytest.raises(InputError, match="holds trades; what there is to borrow"):
         made.borrow()
+
+
+def test_a_time_that_stands_for_another_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="known beyond the times") as refused:
+        table(tmp_path, "date,available", "2024-01-02,12", "2085-01-02,12")
+    with pytest.raises(DataError, match="the time goes backwards") as back:
+        stored(tmp_path, "quotes.csv", "time,bid,ask", "2024-01-02,1,2", "2024-01-01,1,2")
+
+    assert (refused.value.row, refused.value.value) == (2, "2085-01-02")
+    assert (back.value.row, back.value.value) == (2, "2024-01-01")
