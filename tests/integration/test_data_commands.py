@@ -176,3 +176,26 @@ def test_later_versions_of_bars_are_no_duplicates(tmp_path: Path) -> None:
     kinds = [(each["kind"], each["severity"], each["rows"]) for each in found]
     assert ("revised", "note", [31]) in kinds
     assert not {"duplicate", "disorder"} & {kind for kind, _, _ in kinds}
+
+
+def test_what_there_is_to_borrow_is_imported_shown_verified_and_judged(tmp_path: Path) -> None:
+    rows = ("date,rate,available", "2024-01-02,0.0025,1000", "2024-01-03,,0", "2024-01-04,-0.01,")
+    (tmp_path / "lent.csv").write_text("\n".join(rows) + "\n")
+    shares = ("--symbol", "AAPL/USD", "--tick", "0.01")
+
+    judged = in_this_process("data", "judge", "lent.csv", folder=tmp_path)
+    done = in_this_process("import", "lent.csv", *shares, folder=tmp_path)
+    (listed,) = as_json("data", "ls", "--json", folder=tmp_path)["data"]
+    (shown,) = as_json("data", "show", "lent", "--json", folder=tmp_path)["data"]
+    sound = in_this_process("data", "verify", folder=tmp_path)
+
+    assert (judged.returncode, judged.stdout) == (0, "no finding\n")
+    assert done.returncode == 0, done.stderr
+    assert (listed["kind"], listed["rows"]) == ("borrow", 3)
+    assert shown["known"] == "by a time of its own for each row"
+    assert [(each["rate"], each["available"]) for each in shown["ends"]] == [
+        ("0.002500000000", "1000"),
+        ("-", "0"),
+        ("-0.010000000000", "-"),
+    ]
+    assert sound.stdout == "lent  sound\n"

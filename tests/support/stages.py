@@ -9,6 +9,7 @@ import msgspec
 
 from tests.support.worlds import ES, SYMBOL, MemoryJournal, trades
 from tieout import Strategy, Trade
+from tieout.adapters.feeds.announced import AnnouncedSource, announced
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
 from tieout.adapters.venues.simulated import SimulatedVenue
 from tieout.kernel.loop import Kernel
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from tieout import Context
     from tieout.kernel.risk import RiskLimits
-    from tieout.model.borrow import BorrowRates
+    from tieout.model.borrow import BorrowRates, BorrowSeries
     from tieout.model.columns import TradeColumns
     from tieout.model.venues import VenueProfile
 
@@ -73,12 +74,13 @@ def perform(
     models: Mapping[str, object] | None = None,
     seed: int = 0,
     borrow_rates: BorrowRates | None = None,
+    told: BorrowSeries | None = None,
     venue_profile: VenueProfile = EVERYTHING,
     kernel_terms: Mapping[str, Any] | None = None,
     on_warning: Act | None = None,
     **assumptions: object,
 ) -> Performance:
-    """Run a plan over prints on the simulated venue."""
+    """Run a plan over prints on the simulated venue; what is told of borrowing the kernel knows."""
     columns = trades(prints) if not hasattr(prints, "price_ticks") else prints
     chosen = profile(base) if isinstance(base, str) else base
     chosen = msgspec.structs.replace(chosen, **assumptions)
@@ -108,5 +110,6 @@ def perform(
         cash=money(cash),
         costs={symbol: cost for symbol, _, cost in positions},
     )
-    kernel.run(source, venue)
+    announced_to = AnnouncedSource(source, lambda at_ns: announced(told.news(), at_ns))
+    kernel.run(source if told is None else announced_to, venue)
     return Performance(kernel, journal)

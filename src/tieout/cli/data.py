@@ -261,11 +261,17 @@ def _store(project: Path, at: str | None) -> Store:
 
 def _in_words(row: dict[str, int], instrument: Instrument) -> dict[str, str]:
     """Return a stored row with times as people write them, exact prices and quantities."""
+    from tieout.history import NOT_TOLD, shown_rate  # noqa: PLC0415 - heavy
+
     if {"action", "reference"} <= row.keys():
         return _action_in_words(row, instrument)
     words: dict[str, str] = {}
     for name, value in row.items():
-        if name.endswith("_time_ns"):
+        if name == "rate_e12":
+            words["rate"] = shown_rate(value)
+        elif value == NOT_TOLD:
+            words[name.removesuffix("_lots")] = "-"
+        elif name.endswith("_time_ns"):
             words[name.removesuffix("_ns")] = f"{utc(value)}{value % 1_000_000:06d}"
         elif name.endswith("_ticks"):
             words[name.removesuffix("_ticks")] = f"{instrument.price(value):f}"

@@ -40,8 +40,8 @@ def import_(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="trades, bars, quotes, book, orders, funding, mark or actions, else found out; "
-            "or calendar, universe, rules."
+            help="trades, bars, quotes, book, orders, funding, borrow, mark or actions, else "
+            "found out; or calendar, universe, rules."
         ),
     ] = None,
     form: Annotated[

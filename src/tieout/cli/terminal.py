@@ -179,6 +179,8 @@ def dataset_facts(dataset: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _known_in_words(meta: Any) -> str:  # noqa: ANN401
     """Return when rows of a data set are known, before the profile adds the way to us."""
+    if meta.kind == "borrow":
+        return "by a time of its own for each row"
     if meta.known:
         return f"by a time of its own for each row, when it was {meta.known}"
     if meta.published_after_ns:

@@ -1,6 +1,7 @@
 """Market data on disk: import, fingerprint, read back in order of arrival."""
 
 from tieout.history._action_rows import action_of_row
+from tieout.history._borrow_rows import NOT_TOLD, shown_rate
 from tieout.history._numbers import scaled
 from tieout.history.adjusting import write_adjusted
 from tieout.history.availability import Availability, availability_of, stream_availability
@@ -20,6 +21,7 @@ from tieout.history.store import Store
 __all__ = [
     "FIELDS",
     "FORMATS",
+    "NOT_TOLD",
     "RECORDINGS",
     "SAMPLES",
     "Ask",
@@ -47,6 +49,7 @@ __all__ = [
     "revise",
     "scaled",
     "seen_rows",
+    "shown_rate",
     "stream_availability",
     "write_adjusted",
 ]

@@ -21,6 +21,7 @@ FIELDS: Final = {
     "mark": ("date", "time", "open", "high", "low", "close"),
     "quotes": ("date", "time", "arrival", "bid", "bid_quantity", "ask", "ask_quantity"),
     "funding": ("date", "time", "rate", "interval", "mark"),
+    "borrow": ("date", "time", "rate", "available", "known_time"),
 }
 """What a mapping can name, by kind."""
 
@@ -33,11 +34,15 @@ _NEEDED = {
     "mark": ("time", "open", "high", "low", "close"),
     "quotes": ("time", "bid", "ask"),
     "funding": ("time", "rate"),
+    "borrow": ("time",),
 }
+_TELLING: Final = {"borrow": ("time", "available")}
+"""Of a rate alone nobody knows whether it is one of funding or of borrowing."""
 _CAN_BE_NONE = {
     *("side", "buyer_is_maker", "id", "volume", "date"),
     *("arrival", "bid_quantity", "ask_quantity", "interval", "mark", "known_time"),
 }
+_BORROW_NEEDS_ONE_OF: Final = ("rate", "available")
 _KNOWN: Final = {
     "time": (
         *("time", "datetime", "date", "timestamp", "timestamps", "date time", "date/time", ""),
@@ -67,7 +72,23 @@ _KNOWN: Final = {
     "rate": ("rate", "funding_rate", "funding rate", "last_funding_rate", "fundingrate"),
     "interval": ("funding_interval_hours", "interval_hours"),
     "mark": ("mark", "mark_price", "mark price", "markprice"),
+    "available": (
+        *("available", "available_shares", "shares_available", "shortable", "shortable_shares"),
+    ),
 }
+
+_BORROW_RATE: Final = (
+    *(
+        "rate",
+        "borrow_rate",
+        "borrow rate",
+        "borrow_fee",
+        "borrow_fee_rate",
+        "fee_rate",
+        "fee rate",
+    ),
+)
+"""What the rate of borrowing is called; most of these names would be no funding."""
 
 
 def columns_of(
@@ -86,13 +107,12 @@ def columns_of(
     for field in FIELDS[kind]:
         if field in mapping or field == "date":
             continue
+        known = _BORROW_RATE if (kind, field) == ("borrow", "rate") else _KNOWN[field]
         if field == "arrival" and kind in ("trades", "bars"):
             # Of these nobody expects it, and a receipt that is none would change every result.
             continue
         taken = set(found.values())
-        fitting = [
-            name for name in names if name.strip().lower() in _KNOWN[field] and name not in taken
-        ]
+        fitting = [name for name in names if name.strip().lower() in known and name not in taken]
         if field == "time" and [each.lower() for each in sorted(fitting)] == ["date", "time"]:
             found["date"], found["time"] = sorted(fitting)
         elif len(fitting) > 1:
@@ -111,6 +131,13 @@ def columns_of(
                 value=", ".join(names)[:200],
                 remedy=f"Name it: --column {field}=HEADER.",
             )
+    if kind == "borrow" and not found.keys() & set(_BORROW_NEEDS_ONE_OF):
+        raise DataError(
+            "there is no column for a rate or for what is available",
+            file=str(path),
+            value=", ".join(names)[:200],
+            remedy="Name one: --column rate=HEADER, --column available=HEADER.",
+        )
     if "side" in found and "buyer_is_maker" in found:
         raise DataError(
             "two columns tell the side",
@@ -137,10 +164,10 @@ def kinds_of(names: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
     # A file of bars may lack a volume; prices of a mark are bars until somebody says otherwise.
     found = [
         kind
-        for kind in ("bars", "quotes", "funding", "trades")
-        if set(_NEEDED[kind]) - {"volume"} <= has
+        for kind in ("bars", "quotes", "borrow", "funding", "trades")
+        if set(_TELLING.get(kind, _NEEDED[kind])) - {"volume"} <= has
     ]
-    return found[:1] if "bars" in found or "funding" in found else found
+    return found[:1] if {"bars", "borrow", "funding"} & set(found) else found
 
 
 def _check_mapping(path: Path, kind: str, names: Sequence[str], mapping: Mapping[str, str]) -> None:
@@ -148,7 +175,8 @@ def _check_mapping(path: Path, kind: str, names: Sequence[str], mapping: Mapping
     for field, column in mapping.items():
         if field not in fields:
             raise InputError(f"{path}: mapping names {field}; {kind} have {', '.join(fields)}")
-        if column == NONE and field not in _CAN_BE_NONE:
+        optional = _BORROW_NEEDS_ONE_OF if kind == "borrow" else ()
+        if column == NONE and field not in (*_CAN_BE_NONE, *optional):
             raise InputError(f"{path}: {kind} need a column for {field}; name one")
         if column not in (NONE, *names):
             raise InputError(f"{path}: no column {column!r} for {field}; it has {', '.join(names)}")

@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.errors import DataError
+from tieout.history._borrow_rows import NOT_TOLD
+from tieout.history._borrow_rows import RATE_DIGITS as BORROW_DIGITS
 from tieout.history._defects import Defects
 from tieout.history._numbers import STEPS_MAX, scaled
 from tieout.history._rules import rules_of
@@ -38,10 +40,12 @@ _BUYS = ("buy", "b", "buyer", "1", "+1", "bid")
 _SELLS = ("sell", "s", "seller", "-1", "ask", "a", "2")
 _UNKNOWN_SIDES = ("", "0", "n", "none", "unknown")
 _ROUNDED = "volume rounded down to the lot"
+_ROUNDED_AVAILABLE = "what is available rounded down to the lot"
 _SIZES: Final = frozenset({"volume", "bid_quantity", "ask_quantity"})
 """Sums of what was traded or offered, which a float may have gone through; never a trade."""
 _ONE: Final = Decimal(1)
 _RATE_STEP: Final = Decimal(1).scaleb(-18)
+_BORROW_RATE_STEP: Final = Decimal(1).scaleb(-BORROW_DIGITS)
 _HOUR_NS: Final = 3_600_000_000_000
 _MINUTE_NS: Final = 60_000_000_000
 
@@ -57,6 +61,7 @@ class Layout:
         arrivals: Reads the column of arrivals or of known times, where there is one.
         stamp: Whether a bar's stamp is its `open` or its `close`.
         price_unit: What a price of 1 in the file is worth.
+        rate_unit: What a rate of borrowing of 1 in the file is, as a share; of percents 0.01.
         zone_given: Whether somebody said the zone of stamps that carry none.
     """
 
@@ -66,6 +71,7 @@ class Layout:
     arrivals: StampReader | None = None
     stamp: str = "open"
     price_unit: Decimal = _ONE
+    rate_unit: Decimal = _ONE
     zone_given: bool = True
 
 
@@ -82,7 +88,7 @@ class RowReader:
     """Reads the rows of one data set, from one file or from several one after the other.
 
     Args:
-        kind: `trades`, `bars`, `quotes`, `funding` or `mark`.
+        kind: `trades`, `bars`, `quotes`, `funding`, `borrow` or `mark`.
         instrument: Whose data it is.
         interval_ns: Length of a bar; of funding the time a rate is for, 0: found out.
         volume: `exact`, or `round_down` to whole lots.
@@ -133,6 +139,8 @@ class RowReader:
                 chunk = self._quotes(table, defects)
             case "funding":
                 chunk = self._funding(table, defects)
+            case "borrow":
+                chunk = self._borrow(table, defects)
             case _:
                 chunk = self._bars(table, defects)
         if self._versions is None:
@@ -190,7 +198,8 @@ class RowReader:
         if counts.held:
             self._finish_funding(writer)
         if counts.rounded:
-            writer.count(_ROUNDED, counts.rounded)
+            named = _ROUNDED_AVAILABLE if self._kind == "borrow" else _ROUNDED
+            writer.count(named, counts.rounded)
 
     def _finish_versions(self, versions: Versions, writer: DatasetWriter) -> None:
         """Judge bars in order of time, versions of one together, and give them on."""
@@ -326,6 +335,20 @@ class RowReader:
             ),
         }
 
+    def _borrow(self, table: _Fields, defects: Defects) -> Chunk:
+        when = known = self._times(table, defects)
+        if self._begun.arrivals is not None:
+            known = self._times(table, defects, "known_time", self._begun.arrivals)
+        step = _BORROW_RATE_STEP / self._begun.rate_unit
+        return {
+            "venue_time_ns": when,
+            "known_time_ns": known,
+            "rate_e12": self._steps_told(table, "rate", step, "12th decimal", defects),
+            "available_lots": self._steps_told(
+                table, "available", self._instrument.lot_size, "lot size", defects
+            ),
+        }
+
     def _times(
         self,
         table: _Fields,
@@ -353,7 +376,18 @@ class RowReader:
     def _steps(
         self, table: _Fields, field: str, step: Decimal, step_name: str, defects: Defects
     ) -> Int64s:
-        read = scaled(table.column(field), step)
+        return self._steps_of(table.column(field), table, field, step, step_name, defects)
+
+    def _steps_of(
+        self,
+        column: Any,  # noqa: ANN401 - pyarrow has no types
+        table: _Fields,
+        field: str,
+        step: Decimal,
+        step_name: str,
+        defects: Defects,
+    ) -> Int64s:
+        read = scaled(column, step)
 
         def shown(row: int) -> str:
             return table.shown(field, row)
@@ -362,13 +396,23 @@ class RowReader:
             read.unreadable, f"{field} is not a finite number", shown, limit="finite numbers"
         )
         defects.mark(read.huge, f"{field} is too large", shown, limit=f"below {STEPS_MAX} × {step}")
-        if field in _SIZES and self._volume == "round_down":
+        if field == "available" or (field in _SIZES and self._volume == "round_down"):
             self._counts.rounded += int((read.off & defects.kept).sum())
         else:
             defects.mark(
                 read.off, f"{field} is off the {step_name}", shown, limit=f"multiples of {step}"
             )
         return read.steps
+
+    def _steps_told(
+        self, table: _Fields, field: str, step: Decimal, step_name: str, defects: Defects
+    ) -> Int64s:
+        """Return a column as whole steps; `NOT_TOLD` where a value is missing."""
+        if field not in table:
+            return np.full(len(table), NOT_TOLD, np.int64)
+        column, told = _without_holes(table.column(field))
+        steps = self._steps_of(column, table, field, step, step_name, defects)
+        return np.where(told, steps, NOT_TOLD)
 
     def _sides(self, table: _Fields, defects: Defects) -> Int64s:
         field = "side" if "side" in table else "buyer_is_maker"
@@ -434,6 +478,9 @@ class _Fields:
 
     def shown(self, field: str, row: int) -> str:
         """Return a value as it stands in the file."""
+        if field not in self._columns:
+            # A time of its own that the file has not: the row's stands for it.
+            field = "time"
         if field == "time" and "date" in self._columns:
             return f"{self.shown('date', row)} {self.column('time')[row]}"
         value = self.column(field)[row]
@@ -442,6 +489,23 @@ class _Fields:
         except (OverflowError, ValueError):
             # A stamp beyond what a calendar knows.
             return str(getattr(value, "value", "no value"))
+
+
+def _without_holes(column: Any) -> tuple[Any, NDArray[np.bool_]]:  # noqa: ANN401
+    """Return a column with 0 where nothing is told, and where something is."""
+    if pa.types.is_null(column.type):
+        none = np.zeros(len(column), np.bool_)
+        return pa.array(none.astype(np.int64)), none
+    if pa.types.is_floating(column.type):
+        # Where a table of floats says nothing there is a NaN.
+        told = pc.fill_null(pc.invert(pc.is_nan(column)), False)  # noqa: FBT003
+    elif pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
+        told = column.is_valid()
+    else:
+        column = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        told = pc.fill_null(pc.not_equal(column, ""), False)  # noqa: FBT003
+    zero = pa.scalar(0).cast(column.type)
+    return pc.if_else(told, column, zero), np.asarray(told, np.bool_)
 
 
 def _in_one(column: Any) -> Any:  # noqa: ANN401 - pyarrow has no types

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from tieout.errors import DataError
+from tieout.history._borrow_rows import NOT_TOLD
 from tieout.model.actions import ActionKind
 from tieout.model.availability import KNOWN_NS_MAX
 from tieout.model.columns import interval_name
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ActionRules",
     "BarRules",
+    "BorrowRules",
     "FundingRules",
     "QuoteRules",
     "Rules",
@@ -65,6 +67,8 @@ def rules_of(kind: str, interval_ns: int) -> Rules:
             return FundingRules()
         case "actions":
             return ActionRules()
+        case "borrow":
+            return BorrowRules()
         case _:
             return BarRules(interval_ns)
 
@@ -322,21 +326,47 @@ class FundingRules:
             lambda row: shown("mark", row),
             limit="0 (not told) or more",
         )
-        when = chunk["venue_time_ns"]
-        before = _highest_before(when, defects.kept, self._last_ns)
+        self._last_ns = _judge_each_time_once(chunk, self._last_ns, shown, defects)
+
+    def finish(self, file: str) -> None:
+        """Nothing is known of a series at its end that was not known before."""
+
+
+class BorrowRules:
+    """Judges what borrowing costs, and how much there is, in order of time."""
+
+    def __init__(self) -> None:
+        self._last_ns = _NEVER
+
+    def judge(self, chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
+        """Mark what nobody lends at, less than nothing to lend, and times that do not ascend."""
+        rate, available = chunk["rate_e12"], chunk["available_lots"]
+        has_rate, has_available = rate != NOT_TOLD, available != NOT_TOLD
         defects.mark(
-            when == before,
-            "the time was there already",
-            lambda row: shown("time", row),
-            limit="each time once",
+            has_rate & (np.abs(rate) > _BORROW_RATE_MAX_E12),
+            "the rate is beyond all reason",
+            lambda row: shown("rate", row),
+            limit="-1000 … 1000 a year, as a fraction: 0.0025 is a quarter of a percent",
         )
         defects.mark(
-            when < before,
-            "the time goes backwards",
-            lambda row: shown("time", row),
-            limit="ascending times",
+            has_available & (available < 0),
+            "what is available is negative",
+            lambda row: shown("available", row),
+            limit="0 or more",
         )
-        self._last_ns = _last(when, defects.kept, self._last_ns)
+        defects.mark(
+            ~(has_rate | has_available),
+            "the row tells neither a rate nor what is available",
+            lambda row: shown("time", row),
+            limit="one of them",
+        )
+        defects.mark(
+            chunk["known_time_ns"] > KNOWN_NS_MAX,
+            "the row is known beyond the times that are known here",
+            lambda row: shown("known_time", row),
+            limit="up to 2079",
+        )
+        self._last_ns = _judge_each_time_once(chunk, self._last_ns, shown, defects)
 
     def finish(self, file: str) -> None:
         """Nothing is known of a series at its end that was not known before."""
@@ -381,6 +411,25 @@ class ActionRules:
 
     def finish(self, file: str) -> None:
         """Nothing is known of actions at their end that was not known before."""
+
+
+def _judge_each_time_once(chunk: Chunk, last_ns: int, shown: ShownValue, defects: Defects) -> int:
+    """Mark times that do not ascend; return the last one kept."""
+    when = chunk["venue_time_ns"]
+    before = _highest_before(when, defects.kept, last_ns)
+    defects.mark(
+        when == before,
+        "the time was there already",
+        lambda row: shown("time", row),
+        limit="each time once",
+    )
+    defects.mark(
+        when < before,
+        "the time goes backwards",
+        lambda row: shown("time", row),
+        limit="ascending times",
+    )
+    return _last(when, defects.kept, last_ns)
 
 
 def _first_versions(chunk: Chunk) -> NDArray[np.bool_]:
@@ -430,6 +479,7 @@ def _mark_versions(chunk: Chunk, shown: ShownValue, defects: Defects) -> None:
 
 
 _RATE_MAX_E18: Final = 10**18
+_BORROW_RATE_MAX_E12: Final = 1000 * 10**12
 
 _NEVER = int(np.iinfo(np.int64).min)
 """Stands for "nothing before" in a row of times or ids."""

@@ -13,10 +13,14 @@ orders: arrival_time_ns, venue_time_ns, action, side, price_ticks, lots, order_i
 funding: venue_time_ns, rate_e18, interval_ns, mark_ticks
 mark:   open_time_ns, close_time_ns, open_ticks, high_ticks, low_ticks, close_ticks
 actions: venue_time_ns, known_time_ns, action, value, per, reference, text_1, text_2, text_3
+borrow: venue_time_ns, known_time_ns, rate_e12, available_lots
 
 Of actions, `action` is an `ActionKind`, `value` and `per` are a split's new and old units or a
 dividend's money a unit and 1, money and the reference close are in 10⁻¹², and the three texts hold
 eight ASCII letters each, the first in the lowest byte.
+
+Of what there is to borrow, a row holds from its venue time on; `rate_e12` is a share of the short's
+value a year in 10⁻¹², positive where the short pays. −2⁶² stands for what a row does not tell.
 
 Trades and bars may have known_time_ns too: when each row was published, or received. Bars then have
 a revision, 0 for what was published first; rows of one bar lie together, the first one in front.
@@ -40,6 +44,7 @@ import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
 from tieout.history._action_rows import action_of_row
+from tieout.history._borrow_rows import borrow_rates_of_columns
 from tieout.history._pieces import Pieces
 from tieout.history.objects import ONE_PART
 from tieout.history.revisions import last_versions
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
 
     from tieout.history.places import DatasetFiles, StoredAt
     from tieout.model.actions import Action
+    from tieout.model.borrow import BorrowRate
     from tieout.model.columns import MarketColumns, RecordedColumns
 
     Int64s = NDArray[np.int64]
@@ -137,6 +143,7 @@ COLUMNS: Final = {
         "text_2",
         "text_3",
     ),
+    "borrow": ("venue_time_ns", "known_time_ns", "rate_e12", "available_lots"),
 }
 """Stored columns by kind."""
 
@@ -152,6 +159,7 @@ TIME_COLUMN: Final = {
     "funding": "venue_time_ns",
     "mark": "close_time_ns",
     "actions": "venue_time_ns",
+    "borrow": "venue_time_ns",
 }
 """The column that a row's arrival follows from, by kind."""
 
@@ -192,7 +200,8 @@ class DatasetMeta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         name: Name in the store.
-        kind: `trades`, `bars`, `quotes`, `book`, `orders`, `funding`, `mark` or `actions`.
+        kind: `trades`, `bars`, `quotes`, `book`, `orders`, `funding`, `mark`, `actions` or
+            `borrow`.
         instrument: With the tick and lot that its integers count.
         interval_ns: Length of a bar, of trades or of mark prices; 0 for all else.
         rows: How many.
@@ -469,6 +478,21 @@ class Dataset:
             action_of_row(symbol, dict(zip(chunk, row, strict=True)))
             for chunk in self.chunks(BATCH_ROWS, None, None)
             for row in zip(*(column.tolist() for column in chunk.values()), strict=True)
+        ]
+
+    def borrow(self) -> list[BorrowRate]:
+        """Return what borrowing costs and how much there is, whole, in order of time.
+
+        Raises:
+            InputError: The data set holds something else.
+            DataError: The file is damaged.
+        """
+        if self.meta.kind != "borrow":
+            raise self._other_kind("what there is to borrow")
+        return [
+            each
+            for chunk in self.chunks(BATCH_ROWS, None, None)
+            for each in borrow_rates_of_columns(chunk)
         ]
 
     def marks(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from tieout.errors import DataError, InputError
 from tieout.history._files import Part
 from tieout.history._rows import Layout, RowReader
+from tieout.history.formats.borrow import SNAPSHOT_BEGINS
 from tieout.history.formats.detection import AUTO, detect, format_named
 from tieout.history.formats.reading import (
     ActionsReading,
@@ -135,7 +136,7 @@ def _files(path: Path, ask: Ask, form: str) -> list[Path]:
     # Trades and quotes of a day may lie side by side.
     fitting, refused = [], None
     for each in found:
-        if each.suffix.lower() in (".md", ".txt"):
+        if _is_read_by_people(each):
             continue
         try:
             kind = open_reading(each, ask, form=form)[2].kind
@@ -153,6 +154,15 @@ def _files(path: Path, ask: Ask, form: str) -> list[Path]:
             f"{path}: files of {' and '.join(sorted(kinds))} in one folder; say --kind"
         )
     return [each for each, _ in fitting]
+
+
+def _is_read_by_people(path: Path) -> bool:
+    """Return whether a file tells of the others; a snapshot of what is lent ends in .txt too."""
+    ending = path.suffix.lower()
+    if ending != ".txt":
+        return ending == ".md"
+    with path.open("rb") as file:
+        return not file.read(len(SNAPSHOT_BEGINS)).startswith(SNAPSHOT_BEGINS)
 
 
 def _import_actions(
@@ -282,6 +292,7 @@ def _layout(reading: TableReading, file: Path, stamp: str) -> Layout:
         arrivals=reading.arrivals,
         stamp=stamp,
         price_unit=reading.price_unit,
+        rate_unit=reading.rate_unit,
         zone_given=reading.zone_given,
     )
 

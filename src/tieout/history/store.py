@@ -66,6 +66,7 @@ _COLUMN_OF: Final = {
     "volume": "volume_lots",
     "id": "trade_id",
     "rate": "rate_e18",
+    "available": "available_lots",
     "interval": "interval_ns",
     "bid_quantity": "bid_lots",
     "ask_quantity": "ask_lots",
@@ -606,7 +607,7 @@ def _shown_in(chunk: Chunk) -> ShownValue:
         if field == "time":
             field = "open_time_ns" if "open_time_ns" in chunk else "venue_time_ns"
             return str(chunk[field][row])
-        column = _COLUMN_OF.get(field, f"{field}_ticks")
-        return str(chunk[column if column in chunk else field][row])
+        known = (_COLUMN_OF.get(field, f"{field}_ticks"), f"{field}_e12", field)
+        return str(chunk[next(each for each in known if each in chunk)][row])
 
     return shown

@@ -245,10 +245,11 @@ class Desk:
     def _unaffordable(self, order: PlaceOrder) -> tuple[str, str] | None:
         """Return why the account could not carry an order, by the rule of the venue, or None."""
         kernel, symbol = self._kernel, order.instrument
-        if kernel.borrow_rates is not None:
+        available = kernel.available.get(symbol)
+        if available is not None:
             detail = unborrowable(
                 order,
-                kernel.borrow_rates.at(symbol, order.decided_at_ns),
+                available,
                 held_lots=kernel.position_lots(symbol),
                 sales_lots=kernel.orders.open_lots_of(symbol, -1),
             )

@@ -42,6 +42,7 @@ from tieout.kernel.timers import Timers
 from tieout.ledger import Ledger
 from tieout.ledger.affordable import Affordable
 from tieout.market.chain import DataChain
+from tieout.model.borrow import BorrowTold
 from tieout.model.columns import BarColumns, TradeColumns
 from tieout.model.events import (
     AmendRejected,
@@ -89,7 +90,6 @@ if TYPE_CHECKING:
     from tieout.kernel.ports import JournalPort, Source, Venue
     from tieout.kernel.shortcut import Shortcut
     from tieout.kernel.timers import Timer
-    from tieout.model.borrow import BorrowRates
     from tieout.model.columns import BookColumns, MarketColumns, RecordedColumns
     from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.instruments import Instrument
@@ -129,7 +129,6 @@ class Kernel:
         venue_profile: What the venue can do itself; the rest is composed here, or refused.
         margin: What the account may hold for its money; what it cannot afford is refused here, as
             the venue would. None: nothing is.
-        borrow_rates: How much there is to borrow, by date; None: no limit.
         acted: Instruments whose corporate actions the run is given: their past prices are seen
             adjusted where the strategy does not say otherwise.
         reference: Calendars, and which lists and rules the run will be told of.
@@ -137,6 +136,7 @@ class Kernel:
     Attributes:
         started_ns: When the run started, by our clock; 0 before.
         rules: Instruments with the rules in force now, by symbol.
+        available: Most lots that may be short, by symbol, as it was told last; None: no limit.
     """
 
     def __init__(
@@ -149,7 +149,6 @@ class Kernel:
         seed: int = 0,
         venue_profile: VenueProfile = EVERYTHING,
         margin: MarginTerms | None = None,
-        borrow_rates: BorrowRates | None = None,
         acted: Collection[str] = (),
         reference: Reference | None = None,
     ) -> None:
@@ -160,6 +159,7 @@ class Kernel:
         self._actions: list[CorporateAction] = []
         self.reference = reference or Reference()
         self.rules: dict[str, Instrument] = dict(instruments)
+        self.available: dict[str, int | None] = {}
         self.universes = {
             name: Members(name, ever) for name, ever in self.reference.universes.items()
         }
@@ -169,7 +169,6 @@ class Kernel:
         self.risk = RiskGate(limits or RiskLimits())
         self.venue_profile = venue_profile
         self.affordable = None if margin is None else Affordable(margin, instruments)
-        self.borrow_rates = borrow_rates
         # Part of every decision's identity.
         self.strategy_name = ""
         self.desk = Desk(self, venue_profile)
@@ -536,8 +535,8 @@ class Kernel:
                 self._gap(event)
             case UniverseChanged() | UniverseAnnounced():
                 self._universe_told(event)
-            case RulesChanged():
-                self.rules[event.instrument] = in_force(self.instruments[event.instrument], event)
+            case RulesChanged() | BorrowTold():
+                self._terms_told(event)
             case RunStarted():
                 self._start(event)
             case RunResumed():
@@ -656,6 +655,14 @@ class Kernel:
         members.change(event)
         self.moment.named = lambda: f"universe:{event.universe}:{event.venue_time_ns}"
         self._call(self._strategy.on_universe, event)
+
+    def _terms_told(self, event: RulesChanged | BorrowTold) -> None:
+        """Know what the venue asks of an order in an instrument from now on."""
+        symbol = event.instrument
+        if isinstance(event, BorrowTold):
+            self.available[symbol] = event.available_lots
+        else:
+            self.rules[symbol] = in_force(self.instruments[symbol], event)
 
     def _gap(self, event: GapSeen) -> None:
         """Stop trading: the strategy's bars are to halt the run where nothing traded."""
@@ -856,6 +863,8 @@ class Kernel:
             digest.update(
                 repr([self.rules[name] for name in sorted(self.reference.dated)]).encode()
             )
+        if self.available:
+            digest.update(repr(sorted(self.available.items())).encode())
         digest.update(self.seen.hexdigest().encode())
         return digest.hexdigest()
 

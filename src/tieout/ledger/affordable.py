@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tieout.ledger.ledger import Ledger
-    from tieout.model.borrow import BorrowRate
     from tieout.model.instruments import Instrument
     from tieout.model.margin import MarginTerms
     from tieout.model.orders import PlaceOrder
@@ -121,24 +120,24 @@ class Affordable:
 
 
 def unborrowable(
-    order: PlaceOrder, known: BorrowRate | None, *, held_lots: int, sales_lots: int
+    order: PlaceOrder, available_lots: int | None, *, held_lots: int, sales_lots: int
 ) -> str | None:
     """Return why a sale cannot be covered by what there is to borrow, or None.
 
     Args:
         order: The wish.
-        known: What there is to borrow then; None: no limit.
+        available_lots: What there is to borrow then; None: no limit.
         held_lots: Signed position.
         sales_lots: What other sales may still sell; purchases under way do not count.
     """
-    if order.side > 0 or order.reduce_only or known is None or known.available_lots is None:
+    if order.side > 0 or order.reduce_only or available_lots is None:
         return None
     after = held_lots - sales_lots - order.lots
-    if -after <= known.available_lots:
+    if -after <= available_lots:
         return None
     return (
         f"{order.instrument}: short {-after} lots with what is under way; there are "
-        f"{known.available_lots} to borrow"
+        f"{available_lots} to borrow"
     )
 
 

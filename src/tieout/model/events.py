@@ -11,6 +11,7 @@ from enum import IntEnum, unique
 
 import msgspec
 
+from tieout.model.borrow import BorrowTold
 from tieout.model.orders import PlaceOrder
 from tieout.model.rules import RulesChanged
 from tieout.model.universes import UniverseAnnounced, UniverseChanged
@@ -694,5 +695,6 @@ Input = (
     | UniverseChanged
     | UniverseAnnounced
     | RulesChanged
+    | BorrowTold
 )
 """Everything that can reach the kernel."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tieout.adapters.venues.simulated.last_price import QuotesKnown
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord
+    from tieout.model.borrow import BorrowRates
     from tieout.model.funding import FundingRates
     from tieout.model.instruments import Instrument
 
@@ -130,6 +131,7 @@ def simulated_venue(
     start_ns: int = 0,
     cash: int | None = None,
     funding_rates: FundingRates | None = None,
+    borrow_rates: BorrowRates | None = None,
     quotes: Mapping[str, QuotesKnown] | None = None,
 ) -> SimulatedVenue:
     """Return the simulated venue of a run, with the user's own models that it names.
@@ -143,6 +145,7 @@ def simulated_venue(
         start_ns: When the run starts, by our clock.
         cash: Balance at the start, in money units; None: the manifest's.
         funding_rates: The venue's own, where the run has them.
+        borrow_rates: What borrowing costs and how much there is, where the run has it.
         quotes: Best bids and asks that market orders fill at, by symbol.
     """
     held = list(positions)
@@ -162,6 +165,7 @@ def simulated_venue(
         sessions=dict.fromkeys(instruments, venue.sessions),
         hours=dict.fromkeys(instruments, venue.trading_hours),
         funding_rates=funding_rates,
+        borrow_rates=borrow_rates,
         quotes=quotes,
     )
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from tieout.errors import InputError
+from tieout.model.borrow import BorrowSeries
 from tieout.model.funding import FundingRate, FundingSeries, funding_due_ns
 
 if TYPE_CHECKING:
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 
     from tieout.history import Dataset
 
-__all__ = ["funding_rates_of", "market_data"]
+__all__ = ["borrow_rates_of", "funding_rates_of", "market_data"]
 
-_NOT_A_MARKET: Final = frozenset({"funding", "mark", "actions"})
+_NOT_A_MARKET: Final = frozenset({"funding", "mark", "actions", "borrow"})
 
 
 def market_data(datasets: Iterable[Dataset]) -> list[Dataset]:
@@ -57,6 +59,28 @@ def funding_rates_of(datasets: Sequence[Dataset]) -> FundingSeries | None:
             for symbol, told in series.items()
         }
     )
+
+
+def borrow_rates_of(datasets: Iterable[Dataset]) -> BorrowSeries | None:
+    """Return what borrowing costs, and how much there is, among data sets; None: none tells it.
+
+    Raises:
+        InputError: Two data sets tell it of one instrument.
+    """
+    told: dict[str, Dataset] = {}
+    for each in datasets:
+        if each.meta.kind != "borrow":
+            continue
+        symbol = each.meta.instrument.symbol
+        if symbol in told:
+            raise InputError(
+                f"{symbol}: {told[symbol].meta.name} and {each.meta.name} both tell what there is "
+                "to borrow; name one of them"
+            )
+        told[symbol] = each
+    if not told:
+        return None
+    return BorrowSeries({symbol: each.borrow() for symbol, each in told.items()})
 
 
 def _marks_at(

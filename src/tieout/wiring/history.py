@@ -36,7 +36,7 @@ from tieout.wiring.actions import (
 )
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import quotes_known
-from tieout.wiring.funding import funding_rates_of, market_data
+from tieout.wiring.funding import borrow_rates_of, funding_rates_of, market_data
 from tieout.wiring.journals import Nowhere
 from tieout.wiring.manifests import (
     by_symbol,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import JournalPort
     from tieout.model.actions import Action
+    from tieout.model.borrow import BorrowSeries
     from tieout.model.calendars import Calendar
     from tieout.model.columns import MarketColumns, RecordedColumns
     from tieout.model.instruments import Instrument
@@ -216,6 +217,7 @@ def backtest_columns(
     actions: Sequence[Action] = (),
     calendars: Sequence[Calendar] = (),
     sets: Sets = (),
+    borrow_rates: BorrowSeries | None = None,
 ) -> Result:
     """Run a strategy over columns in memory, without a store and without keeping the run.
 
@@ -236,6 +238,7 @@ def backtest_columns(
         actions: Corporate actions of the instruments.
         calendars: That the strategy may ask for, and that the venue profile may name.
         sets: Lists and rules by date.
+        borrow_rates: What borrowing costs and how much there is; None: as the profile has it.
 
     Raises:
         InputError: Columns and instruments do not fit together.
@@ -259,6 +262,7 @@ def backtest_columns(
         actions=actions,
         calendars=calendars,
         sets=sets,
+        borrow_rates=borrow_rates,
     )
     return result_of(
         "", kernel, journal, ambiguous_bars=venue.ambiguous_bars, certainty=venue.certainty
@@ -281,6 +285,7 @@ def run_columns(
     actions: Sequence[Action] = (),
     calendars: Sequence[Calendar] = (),
     sets: Sets = (),
+    borrow_rates: BorrowSeries | None = None,
     progress: Progress | None = None,
 ) -> tuple[Kernel, SimulatedVenue]:
     """Run a strategy over columns in memory; return what ran, at its end.
@@ -300,6 +305,7 @@ def run_columns(
         actions: Corporate actions of the instruments.
         calendars: That the strategy may ask for, and that the venue profile may name.
         sets: Lists and rules by date.
+        borrow_rates: What borrowing costs and how much there is; None: as the profile has it.
         progress: Called with seconds of history done and in total.
     """
     known = by_symbol(instruments)
@@ -332,13 +338,15 @@ def run_columns(
     if not profile.matches_on_book:
         records = in_sessions(records, venue_profile)
     hours = dict.fromkeys(known, venue_profile.sessions)
-    venue = SimulatedVenue(known, profile, records, sessions=hours)
+    venue = SimulatedVenue(known, profile, records, sessions=hours, borrow_rates=borrow_rates)
     started = RunStarted(arrival_time_ns=start, cash=money(cash))
     ended = RunEnded(arrival_time_ns=end, reason="end of data")
     past, later = actions_within(given, start)
     streams += streams_of_actions(later)
     source = HistorySource(started, ended, streams, past_actions=past, progress=progress)
-    told = with_announcements(source, known, sets, calendars=calendars, end_ns=end)
+    told = with_announcements(
+        source, known, sets, calendars=calendars, end_ns=end, borrow_rates=borrow_rates
+    )
     kernel.run(told, venue)
     venue.finish(end)
     return kernel, venue
@@ -357,6 +365,7 @@ def run_on_history(
     """Run over stored data on the simulated venue, and keep the run."""
     instruments = by_symbol(manifest.instruments)
     rates = funding_rates_of(datasets)
+    borrow_rates = borrow_rates_of(datasets)
     actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
     datasets = market_data(datasets)
     start_ns, end_ns = bounds_of(manifest, datasets)
@@ -393,10 +402,16 @@ def run_on_history(
             start_ns=begun.arrival_time_ns,
             cash=begun.cash,
             funding_rates=rates,
+            borrow_rates=borrow_rates,
             quotes=quotes_known(datasets, manifest.profile),
         )
         told = with_announcements(
-            source, instruments, sets, calendars=calendars_of(manifest), end_ns=end_ns
+            source,
+            instruments,
+            sets,
+            calendars=calendars_of(manifest),
+            end_ns=end_ns,
+            borrow_rates=borrow_rates,
         )
         kernel.run(told, venue)
         venue.finish(end_ns)

@@ -1,4 +1,4 @@
-"""What a run names besides its market: calendars, lists by date, rules by date."""
+"""What a run names besides its market: calendars, lists and rules by date, what to borrow."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.ports import MarketRecord, Source
+    from tieout.model.borrow import BorrowSeries
     from tieout.model.calendars import Calendar
     from tieout.model.events import Input
     from tieout.model.instruments import Instrument
@@ -206,6 +207,7 @@ def with_announcements(
     *,
     calendars: Sequence[Calendar],
     end_ns: int | None = None,
+    borrow_rates: BorrowSeries | None = None,
     recorded: Sequence[Input] = (),
 ) -> Source:
     """Return a source with what is announced besides its market; the source itself where nothing.
@@ -216,13 +218,15 @@ def with_announcements(
         sets: Lists and rules.
         calendars: Those of the run.
         end_ns: End of the run; None where nobody knows yet.
+        borrow_rates: What there is to borrow; None: no data set tells it.
         recorded: Inputs of the run that its journal has already.
 
     Raises:
         InputError: The run starts or ends outside of what is known, or somebody who is on a list
             is no instrument of the run; when the first input is asked for.
     """
-    if not sets and not calendars:
+    news = [] if borrow_rates is None else borrow_rates.news()
+    if not sets and not calendars and not news:
         return source
 
     def tell(start_ns: int) -> list[Announcement]:
@@ -231,7 +235,7 @@ def with_announcements(
         for each in sets:
             if isinstance(each, Universe):
                 _check_declared(each, declared, start_ns, end_ns)
-        return announced(sets, start_ns)
+        return announced([*sets, *news], start_ns)
 
     if not recorded:
         return AnnouncedSource(source, tell)
@@ -240,7 +244,12 @@ def with_announcements(
 
 
 def announced_to(
-    source: Source, run: RunFolder, manifest: Manifest, *, recorded: Sequence[Input] = ()
+    source: Source,
+    run: RunFolder,
+    manifest: Manifest,
+    *,
+    borrow_rates: BorrowSeries | None,
+    recorded: Sequence[Input] = (),
 ) -> Source:
     """Return the source of a run that waits for the world with what is announced besides."""
     return with_announcements(
@@ -248,6 +257,7 @@ def announced_to(
         {each.symbol for each in manifest.instruments},
         kept_sets(run),
         calendars=calendars_of(manifest),
+        borrow_rates=borrow_rates,
         recorded=recorded,
     )
 

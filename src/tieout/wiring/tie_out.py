@@ -46,7 +46,7 @@ from tieout.reconcile.records import RungRecord
 from tieout.wiring.actions import actions_of, actions_within, streams_of_actions
 from tieout.wiring.assumptions import simulated_venue
 from tieout.wiring.books import quotes_known
-from tieout.wiring.funding import funding_rates_of, market_data
+from tieout.wiring.funding import borrow_rates_of, funding_rates_of, market_data
 from tieout.wiring.journals import RecordsInMemory
 from tieout.wiring.manifests import by_symbol, kernel_of, period_of, same_data, same_strategy
 from tieout.wiring.markets import making_of, market_records, stored_rows, streams_of
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source, Venue
+    from tieout.model.borrow import BorrowSeries
     from tieout.model.events import CorporateAction, Input, Report
     from tieout.model.funding import FundingSeries
     from tieout.strategy import LoadedStrategy
@@ -93,11 +94,22 @@ def ladder(
     loaded = same_strategy(manifest)
     stored = same_data(Store(store), manifest)
     rates, datasets = funding_rates_of(stored), market_data(stored)
+    borrow_rates = borrow_rates_of(stored)
     actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
     recorded = list(JournalReader(RealDisk(), str(run.journal)))
     started, ended = period_of(run)
     sets = same_sets(store, manifest)
-    kept = _Rungs(manifest, loaded, datasets, started, ended, rates, actions, sets=sets)
+    kept = _Rungs(
+        manifest,
+        loaded,
+        datasets,
+        started,
+        ended,
+        rates,
+        actions,
+        sets=sets,
+        borrow_rates=borrow_rates,
+    )
     whole = unbroken(
         [each.record for each in recorded],
         profile=manifest.profile,
@@ -112,6 +124,7 @@ def ladder(
     )
     positions = {symbol: lots for symbol, lots, _ in started.positions}
     # What positions pay is charged by the rung's own costs.
+    free = None if borrow_rates is None else borrow_rates.without_rates()
     quiet = msgspec.structs.replace(
         manifest.profile, funding_rule=FundingRule.NONE, borrow_rate=Decimal(0)
     )
@@ -120,17 +133,22 @@ def ladder(
         return share_of(progress, rung, parts=4)
 
     rungs = [
-        kept.run("twin", kept.history(far(0)), kept.simulated(manifest.profile)),
-        kept.run("seen", RecordedSource(seen, progress=far(1)), kept.simulated(manifest.profile)),
+        kept.run("twin", kept.history(far(0)), kept.simulated(manifest.profile, borrow_rates)),
+        kept.run(
+            "seen",
+            RecordedSource(seen, progress=far(1)),
+            kept.simulated(manifest.profile, borrow_rates),
+        ),
     ]
     for rung, name in enumerate(("answered", "charged"), start=2):
-        simulated = kept.simulated(quiet)
+        simulated = kept.simulated(quiet, free)
         modelled = ModelledCosts(
             manifest.profile,
             kept.instruments,
             simulated,
             fee_meter=simulated.fee_meter,
             funding_rates=rates,
+            borrow_rates=borrow_rates,
         )
         costs: Costs = modelled
         if name == "charged":
@@ -146,6 +164,7 @@ def ladder(
             profile=manifest.profile,
             positions=positions,
             start_ns=started.arrival_time_ns,
+            lends=borrow_rates is not None,
         )
         rungs.append(kept.run(name, RecordedSource(seen, progress=far(rung)), venue))
     rungs.append(RungRecord.from_records("live", ((each.kind, each.record) for each in recorded)))
@@ -235,6 +254,7 @@ class _Rungs:
         actions: Sequence[CorporateAction],
         *,
         sets: Sets,
+        borrow_rates: BorrowSeries | None,
     ) -> None:
         self.instruments = by_symbol(manifest.instruments)
         self._manifest = manifest
@@ -242,6 +262,7 @@ class _Rungs:
         self._datasets = datasets
         self._funding_rates = funding_rates
         self._sets = sets
+        self._borrow_rates = borrow_rates
         self._started = started
         self._ended = ended
         self._actions = actions_within(actions, started.arrival_time_ns)
@@ -272,6 +293,7 @@ class _Rungs:
             self._sets,
             calendars=calendars_of(self._manifest),
             end_ns=self._ended.arrival_time_ns,
+            borrow_rates=self._borrow_rates,
         )
 
     def stored_rows(self, after_ns: int, until_ns: int) -> Iterator[Trade | Bar]:
@@ -294,7 +316,9 @@ class _Rungs:
             started_ns=self._started.arrival_time_ns,
         ).over(market)
 
-    def simulated(self, profile: SimulationProfile) -> SimulatedVenue:
+    def simulated(
+        self, profile: SimulationProfile, borrow_rates: BorrowSeries | None
+    ) -> SimulatedVenue:
         """Return the simulated venue on the venue's market."""
         return simulated_venue(
             self._manifest,
@@ -307,6 +331,7 @@ class _Rungs:
             start_ns=self._started.arrival_time_ns,
             cash=self._started.cash,
             funding_rates=self._funding_rates,
+            borrow_rates=borrow_rates,
             quotes=quotes_known(self._datasets, profile),
         )
 

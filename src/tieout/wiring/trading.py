@@ -23,6 +23,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.actions import actions_of, check_actions, not_recorded
 from tieout.wiring.assumptions import profile_of
 from tieout.wiring.books import check_no_books
+from tieout.wiring.funding import borrow_rates_of
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, period_of, same_data
 from tieout.wiring.markets import making_of
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from tieout.adapters.feeds.watched import StreamKey
     from tieout.adapters.storage.runs import RunFolder, Runs
     from tieout.adapters.venues.exchange import ExchangeGateway, Subscription
+    from tieout.history import Dataset
     from tieout.history.places import StoredAt
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
     from tieout.kernel.risk import RiskLimits
+    from tieout.model.borrow import BorrowSeries
     from tieout.model.events import CorporateAction, Input
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
@@ -141,7 +144,8 @@ def live(
     try:
         actions = actions_of(datasets, manifest.profile, slice_ns=slice_ns)
         check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
-        return _trade_live(run, loaded, access, actions, progress)
+        borrow_rates = borrow_rates_of(datasets)
+        return _trade_live(run, loaded, access, actions, borrow_rates, progress)
     finally:
         run.unlock()
 
@@ -151,6 +155,7 @@ def _trade_live(
     loaded: LoadedStrategy,
     access: VenueAccess,
     actions: Sequence[CorporateAction],
+    borrow_rates: BorrowSeries | None,
     progress: Progress | None,
 ) -> Result:
     manifest = run.manifest()
@@ -175,7 +180,7 @@ def _trade_live(
             manifest,
             started_ns=first.events[0].arrival_time_ns,
         )
-        source = announced_to(acted(source, actions), run, manifest)
+        source = announced_to(acted(source, actions), run, manifest, borrow_rates=borrow_rates)
         return _to_the_end(run, kernel, journal, gateway, source, progress)
 
 
@@ -192,7 +197,9 @@ def go_on_live(
     from tieout.adapters.venues import exchange  # noqa: PLC0415 - an extra
 
     manifest = run.manifest()
-    actions = _actions_again(run, manifest, store)
+    stored = _stored_again(run, manifest, store)
+    actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    borrow_rates = borrow_rates_of(stored)
     folded = refolded(run, loaded)
     kernel, recorded = folded.kernel, folded.recorded
     with gateway_of(run, manifest, access) as gateway:
@@ -212,7 +219,7 @@ def go_on_live(
             recorded=recorded,
         )
         source = acted(source, not_recorded(actions, recorded))
-        source = announced_to(source, run, manifest, recorded=recorded)
+        source = announced_to(source, run, manifest, borrow_rates=borrow_rates, recorded=recorded)
         return _to_the_end(run, kernel, folded.journal, gateway, source, progress)
 
 
@@ -221,17 +228,18 @@ def acted(source: Source, actions: Sequence[CorporateAction]) -> Source:
     return ActingSource(source, actions) if actions else source
 
 
-def _actions_again(
-    run: RunFolder, manifest: Manifest, store: StoredAt | None
-) -> list[CorporateAction]:
-    if not any(each.kind == "actions" for each in manifest.data):
+def _stored_again(run: RunFolder, manifest: Manifest, store: StoredAt | None) -> list[Dataset]:
+    """Return the data that a run is told of besides its market; none where it is told nothing."""
+    told = {each.kind for each in manifest.data} & {"actions", "borrow"}
+    if not told:
         return []
     if store is None:
+        words = {"actions": "corporate actions", "borrow": "what there is to borrow"}
         raise InputError(
-            f"run {run.run_id} is given corporate actions: name the folder of its data store"
+            f"run {run.run_id} is told {' and '.join(words[each] for each in sorted(told))}: name "
+            "the folder of its data store"
         )
-    datasets = same_data(Store(store), manifest)
-    return actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
+    return same_data(Store(store), manifest)
 
 
 def warm_up_of(kernel: Kernel) -> int:

@@ -32,7 +32,7 @@ from tieout.strategy import LoadedStrategy, Strategy, load_strategy
 from tieout.wiring.actions import actions_of, check_actions, not_recorded
 from tieout.wiring.assumptions import profile_of, simulated_venue
 from tieout.wiring.books import check_trades_or_bars
-from tieout.wiring.funding import market_data
+from tieout.wiring.funding import borrow_rates_of, market_data
 from tieout.wiring.journals import WrittenSource
 from tieout.wiring.manifests import datasets_of, kernel_of, manifest_of, same_data
 from tieout.wiring.markets import check_resolutions, finest_dataset, stored_market
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from tieout.journal.manifest import Manifest
     from tieout.kernel.loop import Kernel
     from tieout.kernel.ports import Source
+    from tieout.model.borrow import BorrowSeries
     from tieout.model.events import Input
     from tieout.model.margin import MarginTerms
     from tieout.model.profiles import SimulationProfile
@@ -222,6 +223,7 @@ def _watch(
     manifest = run.manifest()
     actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
     check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
+    borrow_rates = borrow_rates_of(datasets)
     datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         rules = gateway.instruments([each.symbol for each in manifest.instruments])
@@ -230,8 +232,10 @@ def _watch(
         run.write("manifest.json", manifest)
         journal = JournalWriter(RealDisk(), str(run.journal))
         kernel = kernel_of(manifest, loaded, journal)
-        watched, venue = _beside(gateway, kernel, manifest, datasets, started, actions)
-        source = announced_to(watched, run, manifest)
+        watched, venue = _beside(
+            gateway, kernel, manifest, datasets, started, actions, borrow_rates
+        )
+        source = announced_to(watched, run, manifest, borrow_rates=borrow_rates)
         return _to_the_end(run, kernel, journal, source, venue, progress)
 
 
@@ -248,13 +252,18 @@ def go_on_watching(
     manifest = run.manifest()
     stored = same_data(Store(store), manifest)
     actions = actions_of(stored, manifest.profile, slice_ns=manifest.slice_ns)
+    borrow_rates = borrow_rates_of(stored)
     datasets = market_data(stored)
     folded = refolded(run, loaded)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:
         gateway.instruments([each.symbol for each in manifest.instruments])
         missing = not_recorded(actions, folded.recorded)
-        watched, venue = _beside_again(gateway, folded, manifest, datasets, missing, fresh=fresh)
-        source = announced_to(watched, run, manifest, recorded=folded.recorded)
+        watched, venue = _beside_again(
+            gateway, folded, manifest, datasets, missing, borrow_rates, fresh=fresh
+        )
+        source = announced_to(
+            watched, run, manifest, borrow_rates=borrow_rates, recorded=folded.recorded
+        )
         return _to_the_end(run, folded.kernel, folded.journal, source, venue, progress)
 
 
@@ -282,6 +291,7 @@ def _beside(
     datasets: Sequence[Dataset],
     started: RunStarted,
     actions: Sequence[CorporateAction],
+    borrow_rates: BorrowSeries | None,
 ) -> tuple[WatchedSource, SimulatedVenue]:
     """Start the gateway; return it as a source beside a simulated venue that it feeds."""
     check_trades_or_bars(manifest.profile)
@@ -305,6 +315,7 @@ def _beside(
         positions=begun.positions,
         start_ns=begun.arrival_time_ns,
         cash=begun.cash,
+        borrow_rates=borrow_rates,
     )
     source = delivered(
         FirstSource(first, gateway), kernel, manifest, started_ns=begun.arrival_time_ns
@@ -319,6 +330,7 @@ def _beside_again(
     manifest: Manifest,
     datasets: Sequence[Dataset],
     actions: Sequence[CorporateAction],
+    borrow_rates: BorrowSeries | None,
     *,
     fresh: bool,
 ) -> tuple[WatchedSource, SimulatedVenue]:
@@ -350,6 +362,7 @@ def _beside_again(
         ),
         start_ns=point.down_since_ns,
         cash=kernel.ledger.balance,
+        borrow_rates=borrow_rates,
     )
     for row in recorded:
         if isinstance(row, CorporateAction):

@@ -40,15 +40,15 @@ PLAN = {
 }
 
 
-def on_history(plan: Any, **given: Any) -> list[Any]:
+def on_history(plan: Any, told: BorrowSeries | None = None, **given: Any) -> list[Any]:
     """Return what was decided on stored prints, filled by the simulated venue."""
     free = {"maker_fee_rate": Decimal(0), "taker_fee_rate": Decimal(0)}
-    run = perform([4000] * 20, plan, cash=Decimal(1_000), kernel_terms=given, **free)
+    run = perform([4000] * 20, plan, cash=Decimal(1_000), told=told, kernel_terms=given, **free)
     assert run.reports(OrderRejected) == []
     return run.journal.decisions
 
 
-def as_live(plan: Any, **given: Any) -> list[Any]:
+def as_live(plan: Any, told: BorrowSeries | None = None, **given: Any) -> list[Any]:
     """Return what was decided on single events, filled by a venue that asks for nothing."""
     journal = MemoryJournal()
     kernel = Kernel(acting(plan), instruments={SYMBOL: ES}, journal=journal, **given)
@@ -56,6 +56,7 @@ def as_live(plan: Any, **given: Any) -> list[Any]:
     kernel.run(
         ScriptedSource(
             Inputs([RunStarted(arrival_time_ns=T0, cash=money(1_000))]),
+            *(Inputs([each.known_at(T0)]) for each in (told.news() if told else ())),
             *(Inputs([each]) for each in events),
             Inputs([RunEnded(arrival_time_ns=events[-1].arrival_time_ns + 1, reason="over")]),
         ),
@@ -64,7 +65,7 @@ def as_live(plan: Any, **given: Any) -> list[Any]:
     return journal.decisions
 
 
-def told(decisions: list[Any]) -> list[tuple[str, str]]:
+def decided_on(decisions: list[Any]) -> list[tuple[str, str]]:
     return [
         (each.rule, each.detail) if isinstance(each, OrderDenied) else ("sent", str(each.lots))
         for each in decisions
@@ -75,13 +76,19 @@ def told(decisions: list[Any]) -> list[tuple[str, str]]:
 def test_history_and_live_refuse_the_same_before_it_is_sent() -> None:
     history, live = on_history(PLAN, margin=ISOLATED), as_live(PLAN, margin=ISOLATED)
 
-    assert told(history) == told(live)
-    assert [rule for rule, _ in told(history)] == ["margin", "sent", "margin", "sent", "margin"]
+    assert decided_on(history) == decided_on(live)
+    assert [rule for rule, _ in decided_on(history)] == [
+        "margin",
+        "sent",
+        "margin",
+        "sent",
+        "margin",
+    ]
     assert [each.decision_id for each in history] == [each.decision_id for each in live]
 
 
 def test_the_refusal_names_what_it_takes_and_what_there_is() -> None:
-    (denied,) = told(as_live({1: PLAN[1]}, margin=ISOLATED))
+    (denied,) = decided_on(as_live({1: PLAN[1]}, margin=ISOLATED))
 
     assert denied == (
         "margin",
@@ -90,7 +97,7 @@ def test_the_refusal_names_what_it_takes_and_what_there_is() -> None:
 
 
 def test_without_terms_nothing_is_asked() -> None:
-    assert [rule for rule, _ in told(as_live(PLAN))] == ["sent"] * 5
+    assert [rule for rule, _ in decided_on(as_live(PLAN))] == ["sent"] * 5
 
 
 def test_a_cash_account_pays_in_full_and_sells_what_it_holds() -> None:
@@ -100,7 +107,7 @@ def test_a_cash_account_pays_in_full_and_sells_what_it_holds() -> None:
         6: lambda context: context.sell(SYMBOL, units=2),
     }
 
-    rules = [rule for rule, _ in told(as_live(plan, margin=CASH))]
+    rules = [rule for rule, _ in decided_on(as_live(plan, margin=CASH))]
 
     assert rules == ["margin", "sent", "margin"]
 
@@ -108,7 +115,7 @@ def test_a_cash_account_pays_in_full_and_sells_what_it_holds() -> None:
 def test_orders_of_the_same_side_under_way_count() -> None:
     plan = {1: lambda context: [context.buy(SYMBOL, units=6, limit=900) for _ in range(2)]}
 
-    rules = [rule for rule, _ in told(as_live(plan, margin=ISOLATED))]
+    rules = [rule for rule, _ in decided_on(as_live(plan, margin=ISOLATED))]
 
     assert rules == ["sent", "margin"]
 
@@ -123,6 +130,6 @@ def test_a_short_beyond_what_can_be_borrowed_never_leaves(make: Any) -> None:
         8: lambda context: context.buy(SYMBOL, units=1),
     }
 
-    rules = [rule for rule, _ in told(make(plan, borrow_rates=three))]
+    rules = [rule for rule, _ in decided_on(make(plan, told=three))]
 
     assert rules == ["no_borrow", "sent", "no_borrow", "sent"]

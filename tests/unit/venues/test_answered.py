@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from tests.support.worlds import SECOND, SYMBOL, T0, ScriptedVenue, a_fill
+from tests.support.worlds import ES, SECOND, SYMBOL, T0, ScriptedVenue, a_fill, trades
+from tieout.adapters.feeds.history import HistoryMarket
 from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
 from tieout.adapters.venues.recorded import AnsweredVenue, LiveAnswers
+from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.model.borrow import BorrowRate, BorrowSeries
 from tieout.model.events import (
     AmendRejected,
     CancelRejected,
@@ -24,7 +27,7 @@ from tieout.model.events import (
 )
 from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.orders import AmendOrder, CancelOrder, OrderType, PlaceOrder, TimeInForce
-from tieout.model.profiles import profile
+from tieout.model.profiles import FundingRule, profile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -468,3 +471,70 @@ def test_a_position_that_live_held_so_is_watched_by_lives_venue_after_an_action(
     venue.act(split, held_lots=10, past=False)
 
     assert simulated.told == told
+
+
+# -- what the lender wants back -------------------------------------------------------------------
+
+HOUR = 3600 * SECOND
+BACK = f"recall:{SYMBOL}:{T0 + HOUR}"
+FREE = msgspec.structs.replace(PRACTICE, funding_rule=FundingRule.NONE)
+
+
+def called_back(*, live_sold: int = 0, sold: int = 0) -> list[tuple[str, int]]:
+    """Return what is bought back of five short and what was sold, where two lots may stay."""
+    prints = trades([400] * 60, step_ns=600 * SECOND)
+    simulated = SimulatedVenue(
+        {SYMBOL: ES},
+        FREE,
+        {SYMBOL: HistoryMarket([prints])},
+        positions={SYMBOL: -5},
+        start_ns=T0,
+        borrow_rates=BorrowSeries(
+            {SYMBOL: [BorrowRate(T0 - HOUR, None, 99), BorrowRate(T0 + HOUR, None, 2)]}
+        ),
+    )
+    sale = an_order(max(live_sold, 1), decision_id="live", side=-1)
+    back = an_order(3 + live_sold, decision_id=BACK, decided_at_ns=T0 + HOUR, reduce_only=True)
+    imposed = OrderImposed(
+        order=back,
+        reason="recall",
+        venue_time_ns=T0 + HOUR,
+        arrival_time_ns=T0 + HOUR + FREE.response_latency_ns,
+    )
+    answers = LiveAnswers(
+        orders={"live": sale},
+        reports={
+            "live": [a_fill(sale, lots=live_sold)] if live_sold else [],
+            BACK: [a_fill(back, lots=back.lots, price_ticks=LIVE_TICKS, at_ns=T0 + 2 * HOUR)],
+        },
+        funding=[],
+        imposed=(imposed,),
+    )
+    venue = AnsweredVenue(
+        simulated,
+        answers,
+        ModelledCosts(FREE, {SYMBOL: ES}, simulated),
+        profile=FREE,
+        positions={SYMBOL: -5},
+        start_ns=T0,
+        lends=True,
+    )
+    if sold:
+        venue.place(an_order(sold, decision_id="own", side=-1))
+    reports = venue.advance(T0 + 5 * HOUR)
+    found = [("called", each.order.lots) for each in reports if isinstance(each, OrderImposed)]
+    fills = [each for each in reports if isinstance(each, Fill) and each.side > 0]
+    whose = {"live's" if each.price_ticks == LIVE_TICKS else "the model's" for each in fills}
+    return [*found, (" and ".join(sorted(whose)), sum(each.lots for each in fills))]
+
+
+def test_a_position_that_live_held_too_is_called_back_once() -> None:
+    assert called_back() == [("called", 3), ("live's", 3)]
+
+
+def test_of_a_smaller_position_than_lives_as_much_may_stay_as_stayed_there() -> None:
+    assert called_back(live_sold=4) == [("called", 3), ("live's", 3)]
+
+
+def test_a_larger_position_than_lives_is_called_back_by_the_model_alone() -> None:
+    assert called_back(sold=4) == [("called", 7), ("the model's", 7)]

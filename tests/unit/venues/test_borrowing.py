@@ -12,12 +12,19 @@ from tests.support.compiled import cut
 from tests.support.worlds import ES, MINUTE, SYMBOL, T0, MemoryJournal, trades
 from tieout import Strategy
 from tieout.adapters.feeds.history import HistoryMarket, HistorySource, Stream
-from tieout.adapters.venues.costs import Holdings, ModelledCosts
-from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.adapters.venues.costs import ChargedCosts, Holdings, ModelledCosts
+from tieout.adapters.venues.simulated import SimulatedVenue, Standing
 from tieout.errors import InputError, SettingsError
 from tieout.kernel.loop import Kernel
 from tieout.model.borrow import BorrowRate, BorrowSeries
-from tieout.model.events import FundingCharged, OrderRejected, RunEnded, RunStarted
+from tieout.model.events import (
+    Fill,
+    FundingCharged,
+    OrderImposed,
+    OrderRejected,
+    RunEnded,
+    RunStarted,
+)
 from tieout.model.money import money
 from tieout.model.profiles import HOUR, FundingRule, SimulationProfile, profile
 
@@ -48,6 +55,7 @@ def shorted(
     rates: Sequence[BorrowRate] | None = None,
     trading: Mapping[int, int] | None = None,
     rows: int = 10**9,
+    start_ns: int = 0,
 ) -> tuple[Kernel, list[FundingCharged], list[OrderRejected]]:
     """Hold lots over the prints and trade at given ones; a hundred more are a resting sale."""
 
@@ -79,6 +87,7 @@ def shorted(
         assumed,
         {SYMBOL: HistoryMarket(cut(FLAT, rows))},
         positions={SYMBOL: lots},
+        start_ns=start_ns,
         borrow_rates=None if rates is None else BorrowSeries({SYMBOL: rates}),
     )
     kernel.run(source, venue)
@@ -240,8 +249,90 @@ def test_a_rung_charges_what_the_venue_would_have() -> None:
     )
 
 
-def test_a_compiled_run_is_not_lent_a_market_on_which_shorts_pay() -> None:
-    assert SimulatedVenue({SYMBOL: ES}, DEAR, {SYMBOL: HistoryMarket([FLAT])}).lend() is None
+def test_a_compiled_run_is_not_lent_a_market_on_which_shorts_pay_or_are_refused() -> None:
+    free = msgspec.structs.replace(DEAR, borrow_rate=Decimal(0), funding_rule=FundingRule.NONE)
+    limit = BorrowSeries({SYMBOL: [BorrowRate(T0, None, 5)]})
+
+    def lent(assumed: SimulationProfile, rates: BorrowSeries | None) -> bool:
+        record = {SYMBOL: HistoryMarket([FLAT])}
+        return SimulatedVenue({SYMBOL: ES}, assumed, record, borrow_rates=rates).lend() is not None
+
+    assert [lent(free, None), lent(DEAR, None), lent(free, limit)] == [True, False, False]
+
+
+def test_a_short_gets_what_a_rate_below_zero_gives() -> None:
+    # Half a cent rounds away from nothing, on either side.
+    cents = msgspec.structs.replace(DEAR, fee_digits=2)
+
+    paid_for = paid(shorted(-10, assumed=cents, rates=[a_rate("0.001825")])[1])
+    given = paid(shorted(-10, assumed=cents, rates=[a_rate("-0.001825")])[1])
+
+    assert paid_for == [(0, "-0.05"), (24, "-0.05")]
+    assert given == [(0, "0.05"), (24, "0.05")]
+    assert paid(shorted(-1, assumed=cents, rates=[a_rate("-0.001825")])[1])[0] == (0, "0.01")
+
+
+def test_where_no_rate_is_told_the_constant_holds() -> None:
+    rates = [a_rate("0.0730"), BorrowRate(MIDNIGHT, None, 50)]
+
+    assert paid(shorted(-10, rates=rates)[1]) == [(0, "-2"), (24, "-1")]
+
+
+def test_what_was_told_before_a_run_calls_nothing_back() -> None:
+    rates = [a_rate("0", 2, since_ns=T0 - DAY), a_rate("0", 9, since_ns=T0 - HOUR)]
+
+    # Five are short at the start, and nine are there.
+    kernel, _, _ = shorted(-5, rates=rates, start_ns=T0)
+
+    assert kernel.position_lots(SYMBOL) == -5
+
+
+def test_a_venue_that_goes_on_calls_no_more_back_than_the_one_before() -> None:
+    # Both are told between two prints, of which there is one every ten minutes.
+    one, other = T0 + HOUR + MINUTE, T0 + HOUR + 3 * MINUTE
+    series = BorrowSeries({SYMBOL: [a_rate("0", 2, since_ns=one), a_rate("0", 1, since_ns=other)]})
+
+    def venue(start_ns: int) -> SimulatedVenue:
+        record, held = {SYMBOL: HistoryMarket([FLAT])}, {SYMBOL: -5}
+        return SimulatedVenue(
+            {SYMBOL: ES}, DEAR, record, positions=held, start_ns=start_ns, borrow_rates=series
+        )
+
+    told = venue(T0).advance(one + MINUTE)
+    (imposed,) = (each for each in told if isinstance(each, OrderImposed))
+    # It stopped with the purchase of three under way.
+    again = venue(one + MINUTE)
+    again.go_on([Standing(place=imposed.order)], (), down_ns=one + MINUTE, back_ns=one + MINUTE)
+    reports = again.advance(T0 + 4 * HOUR)
+
+    recalled = [each.order.lots for each in reports if isinstance(each, OrderImposed)]
+    bought = [each.lots for each in reports if isinstance(each, Fill)]
+    assert (imposed.order.lots, recalled, sorted(bought)) == (3, [1], [1, 3])
+
+
+def test_a_charge_on_a_short_falls_on_no_long() -> None:
+    (charge, *_) = shorted(-10)[1]
+    none = ModelledCosts(
+        msgspec.structs.replace(DEAR, borrow_rate=Decimal(0)),
+        {SYMBOL: ES},
+        SimulatedVenue({SYMBOL: ES}, DEAR, {SYMBOL: HistoryMarket([FLAT])}),
+    )
+    costs = ChargedCosts([charge], Holdings({SYMBOL: -10}), none)
+
+    def charged(lots: int) -> list[int]:
+        end_ns = charge.arrival_time_ns
+        return [each.amount for each in costs.funding(T0, end_ns, Holdings({SYMBOL: lots}))]
+
+    assert (charged(-5), charged(5)) == ([-money("0.5")], [])
+
+
+def test_the_prices_of_a_market_that_nobody_looked_at_are_known() -> None:
+    record = {SYMBOL: HistoryMarket([FLAT])}
+    venue = SimulatedVenue(
+        {SYMBOL: ES}, DEAR, record, borrow_rates=BorrowSeries({SYMBOL: [a_rate("0", 6)]})
+    )
+
+    assert venue.reference_ticks(SYMBOL, T0 + HOUR) == 4000
 
 
 def test_what_cannot_be_is_refused() -> None:

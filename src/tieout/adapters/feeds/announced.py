@@ -1,4 +1,4 @@
-"""A source with what is announced besides the market: changes of lists and of instruments' rules.
+"""A source with what is announced besides the market: lists, rules, what there is to borrow.
 
 source ──rows, reports──▶ ─┬─▶ kernel
 announcements, by arrival ─┘
@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 
 from tieout.kernel.ports import Inputs, MarketBatch, MergedBatch
+from tieout.model.borrow import BorrowTold
 from tieout.model.events import RunResumed, RunStarted
 from tieout.model.rules import RulesChanged
 from tieout.model.universes import UniverseAnnounced, UniverseChanged
@@ -33,17 +34,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ANNOUNCED", "AnnouncedSource", "Announcement", "Announcer", "announced"]
 
-Announcement = UniverseChanged | UniverseAnnounced | RulesChanged
+Announcement = UniverseChanged | UniverseAnnounced | RulesChanged | BorrowTold
 """What is announced."""
 
-ANNOUNCED = (UniverseChanged, UniverseAnnounced, RulesChanged)
+ANNOUNCED = (UniverseChanged, UniverseAnnounced, RulesChanged, BorrowTold)
+_LISTS = (UniverseChanged, UniverseAnnounced)
 
 
 class Announcer(Protocol):
-    """A list or an instrument's rules, as a data set has them."""
+    """A list, an instrument's rules or what there is to borrow, as a data set has them."""
 
-    def known_at(self, start_ns: int) -> Announcement:
-        """Return what holds at the start of a run."""
+    def known_at(self, start_ns: int) -> Announcement | None:
+        """Return what holds at the start of a run; None: nothing is told by then."""
 
     def changes(self, start_ns: int) -> Sequence[Announcement]:
         """Return what is told after it, in order of arrival."""
@@ -52,15 +54,16 @@ class Announcer(Protocol):
 def announced(announcers: Iterable[Announcer], start_ns: int) -> list[Announcement]:
     """Return everything that is announced in a run that starts then, in order of arrival.
 
-    Rules come before lists at one moment: what acts on a list acts by the rules of then.
+    Lists come last at one moment: what acts on a list acts by the rules of then.
 
     Raises:
         InputError: It is not known what held at the start.
     """
     every = list(announcers)
-    told: list[Announcement] = [each.known_at(start_ns) for each in every]
+    held = [each.known_at(start_ns) for each in every]
+    told: list[Announcement] = [each for each in held if each is not None]
     told += [change for each in every for change in each.changes(start_ns)]
-    return sorted(told, key=lambda each: (each.arrival_time_ns, not isinstance(each, RulesChanged)))
+    return sorted(told, key=lambda each: (each.arrival_time_ns, isinstance(each, _LISTS)))
 
 
 class AnnouncedSource:

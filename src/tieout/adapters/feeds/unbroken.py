@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 import msgspec
 
 from tieout.history import stream_availability
+from tieout.model.borrow import BorrowTold
 from tieout.model.events import (
     Bar,
     CancelRejected,
@@ -118,6 +119,7 @@ _MARKET = (
     UniverseChanged,
     UniverseAnnounced,
     RulesChanged,
+    BorrowTold,
     RunEnded,
     CorporateAction,
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from tieout.adapters.venues.funding import Funding
+from tieout.adapters.venues.funding import BORROW, Funding
 from tieout.adapters.venues.simulated.assumed import fee_meter_of
 from tieout.ledger.margin import liquidation_fee
 from tieout.model.funding import funding_due_ns
@@ -143,7 +143,8 @@ class ChargedCosts:
         lots = held.lots_before(symbol, due_ns)
         if not live:
             return charge
-        if not lots:
+        if not lots or (lots > 0 and charge.charge_id.startswith(BORROW)):
+            # What is held long borrows nothing.
             return None
         amount = round_half_up(charge.amount * lots * (1 if live > 0 else -1), abs(live))
         return msgspec.structs.replace(charge, amount=amount, position_lots=lots)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tieout.model.instruments import Instrument
     from tieout.model.profiles import SimulationProfile
 
-__all__ = ["Funding"]
+__all__ = ["BORROW", "Funding"]
+
+BORROW: Final = "borrow-"
+"""What the ids of payments for borrowing begin with."""
 
 _EVER_NS: Final = 2**62
 _NS: Final = 1_000_000_000
@@ -38,8 +41,8 @@ class Funding:
     never.
 
     A short pays for what it borrows once a day, at the profile's time of day: what was held just
-    before, at the last price, at the rate of then a year. Both are booked as funding; the id of a
-    payment for borrowing begins with `borrow-`.
+    before, at the last price, at the rate of then a year; it gets paid at a rate below 0. Both
+    are booked as funding; the id of a payment for borrowing begins with `borrow-`.
 
     Args:
         profile: Who pays, the constant, and the rounding.
@@ -141,7 +144,7 @@ class Funding:
             if owed:
                 yield FundingCharged(
                     instrument=symbol,
-                    charge_id=f"borrow-{symbol}-{due_ns}",
+                    charge_id=f"{BORROW}{symbol}-{due_ns}",
                     amount=-owed,
                     rate=rate,
                     position_lots=lots,
@@ -161,7 +164,7 @@ class Funding:
     def _borrow_rate(self, symbol: str, due_ns: int) -> tuple[int, int, str]:
         """Return the rate a year that held just before a time, as a fraction and as text."""
         known = None if self._borrow is None else self._borrow.at(symbol, due_ns - 1)
-        if known is None:
+        if known is None or known.rate_e18 is None:
             constant = self._profile.borrow_rate
             return *constant.as_integer_ratio(), str(constant)
         return known.rate_e18, 10**RATE_DIGITS, _text(known.rate_e18)

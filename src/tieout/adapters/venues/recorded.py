@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from tieout.adapters.venues.costs import Holdings, Market
+from tieout.adapters.venues.simulated.shorting import RECALL
 from tieout.kernel.ports import ActingVenue, Venue
 from tieout.model.events import (
     AmendRejected,
@@ -145,6 +146,15 @@ class AnsweredVenue:
 
     What live's venue closed by itself, a liquidation or a recall, is closed here too, as far as
     this run holds the position. A position that live did not hold so is watched by the model.
+
+    Args:
+        simulated: The model, on the venue's market.
+        answers: What live's venue said.
+        costs: Of fills and positions.
+        profile: Every assumption.
+        positions: Signed lots at the start, by symbol.
+        start_ns: When the run starts.
+        lends: Whether the model knows what there is to borrow, and calls back by it.
     """
 
     def __init__(
@@ -156,6 +166,7 @@ class AnsweredVenue:
         profile: SimulationProfile,
         positions: Mapping[str, int],
         start_ns: int,
+        lends: bool = False,
     ) -> None:
         self._simulated = simulated
         self._answers = answers
@@ -171,7 +182,10 @@ class AnsweredVenue:
         self._beyond: dict[str, list[Fill]] = {}
         self._funded_until_ns = start_ns
         self._imposed = list(answers.imposed)
-        self._live = Holdings(positions, answers.fills()) if profile.margin is not None else None
+        # What live held says whose matter a position is, where the model watches some.
+        watches = lends or profile.margin is not None
+        self._live = Holdings(positions, answers.fills(), answers.splits) if watches else None
+        self._called_back: set[str] = set()
         if self._live is not None:
             for symbol in positions:
                 simulated.unwatch(symbol, start_ns)
@@ -312,9 +326,13 @@ class AnsweredVenue:
         return due + self._known_by(until_ns)
 
     def _known_by(self, until_ns: int) -> list[Report]:
+        simulated = self._own(self._simulated.advance(until_ns))
+        # Behind the rows: what a position pays is told by the last price.
         charges = list(self._costs.funding(self._funded_until_ns, until_ns, self._held))
         self._funded_until_ns = max(self._funded_until_ns, until_ns)
-        simulated = self._own(self._simulated.advance(until_ns))
+        self._called_back |= {
+            each.order.decision_id for each in simulated if isinstance(each, OrderImposed)
+        }
         while self._imposed and self._imposed[0].arrival_time_ns <= until_ns:
             self._impose(self._imposed.pop(0))
         answered: list[Report] = []
@@ -359,8 +377,15 @@ class AnsweredVenue:
                 self._wait(live, live.arrival_time_ns)
             return
         order = live.order
+        if order.decision_id in self._called_back:
+            # Of another position than live's the model has called back what there is too much.
+            return
         held = -order.side * self._held.lots_before(order.instrument, live.venue_time_ns + 1)
         left = min(order.lots, held)
+        if live.reason == RECALL and self._live is not None:
+            # As much may stay as stayed of live's.
+            before = -order.side * self._live.lots_before(order.instrument, live.venue_time_ns + 1)
+            left = min(left, held - max(0, before - order.lots))
         if left <= 0:
             return
         told_ns = live.arrival_time_ns

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tieout.errors import DataError, InputError
 from tieout.history.formats.actions import ActionTable, LeanFactors
 from tieout.history.formats.binance_archive import ARCHIVES
+from tieout.history.formats.borrow import BorrowSnapshot, LeanShortable
 from tieout.history.formats.cryptodatadownload import CryptoDataDownload
 from tieout.history.formats.dbn import Dbn
 from tieout.history.formats.freqtrade import Freqtrade
@@ -32,6 +33,7 @@ _ALL: Final[tuple[Format, ...]] = (
     ActionTable(),
     *ARCHIVES,
     *CAPTURES,
+    BorrowSnapshot(),
     CryptoDataDownload(),
     Dbn(),
     Freqtrade(),
@@ -39,6 +41,7 @@ _ALL: Final[tuple[Format, ...]] = (
     Hyperliquid(),
     Lean(),
     LeanFactors(),
+    LeanShortable(),
     MarketByOrder(),
     Nautilus(),
     Tardis(),

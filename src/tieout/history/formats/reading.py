@@ -168,7 +168,7 @@ class TableReading:
     """A file as parts of a table; values are as the file has them, rows have its numbers.
 
     Attributes:
-        kind: `trades`, `bars`, `quotes`, `funding` or `mark`.
+        kind: `trades`, `bars`, `quotes`, `funding`, `borrow` or `mark`.
         parts: In the file's order.
         columns: Field to column.
         stamps: Reads the time column.
@@ -177,6 +177,7 @@ class TableReading:
         stamp: `open` or `close` where the format settles it, else None.
         stamp_why: What settles it.
         price_unit: What a price of 1 in the file is worth.
+        rate_unit: What a rate of borrowing of 1 in the file is, as a share; of percents 0.01.
         zone_given: Whether the zone is known, and not taken for granted.
         counted: Defects found on the way, by name; complete once the parts are read.
         notes: For the description.
@@ -194,6 +195,7 @@ class TableReading:
     stamp: str | None = None
     stamp_why: str = ""
     price_unit: Decimal = _ONE
+    rate_unit: Decimal = _ONE
     zone_given: bool = True
     counted: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

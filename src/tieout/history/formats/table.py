@@ -30,7 +30,7 @@ class Table:
     """Columns found by their names, or as they are mapped."""
 
     name = "table"
-    kinds = ("trades", "bars", "quotes", "funding", "mark")
+    kinds = ("trades", "bars", "quotes", "funding", "borrow", "mark")
 
     def detect(self, look: Look) -> Guess | None:
         """Return a guess where the columns' names, or the first line's, say what is in it."""
@@ -169,7 +169,8 @@ def _only_kind(look: Look, kinds: Sequence[str]) -> str:
         "what is in it is not clear",
         file=str(look.path),
         value=told,
-        remedy="Say it: --kind trades, bars, quotes, funding or mark; map columns with --column.",
+        remedy="Say it: --kind trades, bars, quotes, funding, borrow or mark; map columns "
+        "with --column.",
     )
 
 

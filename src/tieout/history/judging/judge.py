@@ -9,6 +9,7 @@ from tieout.errors import DataError, InputError
 from tieout.history.judging.findings import Severity, finding
 from tieout.history.judging.of_actions import judge_actions
 from tieout.history.judging.of_bars import columns_put_right, judge_bars
+from tieout.history.judging.of_borrow import judge_borrow
 from tieout.history.judging.of_rates import judge_rates
 from tieout.history.judging.of_recordings import is_recording, judge_recording
 from tieout.history.judging.of_trades import judge_quotes, judge_trades
@@ -57,6 +58,8 @@ def judge(
                 found += judge_recording(path)
             elif (told_of_actions := judge_actions(path)) is not None:
                 found += told_of_actions
+            elif (told_of_borrow := judge_borrow(path)) is not None:
+                found += told_of_borrow
             else:
                 sheet, told = _judge_one(read_sheet(path), calendar)
                 sheets.append(sheet)

@@ -34,13 +34,17 @@ class Shorting:
     Args:
         rates: What there is to borrow.
         positions: Signed lots at the start, of every symbol that may trade.
+        start_ns: Venue time of that start: what was told before it calls nothing back any more.
     """
 
-    def __init__(self, rates: BorrowRates, positions: Mapping[str, int]) -> None:
+    def __init__(
+        self, rates: BorrowRates, positions: Mapping[str, int], *, start_ns: int = 0
+    ) -> None:
         self._rates = rates
         self._held = dict(positions)
         self._called: dict[str, int] = {}
-        self._looked_ns = dict.fromkeys(positions, -1)
+        self._looked_ns = dict.fromkeys(positions, start_ns - 1)
+        self._left: set[str] = set()
         self.under_way = UnderWay()
 
     def take(self, reports: Iterable[Report]) -> None:
@@ -49,13 +53,23 @@ class Shorting:
             self.under_way.take(report)
             if isinstance(report, Fill):
                 held = self._held.get(report.instrument, 0)
+                self._left.discard(report.instrument)
                 self._held[report.instrument] = held + report.side * report.lots
                 if report.decision_id.startswith(RECALL):
-                    self._called[report.instrument] -= report.lots
+                    called = self._called.get(report.instrument, 0)
+                    self._called[report.instrument] = max(0, called - report.lots)
             elif isinstance(report, OrderCancelled | OrderRejected) and (
                 report.decision_id.startswith(RECALL)
             ):
                 self._called[report.decision_id.split(":", 1)[1].rsplit(":", 1)[0]] = 0
+
+    def called(self, symbol: str, lots: int) -> None:
+        """Know of what an earlier process called back and has not bought yet."""
+        self._called[symbol] = self._called.get(symbol, 0) + lots
+
+    def leave(self, symbols: Iterable[str]) -> None:
+        """Call nothing back of these until they trade here: another venue watches them."""
+        self._left.update(symbols)
 
     def split(self, symbol: str, ratio: Ratio) -> None:
         """Hold what a split leaves of a position."""
@@ -68,6 +82,7 @@ class Shorting:
             change
             for symbol, held in self._held.items()
             if held < 0
+            and symbol not in self._left
             and (change := self._rates.next_change_ns(symbol, self._looked_ns.get(symbol, -1)))
             is not None
             and change <= limit_ns
@@ -84,7 +99,7 @@ class Shorting:
                     break
                 self._looked_ns[symbol] = looked = change
                 lots = self._missing(symbol, change)
-                if lots > 0:
+                if lots > 0 and symbol not in self._left:
                     self._called[symbol] = self._called.get(symbol, 0) + lots
                     yield symbol, lots, change
 
@@ -96,9 +111,10 @@ class Shorting:
 
     def refusal(self, order: PlaceOrder, at_ns: int) -> str | None:
         """Return why a sale cannot be covered, or None."""
+        known = self._rates.at(order.instrument, at_ns)
         return unborrowable(
             order,
-            self._rates.at(order.instrument, at_ns),
+            None if known is None else known.available_lots,
             held_lots=self._held.get(order.instrument, 0),
             sales_lots=self.under_way.lots(order.instrument, -1),
         )

@@ -267,7 +267,11 @@ class SimulatedVenue:
         self._shorting = (
             None
             if borrow_rates is None
-            else Shorting(borrow_rates, {symbol: held.get(symbol, 0) for symbol in instruments})
+            else Shorting(
+                borrow_rates,
+                {symbol: held.get(symbol, 0) for symbol in instruments},
+                start_ns=start_ns and start_ns + profile.clock_offset_ns,
+            )
         )
         self._markets = {
             symbol: _Market(
@@ -472,6 +476,8 @@ class SimulatedVenue:
         due: list[Report] = []
         while (wake_ns := self.next_wake_ns(until_ns)) is not None:
             due += self._known_by(wake_ns)
+        # Nothing more comes of it, but what the prices were is asked for.
+        due += self._known_by(until_ns)
         self._now_ns = max(self._now_ns, until_ns)
         return due
 
@@ -689,6 +695,8 @@ class SimulatedVenue:
                 self._own.add(number)
                 if self._watch is not None:
                     self._watch.resumes(each.place, order.lots)
+                if self._shorting is not None and order.decision_id.startswith(RECALL):
+                    self._shorting.called(order.instrument, order.lots)
             if self._shorting is not None:
                 self._shorting.under_way.place(each.place, filled_lots=each.filled_lots)
             if self._margins is not None:
@@ -705,12 +713,15 @@ class SimulatedVenue:
     # -- what the ladder asks -----------------------------------------------------------------
 
     def know(self, reports: Sequence[Report], *, unwatched: Collection[str]) -> None:
-        """Know of an account on margin what another venue told of it.
+        """Know of an account on margin, or that is lent to, what another venue told of it.
 
         Args:
             reports: Fills and payments, in order of arrival.
             unwatched: Symbols whose positions that venue watches itself: they are not closed here.
         """
+        if self._shorting is not None:
+            self._shorting.take(reports)
+            self._shorting.leave(unwatched)
         if self._margins is None or self._watch is None:
             return
         for each in reports:
@@ -722,13 +733,19 @@ class SimulatedVenue:
         self._watch.know(reports, moved, unwatched=unwatched, now_ns=max(now_ns, self._now_ns))
 
     def unwatch(self, symbol: str, at_ns: int) -> None:
-        """Watch a position no longer: neither close it nor warn of that."""
+        """Watch a position no longer: neither close it, nor warn of that, nor call it back."""
+        if self._shorting is not None:
+            self._shorting.leave((symbol,))
         if self._watch is not None:
             self._watch.leave(symbol, at_ns)
 
     def reference_ticks(self, instrument: str, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
-        return self._markets[instrument].core.price_at(venue_time_ns)
+        market = self._markets[instrument]
+        if market.core.last_arrival_ns is None:
+            # Nobody had to look at this market before.
+            market.feed(venue_time_ns)
+        return market.core.price_at(venue_time_ns)
 
     @property
     def ambiguous_bars(self) -> int:
