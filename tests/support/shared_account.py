@@ -18,10 +18,12 @@ from tieout.model.events import Fill, OrderImposed, RunEnded, RunStarted
 from tieout.model.margin import MarginBracket, MarginMode, MarginTerms
 from tieout.model.money import money
 from tieout.model.profiles import FundingRule, SimulationProfile, profile
+from tieout.wiring.actions import events_of_actions, streams_of_actions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tieout.model.actions import Action
     from tieout.model.columns import MarketColumns
     from tieout.model.instruments import Instrument
 
@@ -60,6 +62,7 @@ class SharedRun:
         rows: Of a chunk.
         held: (symbol, lots, ticks paid) at the start.
         asks: The kernel itself denies what the account cannot afford.
+        actions: Corporate actions of the instruments.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class SharedRun:
         rows: int = 10**9,
         held: Sequence[tuple[str, int, int]] = (),
         asks: bool = False,
+        actions: Sequence[Action] = (),
     ) -> None:
         self.given = columns
         instruments = {symbol: named(symbol) for symbol in columns}
@@ -124,7 +128,10 @@ class SharedRun:
         source = HistorySource(
             started,
             RunEnded(arrival_time_ns=last + 30 * MINUTE, reason="end of data"),
-            [Stream(symbol, cut(each, rows)) for symbol, each in sorted(columns.items())],
+            [
+                *(Stream(symbol, cut(each, rows)) for symbol, each in sorted(columns.items())),
+                *streams_of_actions(events_of_actions(actions, assumed)),
+            ],
         )
         self.venue = SimulatedVenue(
             instruments,

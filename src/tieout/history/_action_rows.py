@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["TEXT_LETTERS_MAX", "action_columns", "action_of_row", "in_order"]
+__all__ = ["AMOUNT_MAX", "TEXT_LETTERS_MAX", "action_columns", "action_of_row", "in_order"]
 
 _TEXTS: Final = ("text_1", "text_2", "text_3")
 _LETTERS: Final = 8
+
+AMOUNT_MAX: Final = 2**62
+"""Largest amount that can be stored, in money units; more than four million of the currency."""
 
 TEXT_LETTERS_MAX: Final = _LETTERS * len(_TEXTS)
 """Longest symbol that can be stored."""

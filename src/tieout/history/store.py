@@ -11,7 +11,12 @@ import msgspec
 import numpy as np
 
 from tieout.errors import DataError, InputError
-from tieout.history._action_rows import TEXT_LETTERS_MAX, action_columns, in_order
+from tieout.history._action_rows import (
+    AMOUNT_MAX,
+    TEXT_LETTERS_MAX,
+    action_columns,
+    in_order,
+)
 from tieout.history._defects import Defects
 from tieout.history._rules import Rules, ShownValue, rules_of
 from tieout.history._writer import EARLIER, DatasetWriter
@@ -26,6 +31,7 @@ from tieout.model.columns import (
     OrderEventColumns,
     QuoteColumns,
 )
+from tieout.model.money import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -221,7 +227,7 @@ class Store:
 
         Raises:
             InputError: The name is taken or not allowed, or the folder cannot be written to.
-            DataError: An action cannot be right, or there is none.
+            DataError: An action cannot be right or stored, or there is none.
         """
         for row, each in enumerate(actions):
             _check_belongs(each.instrument, 0, instrument, 0)
@@ -233,6 +239,15 @@ class Store:
                     value=each.text,
                     limit=f"{TEXT_LETTERS_MAX} ASCII letters",
                     remedy="Shorten it.",
+                )
+            if max(map(abs, (each.value, each.per, each.reference))) > AMOUNT_MAX:
+                raise DataError(
+                    "an amount of it cannot be stored",
+                    file=source,
+                    row=row + 1,
+                    value=", ".join(map(decimal_text, (each.value, each.reference))),
+                    limit=f"dividend and close up to {decimal_text(AMOUNT_MAX)}",
+                    remedy="Is its decimal point where it belongs?",
                 )
         columns = action_columns(in_order(actions))
         return self.write(

@@ -342,11 +342,6 @@ class BookCore:
         self._view[at.POSITION] = lots
         self._unsettled()
 
-    @property
-    def last_price(self) -> int | None:
-        """Ticks of the last print; None before any."""
-        return self._view[at.LAST_PRINT] or None
-
     def _order_rows(self) -> Array:
         start, count = self._view[at.ORDERS_START], self._view[at.ORDER_COUNT]
         rows = self._desk[start : start + count * at.ORDER_WIDTH]

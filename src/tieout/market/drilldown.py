@@ -182,11 +182,6 @@ class DrillingCore:
         self._unsettled()
 
     @property
-    def last_price(self) -> int | None:
-        """Ticks of the last row that had traded by now; None where there is none."""
-        return self.price_at(self._now_ns)
-
-    @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
         return self._core.position_lots

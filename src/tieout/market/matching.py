@@ -411,11 +411,6 @@ class MatchingCore:
         self._view[at.POSITION] = lots
         self._unsettled()
 
-    @property
-    def last_price(self) -> int | None:
-        """Ticks of the last row before the last split or end; None where there is none."""
-        return self._view[at.LAST_PRICE] or None
-
     def _open_cells(self) -> Array:
         count = self._view[at.ORDER_COUNT]
         return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)

@@ -317,11 +317,6 @@ class OrderCore:
         self._view[at.POSITION] = lots
         self._unsettled()
 
-    @property
-    def last_price(self) -> int | None:
-        """Ticks of the last print; None before any."""
-        return self._view[at.LAST_PRINT] or None
-
     def _own_rows(self) -> Array:
         count = self._view[at.OWN_COUNT]
         return self._own[: count * at.OWN_WIDTH].reshape(count, at.OWN_WIDTH)

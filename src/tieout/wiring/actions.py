@@ -10,7 +10,6 @@ from tieout.adapters.feeds.history import action_stream
 from tieout.errors import InputError
 from tieout.model.actions import event_of
 from tieout.model.events import CorporateAction, Split
-from tieout.model.margin import MarginMode
 from tieout.strategy.compiled import CompiledStrategy
 from tieout.strategy.strategy import Strategy
 
@@ -92,31 +91,12 @@ def not_recorded(
     ]
 
 
-def check_actions(
-    actions: Sequence[CorporateAction],
-    profile: SimulationProfile,
-    made: type[Strategy],
-    *,
-    instruments: int,
-) -> None:
-    """Refuse what would pass over a corporate action.
-
-    Args:
-        actions: That the run is given.
-        profile: Every assumption.
-        made: The strategy.
-        instruments: How many may be held.
+def check_actions(actions: Sequence[CorporateAction], made: type[Strategy]) -> None:
+    """Refuse a compiled strategy that would pass over a split.
 
     Raises:
-        InputError: One account stands for several positions, or a compiled strategy does not say
-            what a split does to what it keeps.
+        InputError: It does not say what a split does to what it keeps.
     """
-    is_cross = profile.margin is not None and profile.margin.mode == MarginMode.CROSS
-    if actions and is_cross and instruments > 1:
-        raise InputError(
-            f"profile {profile.name}: cross margin over {instruments} instruments knows no "
-            "corporate actions yet; use isolated margin, or one instrument"
-        )
     told = made.on_corporate_action is not Strategy.on_corporate_action
     if issubclass(made, CompiledStrategy) and not told:
         split = next((each for each in actions if isinstance(each, Split)), None)

@@ -323,7 +323,7 @@ def run_columns(
         reference=reference,
     )
     given = events_of_actions(actions, profile)
-    check_actions(given, profile, loaded.made, instruments=len(known))
+    check_actions(given, loaded.made)
     records = {symbol: columns_record(symbol, market, profile, chunk_rows) for symbol in known}
     asked = kernel.subscriptions
     start = min(int(each.arrival_time_ns[0]) for each in seen)
@@ -376,7 +376,7 @@ def run_on_history(
         journal = JournalWriter(RealDisk(), str(run.journal), durable=False)
         kernel = kernel_of(manifest, loaded, journal)
         begun = started or RunStarted(arrival_time_ns=start_ns, cash=money(manifest.cash))
-        check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
+        check_actions(actions, loaded.made)
         past, later = actions_within(actions, begun.arrival_time_ns)
         streams = streams_of(
             kernel.subscriptions,

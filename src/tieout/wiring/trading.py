@@ -143,7 +143,7 @@ def live(
     keep_sets(run, named.sets)
     try:
         actions = actions_of(datasets, manifest.profile, slice_ns=slice_ns)
-        check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
+        check_actions(actions, loaded.made)
         borrow_rates = borrow_rates_of(datasets)
         return _trade_live(run, loaded, access, actions, borrow_rates, progress)
     finally:

@@ -222,7 +222,7 @@ def _watch(
     """Run on public data from a start that is given, to the end of the venue or by command."""
     manifest = run.manifest()
     actions = actions_of(datasets, manifest.profile, slice_ns=manifest.slice_ns)
-    check_actions(actions, manifest.profile, loaded.made, instruments=len(manifest.instruments))
+    check_actions(actions, loaded.made)
     borrow_rates = borrow_rates_of(datasets)
     datasets = market_data(datasets)
     with gateway_of(run, manifest, VenueAccess(access.url, "", "")) as gateway:

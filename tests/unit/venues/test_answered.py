@@ -443,16 +443,28 @@ class Watching(Simulated):
         self.told.append(f"unwatch {symbol}")
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
 @pytest.mark.parametrize(("traded", "told"), [(0, ["act", f"unwatch {SYMBOL}"]), (3, ["act"])])
 def test_a_position_that_live_held_so_is_watched_by_lives_venue_after_an_action(
-    traded: int, told: list[str]
+    traded: int, told: list[str], earlier: int
 ) -> None:
+    at_ns = T0 + 100 * SECOND
+    split = Split(
+        instrument=SYMBOL, new=2, old=1, venue_time_ns=at_ns, arrival_time_ns=at_ns + SECOND
+    )
+    # One from before the start is in the positions already.
+    before = msgspec.structs.replace(split, venue_time_ns=T0 - 50 * SECOND)
     bracket = MarginBracket(initial_rate=Decimal("0.1"), maintenance_rate=Decimal("0.05"))
     terms = MarginTerms(mode=MarginMode.CROSS, brackets=(bracket,))
     assumed = msgspec.structs.replace(PRACTICE, margin=terms)
     # What live traded and this run did not.
     other = a_fill(an_order(lots=traded), lots=traded) if traded else None
-    answers = LiveAnswers(orders={}, reports={"d1": [other]} if other else {}, funding=[])
+    answers = LiveAnswers(
+        orders={},
+        reports={"d1": [other]} if other else {},
+        funding=[],
+        splits=(before, split) if earlier else (split,),
+    )
     simulated = Watching()
     venue = AnsweredVenue(
         simulated,  # type: ignore[arg-type]
@@ -463,10 +475,6 @@ def test_a_position_that_live_held_so_is_watched_by_lives_venue_after_an_action(
         start_ns=T0 - SECOND,
     )
     simulated.told.clear()
-    at_ns = T0 + 100 * SECOND
-    split = Split(
-        instrument=SYMBOL, new=2, old=1, venue_time_ns=at_ns, arrival_time_ns=at_ns + SECOND
-    )
 
     venue.act(split, held_lots=10, past=False)
 

@@ -8,17 +8,17 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.acted_markets import an_action, order
-from tests.support.worlds import ES, SECOND, SYMBOL, T0, a_fill, trades
+from tests.support.acted_markets import order
+from tests.support.shared_account import SharedRun, cross
+from tests.support.worlds import SECOND, SYMBOL, T0, a_fill, bars, trades
 from tests.unit.venues.test_margins import CASH, CROSS, ISOLATED, Run
-from tieout.adapters.feeds.history import HistoryMarket
-from tieout.adapters.venues.simulated import SimulatedVenue
+from tieout.adapters.venues.simulated.price_rows import PriceRows
 from tieout.adapters.venues.simulated.under_way import UnderWay
-from tieout.errors import InputError
 from tieout.model.actions import Action, ActionKind
 from tieout.model.events import (
     ActionBooked,
@@ -30,8 +30,6 @@ from tieout.model.events import (
     OrderRejected,
 )
 from tieout.model.money import MONEY_UNIT, money, round_half_up
-from tieout.strategy import Strategy
-from tieout.wiring import backtest_columns
 
 # Prints are a second apart: row n is at T0 + n seconds, an action between two of them.
 STEP = SECOND
@@ -254,20 +252,118 @@ def test_what_a_split_order_may_still_trade_is_what_it_has_left() -> None:
     assert under_way.lots(SYMBOL, 1) == 21
 
 
-def test_an_account_shared_by_several_instruments_is_refused_by_name() -> None:
-    other = msgspec.structs.replace(ES, symbol="NQ", venue_symbol="NQ")
-    markets = [trades([4000, 4000, 2000]), replace(trades([4000, 4000, 4000]), instrument="NQ")]
+@pytest.mark.parametrize("held", [0, 6])
+def test_what_is_delisted_is_closed_at_the_last_price_though_nobody_looked_at_it(held: int) -> None:
+    free = msgspec.structs.replace(CROSS, margin=None)
 
-    with pytest.raises(InputError, match="cross margin over 2 instruments knows no corporate"):
-        backtest_columns(
-            Strategy, markets, instruments=[ES, other], profile=CROSS, actions=[split(2, 2)]
-        )
-    venue = SimulatedVenue(
-        {SYMBOL: ES, "NQ": other},
-        CROSS,
-        {each.instrument: HistoryMarket([each]) for each in markets},
-        cash=money(1),
+    # Bought at 4,000 or held from the start, and left alone; it ends after the fourth row.
+    run = Run(
+        trades([4000, 4000, 3900, 3800, 3700]),
+        {} if held else {1: 6},
+        free,
+        cash=30_000,
+        held=held,
+        actions=[after_row(4, ActionKind.DELISTING)],
     )
-    action = an_action(ActionKind.SPLIT, 2)
-    with pytest.raises(InputError, match="use isolated, or one instrument"):
-        venue.act(action, held_lots=0, past=False)
+
+    assert run.lots == 0
+    assert run.of(Fill)[-1].price_ticks == 3800
+
+
+# -- one account over several instruments ----------------------------------------------------------
+
+# 6 of A are long and 4 of B short at 1,000 each, with 1,000 in the account and 5 % to keep: while B
+# stays, the account is over at 3,649 ticks of A. A is split 2:1 after its second row.
+HELD = (("A", 6, 4000), ("B", -4, 4000))
+B_STANDS = [4000] * 6
+
+
+def shared(ticks: list[int], *actions: Action, rows: int = 10**9, **given: Any) -> SharedRun:
+    markets = {
+        "A": replace(trades(ticks), instrument="A"),
+        "B": replace(trades(B_STANDS, start_ns=T0 + SECOND // 4), instrument="B"),
+    }
+    return SharedRun(markets, {}, cross(**given), held=HELD, rows=rows, actions=actions)
+
+
+def of_a(action: Action) -> Action:
+    return msgspec.structs.replace(action, instrument="A")
+
+
+def accounts_agree(run: SharedRun) -> None:
+    assert run.venue._margins is not None
+    assert run.venue._margins._ledger.accounts() == run.kernel.ledger.accounts()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 10**9])
+@pytest.mark.parametrize(
+    ("last", "closed"), [([1826, 1825, 1825], []), ([1825, 1824, 1820], [("A", -12, 1820)])]
+)
+def test_a_split_leaves_a_shared_account_where_it_was(
+    last: list[int], closed: list[tuple[str, int, int]], rows: int
+) -> None:
+    run = shared([4000, 3700, 1850, *last], of_a(split(1, 2)), rows=rows)
+
+    assert run.closings == closed
+    assert run.lots("A") == (0 if closed else 12)
+    accounts_agree(run)
+
+
+def test_without_the_split_the_same_prices_are_the_end_of_a_shared_account() -> None:
+    assert shared([4000, 3700, 1850, 1826, 1825, 1825]).imposed == [("B", 4), ("A", -6)]
+
+
+def test_a_dividend_on_one_stands_for_the_other() -> None:
+    # 24 are paid in for what the price falls by: it is over at 96 / 6 ticks less than before.
+    paid = of_a(dividend(1, "4"))
+
+    assert shared([4000, 3700, 3684, 3634, 3634, 3634], paid).imposed == []
+    over = shared([4000, 3700, 3684, 3632, 3630, 3630], paid)
+
+    assert over.closings == [("A", -6, 3630)]
+    accounts_agree(over)
+
+
+def test_prices_from_before_a_split_are_seen_as_it_leaves_them() -> None:
+    # The last one of A is of before it: beside a row of B it counts as half of what it was.
+    markets = {
+        "A": replace(trades([4000, 3700]), instrument="A"),
+        "B": replace(trades(B_STANDS, start_ns=T0 + SECOND // 4), instrument="B"),
+    }
+
+    run = SharedRun(markets, {}, cross(), held=HELD, actions=[of_a(split(1, 2))])
+
+    assert (run.imposed, run.lots("A")) == ([], 12)
+    accounts_agree(run)
+
+
+def test_what_is_delisted_stands_in_a_shared_account_no_more() -> None:
+    gone = of_a(after_row(1, ActionKind.DELISTING))
+
+    run = shared([4000, 3700], gone)
+
+    assert run.closings == []
+    assert [(each.instrument, each.lots, each.price_ticks) for each in run.of(Fill)] == [
+        ("A", 6, 4000)
+    ]
+    assert (run.lots("A"), run.lots("B"), run.imposed) == (0, -4, [("A", -6)])
+    accounts_agree(run)
+
+
+def test_bars_that_a_split_lies_inside_of_stand_at_the_price_before_it() -> None:
+    rows = PriceRows()
+    bars_of = replace(
+        bars([4000, 3700, 1850, 1800]),
+        low_ticks=np.array([3900, 3600, 1700, 1790]),
+        high_ticks=np.array([4000, 3900, 3750, 1900]),
+    )
+    rows.take(bars_of, reach_ns=10**15)
+    at_ns = int(bars_of.open_time_ns[2]) + SECOND
+
+    rows.carry(lambda ticks: ticks // 2, at_ns)
+
+    seen = [
+        rows.between(int(a), int(b), arrival_ns=10**19)
+        for a, b in zip(bars_of.open_time_ns, bars_of.close_time_ns, strict=True)
+    ]
+    assert seen == [(1950, 2000), (1800, 2000), (1850, 1850), (1790, 1900)]

@@ -184,7 +184,9 @@ class AnsweredVenue:
         self._imposed = list(answers.imposed)
         # What live held says whose matter a position is, where the model watches some.
         watches = lends or profile.margin is not None
-        self._live = Holdings(positions, answers.fills(), answers.splits) if watches else None
+        # Positions are as a split from before the start left them.
+        splits = [each for each in answers.splits if each.venue_time_ns > start_ns]
+        self._live = Holdings(positions, answers.fills(), splits) if watches else None
         self._called_back: set[str] = set()
         if self._live is not None:
             for symbol in positions:
@@ -293,8 +295,6 @@ class AnsweredVenue:
         """Let the orders that are simulated be as an action leaves them; others were answered."""
         if isinstance(action, Split) and not past:
             self._held.split(action)
-            if self._live is not None:
-                self._live.split(action)
         self._simulated.act(action, held_lots=held_lots, past=past, booked=booked)
         if self._live is None:
             return

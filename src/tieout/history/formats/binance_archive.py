@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tieout.errors import DataError, InputError
 from tieout.history._files import CsvShape, Part, parts
@@ -69,6 +68,8 @@ _DEPTH: Final = (
 )
 _CALLED: Final = {"base_qty": "quote_qty"}
 """What files of COIN-M call a column, and what all others do."""
+_EIGHTH: Final = Decimal("1e-8")
+"""What archives count volumes in."""
 _APART: Final = 1.5
 """How far the size of a contract may seem off: a bar's trades are not all at its close."""
 _SIZES: Final = (1, 10, 100)
@@ -313,44 +314,55 @@ def _with_both_ends(source: Iterator[Part], length_ns: int, file: str) -> Iterat
 
 
 def _of_contracts(source: Iterator[Part], instrument: Instrument, file: str) -> Iterator[Part]:
-    """Yield klines after a look at what a contract is worth by their two volumes.
-
-    Of a linear contract the other volume is volume·size·price, of an inverse one volume·size/price.
+    """Yield klines after a look at what a contract is worth by the two volumes of the first.
 
     Raises:
         DataError: Inverse contracts are taken for linear ones, or have another size.
     """
+    is_told = False
     for part in source:
-        volume, other, close = (
-            pc.cast(part.table.column(name), pa.float64(), safe=False).to_numpy()
-            for name in ("volume", "quote_volume", "close")
-        )
-        told = (volume > 0) & (other > 0) & (close > 0)
-        if told.any():
-            each = other[told] / volume[told]
-            size = float(np.median(each * close[told]))
-            linear = float(np.median(each / close[told]))
-            expected = float(instrument.multiplier)
-            if instrument.inverse and not expected / _APART < size < expected * _APART:
-                raise DataError(
-                    "a contract is not worth what was said",
-                    file=file,
-                    value=f"about {size:.4g} by its two volumes",
-                    limit=f"{instrument.multiplier} of the quote currency",
-                    remedy="Say its size with --contract-size; leave --inverse out if it is "
-                    "settled in the quote currency.",
-                )
-            # Where the price is about the root of a contract's size, nobody could tell.
-            is_linear = 1 / _APART < linear / expected < _APART
-            is_round = any(abs(size / known - 1) < _NEAR for known in _SIZES)
-            if not instrument.inverse and not is_linear and is_round:
-                raise DataError(
-                    "the other volume is of the base coin, as of inverse contracts",
-                    file=file,
-                    value=f"a contract of about {size:.4g} of the quote currency",
-                    remedy="Say --inverse and --contract-size.",
-                )
+        is_told = is_told or _is_worth(part, instrument, file)
         yield part
+
+
+def _is_worth(part: Part, instrument: Instrument, file: str) -> bool:
+    """Check what a contract is worth; return whether there was anything to tell it by.
+
+    Of a linear contract the other volume is volume·size·price, of an inverse one volume·size/price.
+    Rows that nobody can read are left to who reads them.
+    """
+    told = np.ones(len(part.rows), np.bool_)
+    found = []
+    for name in ("volume", "quote_volume", "close"):
+        numbers = scaled(part.table.column(name).combine_chunks(), _EIGHTH)
+        told &= ~(numbers.unreadable | numbers.huge) & (numbers.steps > 0)
+        found.append(numbers.steps.astype(np.float64) * float(_EIGHTH))
+    if not told.any():
+        return False
+    volume, other, close = (each[told] for each in found)
+    size = float(np.median(other / volume * close))
+    linear = float(np.median(other / volume / close))
+    expected = float(instrument.multiplier)
+    if instrument.inverse and not expected / _APART < size < expected * _APART:
+        raise DataError(
+            "a contract is not worth what was said",
+            file=file,
+            value=f"about {size:.4g} by its two volumes",
+            limit=f"{instrument.multiplier} of the quote currency",
+            remedy="Say its size with --contract-size; leave --inverse out if it is settled in the "
+            "quote currency.",
+        )
+    # Where the price is about the root of a contract's size, nobody could tell.
+    is_linear = 1 / _APART < linear / expected < _APART
+    is_round = any(abs(size / known - 1) < _NEAR for known in _SIZES)
+    if not instrument.inverse and not is_linear and is_round:
+        raise DataError(
+            "the other volume is of the base coin, as of inverse contracts",
+            file=file,
+            value=f"a contract of about {size:.4g} of the quote currency",
+            remedy="Say --inverse and --contract-size.",
+        )
+    return True
 
 
 def _depth(look: Look, ask: Ask, source: Iterator[Part], told: str) -> RecordedReading:

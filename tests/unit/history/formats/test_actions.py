@@ -145,6 +145,13 @@ def test_factors_that_contradict_themselves_are_refused_with_their_line(
     assert refused.value.row in (1, 2)
 
 
+def test_an_amount_that_no_file_could_keep_is_refused(tmp_path: Path) -> None:
+    rows = ("20140507,0.8,0.25,5923300000000", "20140606,0.9,0.25,645.57")
+
+    with pytest.raises(DataError, match=r"cannot be stored .*up to 4611686"):
+        factors(tmp_path, *rows)
+
+
 def test_a_map_file_tells_of_symbols_and_of_the_end(tmp_path: Path) -> None:
     change, end = actions_in(
         tmp_path,

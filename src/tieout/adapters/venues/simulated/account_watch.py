@@ -20,13 +20,13 @@ from tieout.model.events import Fill, MarginWarned, OrderCancelled, OrderImposed
 from tieout.model.margin import LIQUIDATION
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.margins import Margins
     from tieout.adapters.venues.simulated.price_rows import PriceRow
     from tieout.market import CoreReport
     from tieout.model.columns import MarketColumns
-    from tieout.model.events import Report
+    from tieout.model.events import CorporateAction, Report
     from tieout.model.orders import PlaceOrder
 
 __all__ = ["AccountOrders", "AccountWatch"]
@@ -138,13 +138,20 @@ class AccountWatch:
         self._left_alone.update(unwatched)
         self._take(reports, moved, now_ns)
 
-    def acted(self, symbol: str, at_ns: int) -> None:
-        """Refuse: prices from before an action are looked at beside prices from after it.
+    def acts(self, symbol: str, at_ns: int) -> None:
+        """Do nothing: no stop rests on a price from before the action."""
 
-        Raises:
-            InvariantViolated: Always; the venue refuses first.
-        """
-        raise InvariantViolated(f"{symbol}: a shared account was told of an action at {at_ns} ns")
+    def acted(
+        self,
+        action: CorporateAction,
+        *,
+        from_ns: int,  # noqa: ARG002
+        now_ns: int,
+        carried: Callable[[int], int],
+    ) -> None:
+        """Look at prices from before an action as it leaves them, and at the account anew."""
+        self._rows[action.instrument].carry(carried, action.venue_time_ns)
+        self._draw(now_ns)
 
     def leave(self, symbol: str, at_ns: int) -> None:
         """Leave it to another venue to close a position; it still stands in the account."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tieout.ledger.actions import paid_ticks
+from tieout.ledger.actions import carried_ticks, paid_ticks
 from tieout.market import ASSUMED
 from tieout.model.events import (
     CorporateAction,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tieout.market.acting import OrderLeft
     from tieout.model.instruments import Instrument
 
-__all__ = ["DELISTING", "Acted", "act_on", "closing_of", "order_report"]
+__all__ = ["DELISTING", "Acted", "act_on", "carried_over", "closing_of", "order_report"]
 
 DELISTING: Final = "delisting"
 """What the id of the order begins with that closes a position."""
@@ -87,6 +87,13 @@ def act_on(
     return Acted((), (), _SAME)
 
 
+def carried_over(action: CorporateAction, instrument: Instrument, price_ticks: int) -> int:
+    """Return a price from before an action as it is after it, in ticks."""
+    if isinstance(action, Split | DividendPaid):
+        return carried_ticks(action, instrument, price_ticks)
+    return price_ticks
+
+
 def order_report(
     order: PlaceOrder, left: OrderLeft, action: CorporateAction, known_ns: int
 ) -> OrderAmended | OrderCancelled:
@@ -123,7 +130,7 @@ def closing_of(
 
     Nothing is, where nothing is held or there never was a price.
     """
-    price = core.last_price
+    price = core.price_at(action.venue_time_ns - 1)
     core.hold(0)
     if not held_lots or price is None:
         return ()

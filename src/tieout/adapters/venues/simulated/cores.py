@@ -84,10 +84,6 @@ class Core(Protocol):
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
 
-    @property
-    def last_price(self) -> int | None:
-        """Ticks of the last row met, carried over the actions since; None where there is none."""
-
     def split(
         self, ratio: Ratio, *, at_ns: int, known_ns: int
     ) -> tuple[list[OrderLeft], list[CoreReport]]:

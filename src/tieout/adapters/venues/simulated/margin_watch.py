@@ -12,11 +12,11 @@ from tieout.model.margin import LIQUIDATION
 from tieout.model.orders import OrderType, PlaceOrder, TimeInForce
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from tieout.adapters.venues.simulated.margins import Margins
     from tieout.market import CoreReport
-    from tieout.model.events import Report
+    from tieout.model.events import CorporateAction, Report
 
 __all__ = ["OWN", "MarginWatch", "OwnOrders", "Watch", "own_order"]
 
@@ -79,8 +79,25 @@ class Watch(Protocol):
     ) -> None:
         """Watch what is held after another venue's reports, but for what that venue closes."""
 
-    def acted(self, symbol: str, at_ns: int) -> None:
-        """Watch a position as a corporate action left it, from a venue time on."""
+    def acts(self, symbol: str, at_ns: int) -> None:
+        """Take back what rests on prices from before an action."""
+
+    def acted(
+        self,
+        action: CorporateAction,
+        *,
+        from_ns: int,
+        now_ns: int,
+        carried: Callable[[int], int],
+    ) -> None:
+        """Watch a position as a corporate action left it.
+
+        Args:
+            action: The action.
+            from_ns: From which venue time on.
+            now_ns: When it is known.
+            carried: Returns a price from before it as it is after it, in ticks.
+        """
 
     def leave(self, symbol: str, at_ns: int) -> None:
         """Close a position no longer, and do not warn of that."""
@@ -134,9 +151,20 @@ class MarginWatch:
             else:
                 self.over(symbol, at_ns)
 
-    def acted(self, symbol: str, at_ns: int) -> None:
+    def acts(self, symbol: str, at_ns: int) -> None:
+        """Take the stops back: they are placed anew, and told of to nobody."""
+        self.leave(symbol, at_ns)
+
+    def acted(
+        self,
+        action: CorporateAction,
+        *,
+        from_ns: int,
+        now_ns: int,  # noqa: ARG002
+        carried: Callable[[int], int],  # noqa: ARG002
+    ) -> None:
         """Watch a position as a corporate action left it."""
-        self.over(symbol, at_ns)
+        self.over(action.instrument, from_ns)
 
     def over(self, symbol: str, at_ns: int) -> None:
         """Watch a position as it is now: it was bought, sold or paid for at that venue time."""

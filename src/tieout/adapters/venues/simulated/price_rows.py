@@ -15,7 +15,7 @@ from tieout.ledger.cross_margin import NO_EDGE, Band
 from tieout.model.columns import TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -79,6 +79,31 @@ class PriceRows:
         self._ended = np.maximum.accumulate(self._columns[2])
         self._next = max(0, self._next - kept)
         self._scanned = max(0, self._scanned - kept)
+
+    def carry(self, carried: Callable[[int], int], at_ns: int) -> None:
+        """Have the prices from before a time be as an action of then leaves them.
+
+        A bar that the time lies inside of holds prices of both scales: it stands at the last price
+        before it.
+
+        Args:
+            carried: Returns a price after the action, in ticks.
+            at_ns: When it took effect, in venue time.
+        """
+        arrival, start, end, *prices = (each.copy() for each in self._columns)
+        before = end <= at_ns
+        for column in prices:
+            column[before] = [carried(each) for each in column[before].tolist()]
+        close, last = prices[2], None
+        for row in np.flatnonzero(start < at_ns).tolist():
+            if before[row]:
+                last = int(close[row])
+                continue
+            for column in prices:
+                # Of the first row of all nothing else is known.
+                column[row] = column[row] if last is None else last
+        self._columns = (arrival, start, end, *prices)
+        self._scanned = 0
 
     def watch(self, band: Band, *, calm_from_ns: int) -> None:
         """Ask for rows that leave a band, and for those that began before a time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, cast
 
@@ -9,7 +10,7 @@ import msgspec
 
 from tieout.adapters.venues.funding import Funding
 from tieout.adapters.venues.simulated.account_watch import AccountWatch
-from tieout.adapters.venues.simulated.acting import act_on, closing_of, order_report
+from tieout.adapters.venues.simulated.acting import act_on, carried_over, closing_of, order_report
 from tieout.adapters.venues.simulated.assumed import Assumed, fee_meter_of
 from tieout.adapters.venues.simulated.certainty import Certainty, certainty_of
 from tieout.adapters.venues.simulated.cores import LendableCore, core_of
@@ -526,17 +527,8 @@ class SimulatedVenue:
         past: bool,
         booked: ActionBooked | None = None,
     ) -> None:
-        """Treat orders, position and account as venues do when an action takes effect.
-
-        Raises:
-            InputError: One account stands for several positions.
-        """
+        """Treat orders, position and account as venues do when an action takes effect."""
         symbol = action.instrument
-        if self._margins is not None and self._margins.is_shared:
-            raise InputError(
-                f"{symbol}: profile {self._profile.name} has cross margin over several "
-                "instruments, which knows no corporate actions yet; use isolated, or one instrument"
-            )
         market = self._markets.get(symbol)
         if market is None:
             return
@@ -546,8 +538,7 @@ class SimulatedVenue:
             self._take(market, row)
         self._attend(market)
         if self._watch is not None:
-            # What the venue watches a position with is placed anew, and told of to nobody.
-            self._watch.leave(symbol, action.venue_time_ns)
+            self._watch.acts(symbol, action.venue_time_ns)
             market.core.forget(self._unseen(symbol))
         told_ns = action.arrival_time_ns + max(1, self._profile.response_latency_ns)
         acted = act_on(market.core, market.instrument, action, told_ns=told_ns, past=past)
@@ -558,6 +549,8 @@ class SimulatedVenue:
             report = order_report(placed.place, each, action, told_ns)
             placed.place = order_after(placed.place, each.filled_lots, acted.ratio)
             self._wait(report, action.venue_time_ns)
+            if each.number in self._own and self._watch is not None:
+                self._watch.resumes(placed.place, placed.place.lots - each.filled_lots)
         if self._shorting is not None and isinstance(action, Split) and not past:
             self._shorting.split(symbol, acted.ratio)
         if isinstance(action, Delisted):
@@ -565,7 +558,12 @@ class SimulatedVenue:
         elif self._margins is not None and self._watch is not None:
             if booked is not None:
                 self._margins.act(booked)
-            self._watch.acted(symbol, max(action.venue_time_ns - 1, self._started_ns))
+            self._watch.acted(
+                action,
+                from_ns=max(action.venue_time_ns - 1, self._started_ns),
+                now_ns=max(action.arrival_time_ns, self._now_ns),
+                carried=partial(carried_over, action, market.instrument),
+            )
 
     def _unseen(self, symbol: str) -> list[int]:
         """Return the orders that the venue watches a position with, and has not told of."""
