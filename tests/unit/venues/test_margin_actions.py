@@ -302,7 +302,7 @@ def accounts_agree(run: SharedRun) -> None:
 def test_a_split_leaves_a_shared_account_where_it_was(
     last: list[int], closed: list[tuple[str, int, int]], rows: int
 ) -> None:
-    run = shared([4000, 3700, 1850, *last], of_a(split(1, 2)), rows=rows)
+    run = shared([4000, 3700, 1850, *last], of_a(split(2, 2)), rows=rows)
 
     assert run.closings == closed
     assert run.lots("A") == (0 if closed else 12)
@@ -315,7 +315,7 @@ def test_without_the_split_the_same_prices_are_the_end_of_a_shared_account() -> 
 
 def test_a_dividend_on_one_stands_for_the_other() -> None:
     # 24 are paid in for what the price falls by: it is over at 96 / 6 ticks less than before.
-    paid = of_a(dividend(1, "4"))
+    paid = of_a(dividend(2, "4"))
 
     assert shared([4000, 3700, 3684, 3634, 3634, 3634], paid).imposed == []
     over = shared([4000, 3700, 3684, 3632, 3630, 3630], paid)
@@ -325,15 +325,18 @@ def test_a_dividend_on_one_stands_for_the_other() -> None:
 
 
 def test_prices_from_before_a_split_are_seen_as_it_leaves_them() -> None:
-    # The last one of A is of before it: beside a row of B it counts as half of what it was.
+    # The last one of A is of before it: beside the rows of B, which fall, a short would lose the
+    # whole account at it.
     markets = {
-        "A": replace(trades([4000, 3700]), instrument="A"),
-        "B": replace(trades(B_STANDS, start_ns=T0 + SECOND // 4), instrument="B"),
+        "A": replace(trades([4000, 3900]), instrument="A"),
+        "B": replace(trades([4000, 3990, 3980, 3970], start_ns=T0 + SECOND // 4), instrument="B"),
     }
+    turned = (("A", -6, 4000), ("B", 4, 4000))
+    warned = msgspec.structs.replace(CROSS.margin, warning_ratio=Decimal("0.9"))
 
-    run = SharedRun(markets, {}, cross(), held=HELD, actions=[of_a(split(1, 2))])
+    run = SharedRun(markets, {}, cross(warned), held=turned, actions=[of_a(split(2, 2))])
 
-    assert (run.imposed, run.lots("A")) == ([], 12)
+    assert (run.imposed, run.warnings, run.lots("A")) == ([], [], -12)
     accounts_agree(run)
 
 
