@@ -11,7 +11,7 @@ what it decides is *assumed*, and how much any other path could have changed is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import numpy as np
@@ -304,10 +304,17 @@ class DrillingCore:
 
     def price_at(self, venue_time_ns: int) -> int | None:
         """Return the last print at or before a venue time, as `MatchingCore` does."""
+        return self._last_price(venue_time_ns, "right")
+
+    def price_before(self, at_ns: int) -> int | None:
+        """Return the last price of what opened before a venue time, as it is at it."""
+        return self._last_price(at_ns, "left")
+
+    def _last_price(self, time_ns: int, side: Literal["left", "right"]) -> int | None:
         for frame in reversed(self._past):
-            row = int(np.searchsorted(frame.open_time, venue_time_ns, "right")) - 1
+            row = int(np.searchsorted(frame.open_time, time_ns, side)) - 1
             while row >= 0:
-                price = self._price_in(frame, row, venue_time_ns)
+                price = self._price_in(frame, row, time_ns)
                 if price is not None:
                     return price
                 row -= 1

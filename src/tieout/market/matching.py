@@ -613,6 +613,22 @@ class MatchingCore:
             due = min(due, int(answers.min()))
         return None if due == at.NEVER else due
 
+    def price_before(self, at_ns: int) -> int | None:
+        """Return the last print before a venue time, or the last close by then, as it is at it."""
+        for chunk in reversed(self._past):
+            if isinstance(chunk, TradeColumns):
+                times, prices, row = chunk.venue_time_ns, chunk.price_ticks, at_ns
+            else:
+                times, prices, row = chunk.close_time_ns, chunk.close_ticks, at_ns + 1
+            row = int(np.searchsorted(times, row, "left")) - 1
+            while row >= 0 and isinstance(chunk, BarColumns) and self._is_spanned(chunk, row):
+                row -= 1
+            if row >= 0:
+                # A print at the instant of a split is one after it.
+                from_ns = int(times[row]) + isinstance(chunk, TradeColumns)
+                return self._scales.carried(int(prices[row]), from_ns, at_ns)
+        return None
+
     def price_at(self, venue_time_ns: int) -> int | None:
         """Return the last print at or before a venue time.
 

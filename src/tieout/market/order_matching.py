@@ -462,6 +462,11 @@ class OrderCore:
                 return self._scales.carried(price, traded_ns + 1, venue_time_ns)
         return None
 
+    def price_before(self, at_ns: int) -> int | None:
+        """Return the last print before a venue time, as it is at it."""
+        price = self.price_at(at_ns - 1)
+        return None if price is None else self._scales.carried(price, at_ns, at_ns)
+
     # -- inside -------------------------------------------------------------------------------
 
     @property

@@ -130,7 +130,7 @@ def closing_of(
 
     Nothing is, where nothing is held or there never was a price.
     """
-    price = core.price_at(action.venue_time_ns - 1)
+    price = core.price_before(action.venue_time_ns)
     core.hold(0)
     if not held_lots or price is None:
         return ()

@@ -80,6 +80,9 @@ class Core(Protocol):
     def price_at(self, venue_time_ns: int) -> int | None:
         """Return the last price at or before a venue time, among rows advanced over."""
 
+    def price_before(self, at_ns: int) -> int | None:
+        """Return the last price before a venue time, carried over what takes effect at it."""
+
     @property
     def position_lots(self) -> int:
         """Signed lots, by the fills so far."""
