@@ -80,7 +80,10 @@ class ActionTable:
         found = _named(look.columns)
         if not {"date", "action"} <= found.keys() or len(look.lines) < 2:
             return None
-        cells = next(csv.reader(look.lines[1:2]))
+        try:
+            cells = next(csv.reader(look.lines[1:2]))
+        except csv.Error:
+            return None
         at = found["action"]
         if at >= len(cells) or _word(cells[at]) not in _WORDS:
             return None

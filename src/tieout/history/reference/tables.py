@@ -192,12 +192,12 @@ class _Row:
 
 def _rows(path: Path, *, needed: tuple[str, ...]) -> Iterator[_Row]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"cannot be read ({error})", file=str(path), remedy="Give a CSV in UTF-8."
         ) from error
-    reader = csv.reader(text.splitlines())
+    reader = iter(lines)
     head = [each.strip().lower() for each in next(reader, [])]
     missing = [each for each in needed if each not in head]
     if missing:

@@ -145,6 +145,14 @@ def test_factors_that_contradict_themselves_are_refused_with_their_line(
     assert refused.value.row in (1, 2)
 
 
+def test_a_table_with_a_stray_end_of_line_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "actions.csv"
+    path.write_bytes(b"date,action,value\n2024-01-02,div\ridend,1.5\n")
+
+    with pytest.raises((DataError, InputError), match=r"actions\.csv"):
+        import_any(Store(tmp_path / "store"), path, Ask(instrument=instrument()), name="a")
+
+
 def test_an_amount_that_no_file_could_keep_is_refused(tmp_path: Path) -> None:
     rows = ("20140507,0.8,0.25,5923300000000", "20140606,0.9,0.25,645.57")
 
