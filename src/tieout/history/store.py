@@ -23,7 +23,7 @@ from tieout.history._writer import EARLIER, DatasetWriter
 from tieout.history.availability import PUBLISHED, RECEIVED
 from tieout.history.dataset import COLUMNS, WITH_INTERVAL, Dataset, DatasetMeta
 from tieout.history.places import META, place_of
-from tieout.model.availability import PUBLISHED_AFTER_NS_MAX, check_outages
+from tieout.model.availability import KNOWN_NS_MAX, PUBLISHED_AFTER_NS_MAX, check_outages
 from tieout.model.columns import (
     BookColumns,
     BookKind,
@@ -239,6 +239,15 @@ class Store:
                     value=each.text,
                     limit=f"{TEXT_LETTERS_MAX} ASCII letters",
                     remedy="Shorten it.",
+                )
+            if max(abs(each.venue_time_ns), abs(each.known_time_ns)) > KNOWN_NS_MAX:
+                raise DataError(
+                    "its time lies beyond those that are known here",
+                    file=source,
+                    row=row + 1,
+                    value=f"{each.venue_time_ns} ns",
+                    limit=f"{KNOWN_NS_MAX} ns (2079)",
+                    remedy="Is its day right?",
                 )
             if max(map(abs, (each.value, each.per, each.reference))) > AMOUNT_MAX:
                 raise DataError(

@@ -145,6 +145,13 @@ def test_factors_that_contradict_themselves_are_refused_with_their_line(
     assert refused.value.row in (1, 2)
 
 
+def test_a_day_beyond_all_that_are_known_is_refused(tmp_path: Path) -> None:
+    rows = ("98500507,0.8,0.25,592.33", "98600606,0.9,0.25,645.57")
+
+    with pytest.raises(DataError, match=r"beyond those that are known here .*2079"):
+        factors(tmp_path, *rows)
+
+
 def test_a_table_with_a_stray_end_of_line_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "actions.csv"
     path.write_bytes(b"date,action,value\n2024-01-02,div\ridend,1.5\n")
