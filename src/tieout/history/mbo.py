@@ -249,7 +249,7 @@ class MboFile:
             (records["type"] != _MBO_TYPE) | (records["length"] != self._kind.itemsize // 4),
             before,
             "is no market-by-order record",
-            lambda row: f"type {records['type'][row]:#x}, {records['length'][row] * 4} bytes",
+            lambda row: f"type {records['type'][row]:#x}, {int(records['length'][row]) * 4} bytes",
             f"type {_MBO_TYPE:#x}, {self._kind.itemsize} bytes",
         )
 
