@@ -13,6 +13,7 @@ import typer
 
 from tieout.errors import InputError
 from tieout.model.columns import interval_name
+from tieout.model.decimals import plain_decimal
 
 if TYPE_CHECKING:
     from tieout.cli.settings import ProjectSettings, VenueSettings
@@ -88,12 +89,9 @@ def decimal_of(text: str, option: str) -> Decimal:
         InputError: It is none.
     """
     try:
-        value = Decimal(text)
-    except ArithmeticError:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise InputError(f"{option} {text!r} is not a number")
-    return value
+        return plain_decimal(text)
+    except ValueError as error:
+        raise InputError(f"{option}: {error}") from error
 
 
 def venue_of(venue: str, settings: ProjectSettings) -> VenueSettings:

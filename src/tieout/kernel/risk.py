@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.decimals import check_decimals
 from tieout.model.money import money
 from tieout.model.rules import DatedInstrument
 
@@ -42,9 +43,10 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     input_age_ns_max: int = 60_000_000_000
 
     def __post_init__(self) -> None:
+        check_decimals("risk", self)
         for name in ("order_notional_max", "position_notional_max"):
             value: Decimal | None = getattr(self, name)
-            if value is not None and not (value.is_finite() and value > 0):
+            if value is not None and value <= 0:
                 raise SettingsError(f"risk: {name} {value} must be a positive amount")
         for name in ("open_orders_max", "orders_per_minute_max", "input_age_ns_max"):
             if getattr(self, name) <= 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import IntEnum, unique
 from typing import Final
 
@@ -21,6 +20,7 @@ from tieout.market._queues_compiled import (
     find_ahead,
     find_share_behind,
 )
+from tieout.model.decimals import plain_decimal
 
 __all__ = ["MICROLOTS", "QueueKind", "QueueModel"]
 
@@ -92,7 +92,7 @@ class QueueModel(msgspec.Struct, frozen=True):
         if name in _NAMES and _NAMES[name] not in _POWERS:
             return QueueModel(_NAMES[name])
         try:
-            twice = Decimal(exponent) * 2
+            twice = plain_decimal(exponent) * 2
             if form in _NAMES and twice == int(twice):
                 return QueueModel(_NAMES[form], int(twice))
         except (ArithmeticError, ValueError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.decimals import check_decimals
 from tieout.model.money import MONEY_DIGITS, MONEY_UNIT, round_half_up
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class FeeVersion(_Data, frozen=True, kw_only=True):
             **{f"{each.name} rate": each.rate for each in self.surcharges},
         }
         for what, share in shares.items():
-            if not (share.is_finite() and -1 < share < 1):
+            if not -1 < share < 1:
                 raise SettingsError(f"{where}: {what} {share} must be a share, within -1 … 1")
         if self.token_share_off < 0 or (self.token_share_off and not self.token):
             raise SettingsError(f"{where}: token_share_off needs a token, and is never negative")
@@ -267,11 +268,11 @@ class FeeVersion(_Data, frozen=True, kw_only=True):
     def _check_amounts(self, where: str) -> None:
         for what in ("per_order", "min_per_order", "min_per_fill"):
             amount: Decimal = getattr(self, what)
-            if not (amount.is_finite() and amount >= 0):
+            if amount < 0:
                 raise SettingsError(f"{where}: {what} {amount} must not be negative")
         for what in ("max_share_per_order", "max_per_fill"):
             most: Decimal | None = getattr(self, what)
-            if most is not None and not (most.is_finite() and most > 0):
+            if most is not None and most <= 0:
                 raise SettingsError(f"{where}: {what} {most} must be positive")
 
 
@@ -292,6 +293,7 @@ class FeeSchedule(_Data, frozen=True, kw_only=True):
     versions: tuple[FeeVersion, ...]
 
     def __post_init__(self) -> None:
+        check_decimals(f"fee schedule {self.name}", self)
         if not self.versions:
             raise SettingsError(f"fee schedule {self.name}: it has no version")
         for version in self.versions:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.errors import InputError, OrderRefused, SettingsError
+from tieout.model.decimals import check_decimals, is_plain
 from tieout.model.money import MONEY_DIGITS, round_half_up
 from tieout.model.orders import Side
 
@@ -80,10 +81,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     inverse: bool = False
 
     def __post_init__(self) -> None:
+        check_decimals(self.symbol, self)
         for name in ("tick_size", "lot_size", "multiplier"):
             value: Decimal = getattr(self, name)
-            if not value.is_finite() or value <= 0:
-                raise SettingsError(f"{self.symbol}: {name} {value} must be positive and finite")
+            if value <= 0:
+                raise SettingsError(f"{self.symbol}: {name} {value} must be positive")
         if self.inverse:
             return
         exact = self.tick_size * self.lot_size * self.multiplier * 10**MONEY_DIGITS
@@ -325,6 +327,6 @@ def as_decimal(number: Decimal | str | float) -> Decimal:
         value = number if isinstance(number, Decimal) else Decimal(str(number))
     except ArithmeticError:
         value = Decimal("NaN")
-    if not value.is_finite():
+    if not is_plain(value):
         raise OrderRefused(f"{number!r} is not a finite number; check what computed it")
     return value

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.decimals import check_decimals
 from tieout.model.money import money
 
 __all__ = ["LIQUIDATION", "MarginBracket", "MarginMode", "MarginTerms"]
@@ -70,6 +71,7 @@ class MarginTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     warning_ratio: Decimal | None = None
 
     def __post_init__(self) -> None:
+        check_decimals("margin", self)
         if self.mode == MarginMode.CASH:
             if self.brackets or self.leverage is not None or self.warning_ratio is not None:
                 raise SettingsError(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from tieout.errors import InputError
+from tieout.model.decimals import is_plain
 
 __all__ = ["MONEY_DIGITS", "MONEY_UNIT", "decimal_text", "money", "money_decimal", "round_half_up"]
 
@@ -23,7 +24,7 @@ def money(amount: Decimal | str | int) -> int:
         InputError: The amount is not finite or has more than 12 decimal digits.
     """
     value = Decimal(amount)
-    if not value.is_finite():
+    if not is_plain(value):
         raise InputError(f"money: {amount} is not a finite amount; give a plain decimal number")
     # By digits and not by arithmetic: a decimal context would round at 28 digits.
     exact = True

@@ -15,6 +15,7 @@ import msgspec
 
 from tieout.errors import SettingsError
 from tieout.model.availability import POLLINGS, FeedSettings, Polling, Spans, check_outages
+from tieout.model.decimals import check_decimals
 from tieout.model.fees import FeeSchedule, fee_schedule
 from tieout.model.latencies import ConstantLatency, LatencySettings
 from tieout.model.margin import MarginTerms
@@ -259,6 +260,7 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     outages: Spans = ()
 
     def __post_init__(self) -> None:
+        check_decimals(f"profile {self.name}", self)
         for kind in self.models:
             if kind not in MODEL_KINDS:
                 raise SettingsError(
@@ -367,7 +369,7 @@ class SimulationProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
                 f"profile {self.name}: spread_from or spreads at level {self.fill_level}, which "
                 "charges no spread; leave them out, or use level impact or drilldown"
             )
-        if any(not each.is_finite() or each < 0 for each in self.spreads.values()):
+        if any(each < 0 for each in self.spreads.values()):
             raise SettingsError(f"profile {self.name}: spreads must be finite and not negative")
 
     def _check_fees(self) -> None:

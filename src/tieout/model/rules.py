@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.errors import InputError, OrderRefused
+from tieout.model.decimals import check_decimals
 from tieout.model.instruments import Instrument, as_decimal
 from tieout.model.orders import Side
 
@@ -85,6 +86,7 @@ class DatedRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rows: tuple[RulesRow, ...]
 
     def __post_init__(self) -> None:
+        check_decimals(f"rules {self.name}", self)
         before: RulesRow | None = None
         for number, row in enumerate(self.rows, start=1):
             where = f"rules {self.name}, row {number}"
@@ -95,7 +97,7 @@ class DatedRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 ("min_quantity", False),
             ):
                 value: Decimal = getattr(row, word)
-                if not value.is_finite() or value < 0 or (least and not value):
+                if value < 0 or (least and not value):
                     raise InputError(
                         f"{where}: {word} {value} must be {'positive' if least else '0 or more'}"
                     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from enum import StrEnum, unique
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tieout.errors import InputError
+from tieout.model.decimals import plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -261,7 +261,6 @@ def _contradiction(before: UniverseRow | None, row: UniverseRow) -> str | None:
 
 def _is_share(text: str) -> bool:
     try:
-        value = Decimal(text)
-    except ArithmeticError:
+        return plain_decimal(text) >= 0
+    except ValueError:
         return False
-    return value.is_finite() and value >= 0

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from tieout.errors import SettingsError
+from tieout.model.decimals import check_decimals
 from tieout.model.orders import OrderType, TimeInForce
 from tieout.model.sessions import DAY_NS, Sessions
 
@@ -128,6 +129,7 @@ class VenueProfile(
     target_buffer: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
+        check_decimals(f"venue {self.name}", self)
         missing = [each for each in _NEEDED if each not in self.native]
         if missing:
             raise SettingsError(

@@ -6,7 +6,7 @@ their bars ──▶ our indicator, every variant ──▶ arguments? stamps? r
 from __future__ import annotations
 
 import csv
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ import numpy as np
 from tieout.errors import InputError
 from tieout.market.indicators import Indicator, indicator_named
 from tieout.model.columns import BarColumns
+from tieout.model.decimals import plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -313,12 +314,14 @@ def _read(path: Path, column: str) -> tuple[BarColumns, float, NDArray[np.float6
     if not set(priced) <= set(names):
         priced = ("close",) * 4
     try:
-        prices = [[Decimal(row[names.index(name)]).normalize() for row in rows] for name in priced]
+        prices = [
+            [plain_decimal(row[names.index(name)]).normalize() for row in rows] for name in priced
+        ]
         volume = [0] * len(rows)
         if "volume" in names:
-            volume = [round(Decimal(row[names.index("volume")] or 0)) for row in rows]
+            volume = [round(plain_decimal(row[names.index("volume")] or "0")) for row in rows]
         theirs = np.array([_number(row, names.index(column.lower())) for row in rows])
-    except (InvalidOperation, IndexError, ValueError) as error:
+    except (IndexError, ValueError) as error:
         raise InputError(f"{path}: a row is not numbers ({error}); remove or repair it") from error
     places = max((_places(each) for line in prices for each in line), default=0)
     if places > _PLACES_MAX:

@@ -204,6 +204,7 @@ def test_a_file_of_another_kind_is_refused_by_name(
         (record("A", received=NOW - 1), "was received before the one above"),
         (record("A", kind=0x16), "is no market-by-order record (value type 0x16, 56 bytes)"),
         (record("A", sent=5)[:56], "is no market-by-order record (value type 0xa0, 64 bytes)"),
+        (b"\xff" + record("A")[1:], "is no market-by-order record (value type 0xa0, 1020 bytes)"),
         (record("A")[:-1], "is cut off within a record"),
     ],
 )

@@ -139,7 +139,7 @@ def test_data_coarser_than_a_rule_is_refused() -> None:
         ((ROWS[0], ROWS[0]), "row 2: .* does not come after"),
         ((RulesRow(1, Decimal(0), Decimal(1)),), "tick_size 0 must be positive"),
         ((RulesRow(1, Decimal(1), Decimal(1), Decimal(-1)),), "min_notional -1 must be 0 or more"),
-        ((RulesRow(1, Decimal("NaN"), Decimal(1)),), "tick_size NaN must be positive"),
+        ((RulesRow(1, Decimal("NaN"), Decimal(1)),), "tick_size NaN is no number"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(rows: tuple[RulesRow, ...], words: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tieout.errors import DataError
 from tieout.model.columns import BookColumns, BookKind, QuoteColumns, TradeColumns
+from tieout.model.decimals import plain_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +91,7 @@ class Steps:
 
     def _counted(self, text: str, file: str, row: int) -> int:
         try:
-            steps = Decimal(text) / self._step
+            steps = plain_decimal(text) / self._step
             whole = int(steps)
         except (ArithmeticError, ValueError, TypeError):
             steps, whole = Decimal("NaN"), -1

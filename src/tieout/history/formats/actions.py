@@ -24,18 +24,20 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tieout.errors import DataError, InputError
+from tieout.history._action_rows import AMOUNT_MAX
 from tieout.history.formats.lean import zone_of_folder
 from tieout.history.formats.reading import ActionsReading, Ask, Guess, Look, Surety
 from tieout.model.actions import Action, ActionKind
+from tieout.model.decimals import plain_decimal
 from tieout.model.instruments import InstrumentType
-from tieout.model.money import money
+from tieout.model.money import MONEY_UNIT, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +50,7 @@ _FACTOR_ERROR: Final = Fraction(51, 10**9)
 _DIGITS_ROUNDED: Final = 6
 """A factor of fewer digits is exact: 0.25 is a quarter."""
 _TERMS_MAX: Final = 10_000
+_REFERENCE_MAX: Final = AMOUNT_MAX // MONEY_UNIT
 _DECIMALS: Final = range(2, 10)
 _SATURDAY: Final = 5
 _FOR_EVER: Final = "20501231"
@@ -168,7 +171,7 @@ def _value_of(line: _Line, kind: ActionKind) -> tuple[int, int, str]:
         return _money(line, told), 1, ""
     try:
         new, _, old = told.replace(" ", "").replace("/", ":").partition(":")
-        ratio = Fraction(new) / Fraction(old or "1")
+        ratio = Fraction(plain_decimal(new)) / Fraction(plain_decimal(old or "1"))
     except (ValueError, ZeroDivisionError) as error:
         raise line.error(
             "the split is not readable", told, "new:old, such as 7:1", "Write it so."
@@ -185,8 +188,8 @@ def _value_of(line: _Line, kind: ActionKind) -> tuple[int, int, str]:
 
 def _money(line: _Line, told: str) -> int:
     try:
-        amount = money(Decimal(told))
-    except (InvalidOperation, InputError) as error:
+        amount = money(plain_decimal(told))
+    except (ValueError, InputError) as error:
         raise line.error(
             "the amount is not readable", told, "money a unit, such as 0.47", "Correct it."
         ) from error
@@ -297,7 +300,7 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
             continue  # Before this day there are no prices that could be adjusted.
         try:
             day = datetime.strptime(cells[0].strip(), "%Y%m%d").replace(tzinfo=UTC).date()
-            price, split, reference = (Decimal(each.strip()) for each in cells[1:])
+            price, split, reference = (plain_decimal(each.strip()) for each in cells[1:])
             made = _Factors(
                 day,
                 Fraction(price),
@@ -306,7 +309,7 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
                 _error_of(price),
                 _error_of(split),
             )
-        except (ValueError, OverflowError, InvalidOperation) as error:
+        except (ValueError, OverflowError) as error:
             raise DataError(
                 "the line is not readable",
                 file=str(path),
@@ -324,13 +327,22 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
                 remedy="Fetch the file again.",
             )
         last = day
-        if made.price <= 0 or made.split <= 0:
+        if made.price <= made.price_error or made.split <= made.split_error:
             raise DataError(
-                "a factor is not positive",
+                "a factor is not above what it was rounded by",
                 file=str(path),
                 row=row,
                 value=",".join(cells[1:3]),
-                limit="above 0",
+                limit="above 0.000000051",
+                remedy="Fetch the file again.",
+            )
+        if not 0 <= reference <= _REFERENCE_MAX:
+            raise DataError(
+                "the reference close is no price",
+                file=str(path),
+                row=row,
+                value=cells[3],
+                limit=f"0 … {_REFERENCE_MAX}",
                 remedy="Fetch the file again.",
             )
         yield row, made

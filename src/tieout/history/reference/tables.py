@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tieout.errors import DataError, InputError
 from tieout.history.reference.times import at_local, moment_ns, zone_named
 from tieout.model.calendars import Calendar, Session, SessionKind, calendar_of
+from tieout.model.decimals import plain_decimal
 from tieout.model.rules import DatedRules, RulesRow
 from tieout.model.universes import Change, Universe, UniverseRow
 
@@ -169,12 +170,9 @@ class _Row:
         """Return an exact number."""
         text = self.text(column) or or_else or ""
         try:
-            value = Decimal(text)
-        except ArithmeticError:
-            value = Decimal("NaN")
-        if not value.is_finite():
-            raise self.wrong(f"{column} is no number", text, limit="such as 0.001")
-        return value
+            return plain_decimal(text)
+        except ValueError as error:
+            raise self.wrong(f"{column} is no number", text, limit="such as 0.001") from error
 
     def wrong(
         self,

@@ -75,6 +75,8 @@ def test_a_dividend_of_a_day_comes_before_its_split_whatever_the_lines_say(tmp_p
         ("2014-06-09,split,-7:1,,", "the split is not possible"),
         ("2014-06-09,dividend,much,,", "the amount is not readable"),
         ("2014-06-09,dividend,0,,", "the amount is not possible"),
+        ("2014-06-09,dividend,1e999999999,,", "the amount is not readable"),
+        ("2014-06-09,split,1e999999999:1,,", "the split is not readable"),
         ("2014-06-09,symbol change,,,", "there is no new symbol"),
         ("09.06.2014,split,7:1,,", "the date is not readable"),
     ],
@@ -131,7 +133,13 @@ def test_a_reverse_split_and_a_dividend_can_share_a_line(tmp_path: Path) -> None
         (("20140605,0.9,1,0", "20501231,1,1,0"), "dividend that cannot be"),
         (("20140605,1,0.00003,100", "20501231,1,1,0"), "no ratio of small numbers"),
         (("20140605,1,1", "20501231,1,1"), "has not date, price factor"),
-        (("20140605,1,-1,5", "20501231,1,1,0"), "a factor is not positive"),
+        (("20140605,1,-1,5", "20501231,1,1,0"), "not above what it was rounded by"),
+        (("20140605,0.9,1,5", "20501231,0.000000051,1,0"), "not above what it was rounded by"),
+        (("20140605,1,0.5,5", "20501231,1,0.000000051,0"), "not above what it was rounded by"),
+        (("20140605,1,1e400,5", "20501231,1,1,0"), "the line is not readable"),
+        (("20140605,1e-999999999,1,5", "20501231,1,1,0"), "the line is not readable"),
+        (("20140605,0.9,1,1e40", "20501231,1,1,0"), "the reference close is no price"),
+        (("20140605,0.9,1,-5", "20501231,1,1,0"), "the reference close is no price"),
         (("20140605,1,1,5", "20140605,1,2,0"), "not later than that of the line above"),
         (("20140605,1,x,5", "20501231,1,1,0"), "the line is not readable"),
     ],
@@ -163,7 +171,7 @@ def test_a_table_with_a_stray_end_of_line_is_refused_by_name(tmp_path: Path) -> 
 def test_an_amount_that_no_file_could_keep_is_refused(tmp_path: Path) -> None:
     rows = ("20140507,0.8,0.25,5923300000000", "20140606,0.9,0.25,645.57")
 
-    with pytest.raises(DataError, match=r"cannot be stored .*up to 4611686"):
+    with pytest.raises(DataError, match=r"reference close is no price .*4611686"):
         factors(tmp_path, *rows)
 
 

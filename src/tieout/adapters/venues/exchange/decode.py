@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from tieout.errors import TieoutError, VenueError
+from tieout.model.decimals import plain_decimal
 from tieout.model.events import Trade
 from tieout.model.instruments import Instrument, InstrumentType
 from tieout.model.money import MONEY_DIGITS, round_half_up
@@ -80,12 +81,9 @@ def decimal(value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise Unreadable(f"{value!r} is not a decimal number")
     try:
-        number = Decimal(str(value))
-    except ArithmeticError as error:
+        return plain_decimal(str(value))
+    except ValueError as error:
         raise Unreadable(f"{value!r} is not a decimal number") from error
-    if not number.is_finite():
-        raise Unreadable(f"{value!r} is not a finite number")
-    return number
 
 
 def ticks_of(instrument: Instrument, price: object) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from tieout.model.decimals import plain_decimal
 from tieout.model.orders import OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
@@ -290,9 +291,6 @@ def _ticks(instrument: Instrument, text: str) -> int:
 
 def _number(name: str, text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise Refusal(-1100, f"Illegal characters found in parameter '{name}'.")
-    return number
+        return plain_decimal(text)
+    except ValueError as error:
+        raise Refusal(-1100, f"Illegal characters found in parameter '{name}'.") from error
