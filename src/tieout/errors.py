@@ -76,6 +76,13 @@ class DataError(InputError):
         super().__init__(f"{where}: {problem}{shown}{bound}. {remedy}")
 
 
+class ReadingFailed(DataError):
+    """A file that broke its reader: none of the refusals it has for such a file fits.
+
+    The file is damaged in a way that nobody thought of. Its cause is the error itself.
+    """
+
+
 class SettingsError(InputError):
     """A setting that is unknown, out of range, or contradicts another one."""
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from tests.golden.plan import jobs
 from tests.unit.history.formats.files import SAMPLES, Sample, imported
-from tieout.errors import InputError
+from tieout.errors import InputError, ReadingFailed
 from tieout.history import Store, import_any
+from tieout.history.judging import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +65,17 @@ def changed(content: bytes, what: list[tuple[str, float, object]]) -> bytes:
 
 
 def named(error: InputError) -> None:
-    """Check that an error says something."""
+    """Check that an error says something, and that it is what a reader meant to say."""
     assert str(error).strip(), error
+    assert not isinstance(error, ReadingFailed), error.__cause__
+
+
+def judged_or_named(path: Path) -> None:
+    """Judge a file; what keeps it from being judged is named."""
+    try:
+        judge([path])
+    except InputError as error:
+        named(error)
 
 
 def accepted_or_named(sample: Sample, content: bytes, *, form: str, set_aside: bool) -> None:
@@ -78,6 +88,8 @@ def accepted_or_named(sample: Sample, content: bytes, *, form: str, set_aside: b
             named(error)
             assert store.names() == []
             return
+        finally:
+            judged_or_named(Path(folder) / sample.name)
         store.verify("made")
         assert made.meta.rows > 0
         assert made.meta.first_time_ns <= made.meta.last_time_ns

@@ -187,8 +187,9 @@ def _frame(path: Path) -> Any:  # noqa: ANN401 - heavy to name
         raise InputError(f"{path}: no such file; check the path")
     try:
         return read(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0][:200]})") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"{path}: cannot be read ({told})") from error
 
 
 def _frames_told(result: FrameComparison) -> str:

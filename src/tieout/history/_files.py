@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from tieout.errors import DataError, InputError
+from tieout.errors import DataError, InputError, ReadingFailed, TieoutError
 from tieout.history._defects import SetAside
 
 if TYPE_CHECKING:
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["LINE_BYTES_MAX", "CsvShape", "Part", "Progress", "checked_file", "opened", "parts"]
+__all__ = [
+    "LINE_BYTES_MAX",
+    "CsvShape",
+    "Part",
+    "Progress",
+    "checked_file",
+    "failures_named",
+    "names_and_types",
+    "opened",
+    "parts",
+]
 
 Progress = Callable[[float, float | None], None]
 """Called with work done and in total, in one unit; the total is None when it is not known."""
@@ -120,14 +130,49 @@ def checked_file(path: Path) -> bytes:
     return start
 
 
+def names_and_types(schema: Any) -> dict[str, str]:  # noqa: ANN401 - pyarrow has no types
+    """Return the columns of a schema and their types, in words.
+
+    Raises:
+        UnicodeDecodeError: A name or a zone has letters that are none: found when it is asked for.
+    """
+    for each in schema:
+        getattr(each.type, "tz", None)
+    return {each.name: str(each.type) for each in schema}
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """Let whatever breaks over a file leave as an error that names it.
+
+    A reader refuses what it knows to be wrong. This stands behind all of them, since no list of
+    what may be wrong with a file is ever complete; what is no fault of a file passes.
+
+    Raises:
+        ReadingFailed: A reader broke.
+    """
+    try:
+        yield
+    except (TieoutError, OSError, MemoryError):
+        raise
+    except BaseException as error:
+        # What panics in a library's compiled code is no Exception to Python.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ReadingFailed(
+            f"its reader broke ({type(error).__name__}: {_first_line(error)})",
+            file=str(path),
+            remedy="The file is damaged, or this is a defect of tieout: report it with the file.",
+        ) from error
+
+
 def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
     done = 0
     try:
         with pq.ParquetFile(path) as file:
             total = file.metadata.num_rows
             for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-                # A batch says nothing of what a damaged one holds until it is looked at.
-                batch.validate(full=True)
+                _look_at(batch)
                 rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
                 yield Part(pa.Table.from_batches([batch]), rows)
                 done += batch.num_rows
@@ -142,14 +187,19 @@ def _parquet_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
         ) from error
 
 
+def _look_at(batch: Any) -> None:  # noqa: ANN401 - pyarrow has no types
+    """Look at all of a batch: it says nothing of what a damaged one holds until somebody does."""
+    batch.validate(full=True)
+    names_and_types(batch.schema)
+
+
 def _feather_parts(path: Path, progress: Progress | None) -> Iterator[Part]:
     done = 0
     try:
         with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as file:
             for place in range(file.num_record_batches):
                 batch = file.get_batch(place)
-                # A batch says nothing of what a damaged one holds until it is looked at.
-                batch.validate(full=True)
+                _look_at(batch)
                 rows = np.arange(done + 1, done + batch.num_rows + 1, dtype=np.int64)
                 done += batch.num_rows
                 yield Part(pa.Table.from_batches([batch]), rows)

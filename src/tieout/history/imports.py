@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tieout.errors import DataError, InputError
-from tieout.history._files import Part
+from tieout.history._files import Part, failures_named
 from tieout.history._rows import Layout, RowReader
 from tieout.history.formats.borrow import SNAPSHOT_BEGINS
 from tieout.history.formats.detection import AUTO, detect, format_named
@@ -71,6 +71,19 @@ def import_any(
         raise InputError(f"{path}: volume {volume!r}; allowed: exact, round_down")
     if ask.stamp not in (None, "open", "close"):
         raise InputError(f"{path}: stamp {ask.stamp!r}; allowed: open, close")
+    with failures_named(path):
+        return _imported(store, path, ask, name, form, volume, against)
+
+
+def _imported(
+    store: Store,
+    path: Path,
+    ask: Ask,
+    name: str,
+    form: str,
+    volume: str,
+    against: Dataset | None,
+) -> Dataset:
     files = _files(path, ask, form)
     chosen, guess, reading = open_reading(files[0], ask, form=form)
     ask = _typed(ask, reading, files[0])

@@ -193,7 +193,7 @@ def _snapshot_parts(look: Look, ask: Ask) -> Iterator[Part]:
     for number, cells in _snapshot_lines(path, look):
         if not _is_of(cells, names, ask):
             continue
-        if len(cells) < len(names):
+        if len(cells) <= max(names.values()):
             wrong = SetAside(number, _WRONG_WIDTH, "|".join(cells)[:60])
             if not ask.set_aside:
                 raise _wrong_row(path, wrong, "|".join(names))

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.history._files import checked_file, opened
+from tieout.history._files import checked_file, names_and_types, opened
 from tieout.model.columns import interval_ns
 
 if TYPE_CHECKING:
@@ -322,4 +322,4 @@ def _schema(path: Path, start: bytes) -> dict[str, str]:
             value=", ".join(schema.names)[:200],
             remedy="Rename one of them.",
         )
-    return {each.name: str(each.type) for each in schema}
+    return names_and_types(schema)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tieout.errors import DataError, InputError
+from tieout.history._files import failures_named
 from tieout.history.judging.findings import Severity, finding
 from tieout.history.judging.of_actions import judge_actions
 from tieout.history.judging.of_bars import columns_put_right, judge_bars
@@ -54,16 +55,8 @@ def judge(
         if progress:
             progress(done, len(files))
         try:
-            if is_recording(path):
-                found += judge_recording(path)
-            elif (told_of_actions := judge_actions(path)) is not None:
-                found += told_of_actions
-            elif (told_of_borrow := judge_borrow(path)) is not None:
-                found += told_of_borrow
-            else:
-                sheet, told = _judge_one(read_sheet(path), calendar)
-                sheets.append(sheet)
-                found += told
+            with failures_named(path):
+                told, sheet = _judge_any(path, calendar)
         except DataError as error:
             if path in named:
                 raise
@@ -72,11 +65,26 @@ def judge(
                 str(path), "not_judged", (), error.problem, remedy, severity=Severity.NOTE
             )
             found.append(note)
+            continue
+        found += told
+        sheets += [sheet] if sheet is not None else []
     found += judge_together(sheets, calendar)
     if progress:
         progress(len(files), len(files))
     place = {str(path): number for number, path in enumerate(files)}
     return sorted(found, key=lambda each: (place[each.file], each.severity is Severity.NOTE))
+
+
+def _judge_any(path: Path, calendar: Calendar | None) -> tuple[list[Finding], Sheet | None]:
+    """Return what is wrong with a file, and its sheet where it is one."""
+    if is_recording(path):
+        return judge_recording(path), None
+    for judged in (judge_actions, judge_borrow):
+        told = judged(path)
+        if told is not None:
+            return told, None
+    sheet, told = _judge_one(read_sheet(path), calendar)
+    return told, sheet
 
 
 def _judge_one(sheet: Sheet, calendar: Calendar | None) -> tuple[Sheet, list[Finding]]:

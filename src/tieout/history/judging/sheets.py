@@ -7,7 +7,6 @@ not be exact.
 from __future__ import annotations
 
 import gzip
-import io
 import zipfile
 import zlib
 from dataclasses import dataclass, field, replace
@@ -17,8 +16,10 @@ import msgspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
+from tieout.history._files import names_and_types
 from tieout.history._stamps import StampReader, with_24_hours
 from tieout.history.judging.names import Named, named
 
@@ -157,6 +158,9 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _stamps(column: pl.Series) -> Any:  # noqa: ANN401 - pyarrow has no types
+    if column.dtype.is_integer():
+        # Wider than 64 bits is no time, and arrow does not know it.
+        column = column.cast(pl.Int64, strict=False)
     text = pa.array(column.to_arrow())
     if pa.types.is_large_string(text.type) or pa.types.is_string(text.type):
         return with_24_hours(text.cast(pa.string()))
@@ -203,15 +207,26 @@ def _bounded(path: Path, content: bytes) -> bytes:
 
 def _table(path: Path, content: bytes) -> pl.DataFrame:
     try:
-        if content[:4] == b"PAR1":
-            return pl.read_parquet(io.BytesIO(content))
-        if content[:6] == b"ARROW1":
-            return pl.read_ipc(io.BytesIO(content), use_pyarrow=False)
+        if content[:4] == b"PAR1" or content[:6] == b"ARROW1":
+            return _from_arrow(content)
         if content.lstrip()[:1] in (b"[", b"{"):
             return _from_json(path, content)
         return _from_text(path, content)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise _unknown(path, str(error).splitlines()[0][:200]) from error
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _unknown(path, (str(error).splitlines() or [""])[0][:200]) from error
+
+
+def _from_arrow(content: bytes) -> pl.DataFrame:
+    """Read Parquet or Feather. Arrow says what is wrong with a damaged one; polars panics."""
+    source = pa.BufferReader(content)
+    if content[:4] == b"PAR1":
+        table = pq.read_table(source, use_threads=False)
+    else:
+        with pa.ipc.open_file(source) as file:
+            table = file.read_all()
+    table.validate(full=True)
+    names_and_types(table.schema)
+    return pl.DataFrame(table)
 
 
 def _from_json(path: Path, content: bytes) -> pl.DataFrame:

@@ -211,6 +211,19 @@ def test_an_instrument_that_is_not_in_a_snapshot_is_not_taken_for_nothing(tmp_pa
     assert refused.value.value == "AAPL/USD"
 
 
+def test_a_line_that_ends_before_a_column_is_refused_where_a_head_has_columns_without_a_name(
+    tmp_path: Path,
+) -> None:
+    head = HEAD[1].replace("|FEERATE", "|||FEERATE")
+    line = "AAPL|USD|APPLE|1|X|1.0|||0.25|"
+    said = {"zone": "America/New_York"}
+
+    with pytest.raises(DataError, match=r"usa\.txt, row 1: .*values"):
+        stored(tmp_path, "usa.txt", HEAD[0], head, line.removesuffix("|"), "#EOF|1", **said)
+    made = stored(tmp_path, "usa.txt", HEAD[0], head, f"{line}50|", "#EOF|1", **said)
+    assert [each.available_lots for each in made.borrow()] == [50]
+
+
 def test_a_snapshots_zone_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="which zone its time is in"):
         snapshot(tmp_path, "AAPL|USD|APPLE|1|X|1.0|0.25|50|", zone=None)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.history.formats import files
 from tests.unit.history.formats.files import MS, SAMPLES, Sample, imported, lines, zipped
-from tieout.errors import DataError, InputError
+from tieout.errors import DataError, InputError, ReadingFailed
 from tieout.history import FORMATS, Store
 from tieout.history.captures import STREAMS
 from tieout.model.instruments import InstrumentType
@@ -310,6 +310,46 @@ def test_a_file_that_could_be_two_formats_is_refused(
 def test_what_nobody_knows_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
     with pytest.raises(InputError, match=told):
         imported(tmp_path, Sample("x.bin", lambda: content, "", "", 0))
+
+
+def test_a_zone_of_letters_that_are_none_is_refused(tmp_path: Path) -> None:
+    given = sample("BTC_USDT_USDT-8h-funding_rate.feather")
+    content = given.content()
+    assert b"UTC" in content
+
+    for form in ("auto", given.form):
+        with pytest.raises(InputError, match=r"cannot be read \(.*codec can't decode"):
+            imported(tmp_path, given, content.replace(b"UTC", b"U\xd4C"), form=form)
+
+
+def test_what_breaks_a_reader_is_named_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = sample("own.csv")
+
+    def broken(*_: object) -> None:
+        raise KeyError("what nobody thought of")
+
+    monkeypatch.setattr(type(FORMATS[given.form]), "read", broken)
+    told = r"own\.csv: its reader broke \(KeyError: .*report"
+    with pytest.raises(ReadingFailed, match=told) as broke:
+        imported(tmp_path, given)
+
+    assert isinstance(broke.value.__cause__, KeyError)
+    assert Store(tmp_path / "store").names() == []
+
+
+def test_a_full_disk_is_no_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = sample("own.csv")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(FORMATS[given.form]), "read", full)
+    with pytest.raises(OSError, match="No space left"):
+        imported(tmp_path, given)
 
 
 def test_funding_without_a_zone_at_unusual_hours_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import random
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tieout.errors import DataError, InputError
+from tieout.errors import DataError, InputError, ReadingFailed
 from tieout.history.judging import KINDS, Finding, judge
 from tieout.history.judging.names import named
 
@@ -397,6 +399,52 @@ def test_a_file_that_is_named_and_not_known_is_refused_and_one_in_a_folder_is_to
 
     assert only(judge([tmp_path]), "not_judged").file == str(path)
     with pytest.raises(DataError, match="of no form that is known here"):
+        judge([path])
+
+
+def test_a_time_beyond_64_bits_is_unreadable_and_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "BTC_USDT-1m.json"
+    rows = [[1_704_067_200_000 + 60_000 * n, 1, 1, 1, 1, 1] for n in range(9)]
+    rows[4][0] = 10**30
+    path.write_text(json.dumps(rows))
+
+    assert only(judge([path]), "unreadable").rows == (5,)
+
+
+@pytest.mark.parametrize("start", [b"PAR1", b"ARROW1"])
+def test_a_damaged_table_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    """Its reader in compiled code may panic, which is no exception that a caller expects."""
+    monkeypatch.setattr("tieout.history._files.ReadingFailed", AssertionError)
+    table = pl.DataFrame({"date": [1_704_067_200_000 + 60_000 * n for n in range(99)]})
+    table = table.with_columns(pl.lit(1.0).alias(name) for name in ("open", "high", "low", "close"))
+    path = tmp_path / "BTC_USDT-1m.table"
+    (table.write_parquet if start == b"PAR1" else table.write_ipc)(path)
+    whole = path.read_bytes()
+    assert whole.startswith(start)
+
+    for at in range(len(start), len(whole), 3):
+        path.write_bytes(whole[:at] + bytes(3) + whole[at + 3 :])
+        with suppress(InputError):
+            judge([path])
+
+
+def test_a_file_that_breaks_its_reader_does_not_keep_the_others_from_being_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("id,status\n1,done\n")
+
+    def broken(_: Path) -> None:
+        raise IndexError("what nobody thought of")
+
+    module = sys.modules["tieout.history.judging.judge"]
+    monkeypatch.setattr(module, "judge_borrow", broken)
+
+    told = only(judge([tmp_path]), "not_judged")
+    assert (told.file, "its reader broke (IndexError" in told.detail) == (str(path), True)
+    with pytest.raises(ReadingFailed, match="its reader broke"):
         judge([path])
 
 
