@@ -1,8 +1,8 @@
 """A run in compiled code is the run of the kernel's loop, and that of a strategy in Python.
 
-The twin of `run_rows` is the loop itself; that of `pack_words` unpacks what it packed. The words of
-a strategy (`target`, `buy`, `sell`, `buy_limit`, `sell_limit`, `buy_stop`, `sell_stop`, `cancel`)
-are said by `Mixed`, and in Python by `PlainMixed`.
+The twin of `run_over_bars` and `run_over_trades` is the loop itself; that of `pack_words` unpacks
+what it packed. The words of a strategy (`target`, `buy`, `sell`, `buy_limit`, `sell_limit`,
+`buy_stop`, `sell_stop`, `cancel`) are said by `Mixed`, and in Python by `PlainMixed`.
 """
 
 from __future__ import annotations

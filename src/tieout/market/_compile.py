@@ -28,6 +28,8 @@ from llvmlite.binding import load_library_permanently
 from numba.core import event
 from numba.core.dispatcher import Dispatcher
 
+from tieout.market._linking import EntryCompiler, InnerCompiler
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -49,7 +51,9 @@ COMPILES: Final = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 """Whether compiled functions are compiled: a debugger may want them as plain Python."""
 
 _ENVIRONMENT = "NUMBA_CACHE_DIR"
-_SETTINGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "python"}
+_SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "python"}
+_ENTRY: dict[str, Any] = {"cache": True, "pipeline_class": EntryCompiler}
+_INNER: dict[str, Any] = {"pipeline_class": InnerCompiler}
 _LATE = "compile_late"
 _UNCOUNTED: dict[str, Any] = {**_SETTINGS, "_nrt": False}
 """Without reference counts; what is compiled so may neither allocate nor slice."""
@@ -67,7 +71,7 @@ def compiled(signature: str) -> Callable[[Function], Function]:
 
 def compiled_inner(function: Function) -> Function:
     """Compile a function that only compiled functions call, when the first of them is compiled."""
-    wrapped: Function = numba.njit(**_SETTINGS)(function)
+    wrapped: Function = numba.njit(**_SETTINGS, **_INNER)(function)
     return wrapped
 
 
@@ -83,13 +87,13 @@ def uncounted(signature: str) -> Callable[[Function], Function]:
 
 def uncounted_inner(function: Function) -> Function:
     """Compile a function that only uncounted functions call."""
-    wrapped: Function = numba.njit(**_UNCOUNTED)(function)
+    wrapped: Function = numba.njit(**_UNCOUNTED, **_INNER)(function)
     return wrapped
 
 
 def inlined(function: Function) -> Function:
     """Do as `uncounted_inner`, for what is small or called for every row: it is never called."""
-    wrapped: Function = numba.njit(**_UNCOUNTED, forceinline=True)(function)
+    wrapped: Function = numba.njit(**_UNCOUNTED, **_INNER, forceinline=True)(function)
     return wrapped
 
 
@@ -112,11 +116,11 @@ def compiling_told(tell: Callable[[str, int, int], None]) -> Iterator[None]:
             been begun, and how many they are.
     """
     listener = _Teller(tell)
-    event.register("numba:compile", listener)  # type: ignore[no-untyped-call]
+    event.register("numba:compile", listener)
     try:
         yield
     finally:
-        event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]
+        event.unregister("numba:compile", listener)
 
 
 @lru_cache(maxsize=1)
@@ -184,7 +188,7 @@ def _on_first_call(signature: str, settings: dict[str, Any]) -> Callable[[Functi
     """
 
     def decorate(function: Function) -> Function:
-        wrapped: Any = numba.njit(**settings)(function)
+        wrapped: Any = numba.njit(**settings, **_ENTRY)(function)
         if isinstance(wrapped, Dispatcher):
             _compile_late(wrapped, signature)
         return wrapped
@@ -197,6 +201,10 @@ def _compile_late(wrapped: Any, signature: str) -> None:  # noqa: ANN401  numba 
 
     def compile_now() -> None:
         wrapped.compile(_expanded(signature))
+        for made in wrapped.overloads.values():
+            # Of what was linked in; numba does it for what it loads from the cache.
+            for environment in made._find_referenced_environments():  # noqa: SLF001
+                made.codegen.set_env(environment.env_name, environment)
         wrapped.disable_compile()
         for name in stand_ins:
             wrapped.__dict__.pop(name, None)

@@ -60,14 +60,14 @@ else:
         made = numba.types.Array(kind, 1, "C")
 
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401
-            cells = make_array(signature.args[0])(context, builder, given[0]).data  # type: ignore[no-untyped-call]
+            cells = make_array(signature.args[0])(context, builder, given[0]).data
             first = builder.mul(given[1], ir.Constant(given[1].type, 2))
             second = builder.add(first, ir.Constant(given[1].type, 1))
             address = builder.load(builder.gep(cells, [first]))
-            array = make_array(made)(context, builder)  # type: ignore[no-untyped-call]
+            array = make_array(made)(context, builder)
             width = context.get_abi_sizeof(context.get_data_type(kind))
             item = context.get_constant(numba.types.intp, width)
-            populate_array(  # type: ignore[no-untyped-call]
+            populate_array(
                 array,
                 data=builder.inttoptr(address, array.data.type),
                 shape=(builder.load(builder.gep(cells, [second])),),

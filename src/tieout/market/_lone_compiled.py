@@ -61,7 +61,6 @@ from tieout.market._placing_compiled import are_plain, count_sent, market_lots, 
 from tieout.market._running_layout import (
     ANSWER_WAY,
     ASSUMED_FILLS,
-    CORE_IS_TRADES,
     ENTRY,
     KNOWN,
     LATEST_ARRIVAL,
@@ -110,7 +109,7 @@ def goes_short(
 
     The core's row `met` is the first that arrives after the strategy's `row`.
     """
-    if run[SHORT_WAY] == 0 or run[CORE_IS_TRADES] == 1 or wishes[WISH_COUNT] != 1:
+    if run[SHORT_WAY] == 0 or wishes[WISH_COUNT] != 1:
         return False
     kind = wishes[WISH_ROWS + WISH_KIND]
     if kind != MARKET_WISH and kind != TARGET_WISH:

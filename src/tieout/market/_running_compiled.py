@@ -4,7 +4,8 @@ What the kernel's loop does, for what is plain; whatever is not makes it return,
 the kernel goes on from there. The rules of order are the kernel's: at one instant reports come
 before the row, and what is wished on a row leaves before the next one.
 
-The entry point stands last: it is compiled as it is defined, after what it calls.
+Where `bars` is None the core is matched on prints, else on bars: what belongs to the other one is
+not even compiled. The entry points stand last.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ from tieout.market._running_layout import (
     AHEAD,
     BLOCK,
     COMING,
-    CORE_IS_TRADES,
     HELD,
     KNOWN,
     LAST_KNOWN,
@@ -100,12 +100,13 @@ def look(
     c_high: Array,
     c_low: Array,
     now: int,
+    bars: int | None,
 ) -> None:
     """Learn before which time the core's rows are quiet, and whether the row there touches."""
     know_quiet(run)
     if is_idle(state) or len(c_arrival) == 0:
         return
-    if run[CORE_IS_TRADES] == 1:
+    if bars is None:
         found = scan_trades(state, orders, commands, c_first, c_arrival, c_second, now, AHEAD_ROWS)
     else:
         found = scan_bars(
@@ -142,10 +143,10 @@ def pass_quiet(run: Array, state: Array, c_arrival: Array, row: int, now: int) -
 
 
 @inlined
-def next_answer(run: Array, state: Array, commands: Array) -> int:
+def next_answer(state: Array, commands: Array, bars: int | None) -> int:
     """Return when the next cancel is answered without a row; never on bars."""
     due = NEVER
-    if run[CORE_IS_TRADES] == 1:
+    if bars is None:
         for command in range(state[COMMAND_COUNT]):
             base = command * COMMAND_WIDTH
             due = min(due, commands[base + COMMAND_TIME] + commands[base + COMMAND_ANSWER])
@@ -189,13 +190,14 @@ def act(
     c_volume: Array,
     until: int,
     answers: int,
+    bars: int | None,
 ) -> int:
     """Let every row of the core that arrived by then act; return why it stopped.
 
     `answers` is 1 where a cancel is answered by then as well.
     """
     run[KNOWN] = 0
-    if run[CORE_IS_TRADES] == 1:
+    if bars is None:
         reason = commit_trades(
             state, orders, commands, out, ring, impact_y,
             c_first, c_arrival, c_second, c_third, until,
@@ -239,6 +241,7 @@ def catch_up(
     c_closing: Array,
     c_volume: Array,
     now: int,
+    bars: int | None,
 ) -> int:
     """Take every report known by now; return why it stopped."""
     if state[OUT_COUNT] > 0:
@@ -250,13 +253,15 @@ def catch_up(
             # What the core has acts before it is given more.
             reason = act(
                 run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
-                c_second, c_third, c_high, c_low, c_closing, c_volume, run[LAST_KNOWN], 0,
+                c_second, c_third, c_high, c_low, c_closing, c_volume, run[LAST_KNOWN], 0, bars,
             )  # fmt: skip
             return WANTS_ROWS if reason == ROWS_DONE else reason
         if run[KNOWN] == 0:
-            look(run, state, orders, commands, c_arrival, c_first, c_second, c_high, c_low, now)
+            look(
+                run, state, orders, commands, c_arrival, c_first, c_second, c_high, c_low, now, bars
+            )
         wake = run[WATCH]
-        answer = next_answer(run, state, commands)
+        answer = next_answer(state, commands, bars)
         wake = min(wake, answer)
         if run[WAIT_COUNT] > 0:
             wake = min(wake, waiting[OUT_ARRIVAL])
@@ -266,7 +271,7 @@ def catch_up(
             reason = act(
                 run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
                 c_second, c_third, c_high, c_low, c_closing, c_volume, wake,
-                1 if answer <= wake else 0,
+                1 if answer <= wake else 0, bars,
             )  # fmt: skip
             if reason != ROWS_DONE:
                 return reason
@@ -290,10 +295,16 @@ def is_calm(run: Array, state: Array, now: int) -> bool:
 
 @inlined
 def next_stop(
-    run: Array, waiting: Array, state: Array, commands: Array, s_arrival: Array, row: int
+    run: Array,
+    waiting: Array,
+    state: Array,
+    commands: Array,
+    s_arrival: Array,
+    row: int,
+    bars: int | None,
 ) -> int:
     """Return the first row later than `row` before which something may have to be told."""
-    bound = min(run[WATCH], next_answer(run, state, commands))
+    bound = min(run[WATCH], next_answer(state, commands, bars))
     if run[WAIT_COUNT] > 0:
         bound = min(bound, waiting[OUT_ARRIVAL])
     if run[NO_MORE] == 0:
@@ -331,9 +342,10 @@ def decide_long(
     price: int,
     key: int,
     revision: int,
+    bars: int | None,
 ) -> int:
     """Decide whatever is wished, and send it; return why it stopped."""
-    if run[CORE_IS_TRADES] == 0:
+    if bars is not None:
         reason = room_for_answers(run, waiting, state, out, wishes[WISH_COUNT])
         if reason != ROWS_DONE:
             return reason
@@ -341,11 +353,11 @@ def decide_long(
         run, waiting, tracked, words, recent, wishes, state, orders, commands,
         now, age, price, key, revision,
     )  # fmt: skip
-    if reason == ROWS_DONE and run[CORE_IS_TRADES] == 0 and state[COMMAND_COUNT] > 0:
+    if bars is not None and reason == ROWS_DONE and state[COMMAND_COUNT] > 0:
         # A cancel that arrives by the close of the bar that is over is answered now.
         reason = act(
             run, waiting, state, orders, commands, out, ring, impact_y, c_arrival, c_first,
-            c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0,
+            c_second, c_third, c_high, c_low, c_closing, c_volume, now, 0, bars,
         )  # fmt: skip
     return reason
 
@@ -377,6 +389,7 @@ def run_on(
     c_low: Array,
     c_closing: Array,
     c_volume: Array,
+    bars: int | None,
 ) -> int:
     """Run over the strategy's rows until there is something to stop for; return what."""
     while run[ROW] < run[ROWS]:
@@ -388,11 +401,11 @@ def run_on(
                 reason = catch_up(
                     run, waiting, tracked, words, state, orders, commands, out, ring, impact_y,
                     c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
-                    s_arrival[row],
+                    s_arrival[row], bars,
                 )  # fmt: skip
                 if reason != ROWS_DONE:
                     return reason
-            stop = next_stop(run, waiting, state, commands, s_arrival, row)
+            stop = next_stop(run, waiting, state, commands, s_arrival, row, bars)
             wished = call_step(
                 run[STEP], run[BLOCK], row, stop, run[HELD], run[COMING], run[OPEN_COUNT]
             )
@@ -408,17 +421,20 @@ def run_on(
         now = s_arrival[row]
         met = pass_quiet(run, state, c_arrival, row, now)
         age, price, key, revision = now - s_true[row], s_price[row], s_key[row], s_revision[row]
-        if not goes_short(run, words, wishes, state, s_arrival, c_arrival, row, met) or (
-            not trade_alone(
+        is_done = False
+        if bars is not None and goes_short(
+            run, words, wishes, state, s_arrival, c_arrival, row, met
+        ):
+            is_done = trade_alone(
                 run, tracked, words, recent, wishes, state, ring, impact_y, c_arrival, c_first,
                 c_second, c_third, c_high, c_low, c_closing, c_volume, met,
                 now, age, price, key, revision,
-            )
-        ):  # fmt: skip
+            )  # fmt: skip
+        if not is_done:
             reason = decide_long(
                 run, waiting, tracked, words, recent, wishes, state, orders, commands, out, ring,
                 impact_y, c_arrival, c_first, c_second, c_third, c_high, c_low, c_closing, c_volume,
-                now, age, price, key, revision,
+                now, age, price, key, revision, bars,
             )  # fmt: skip
             if reason != ROWS_DONE:
                 return reason
@@ -428,8 +444,8 @@ def run_on(
     return ROWS_DONE
 
 
-@uncounted("int64(A, float64)")
-def run_rows(places: Array, impact_y: float) -> int:
+@uncounted_inner
+def run_places(places: Array, impact_y: float, bars: int | None) -> int:
     """Run over the strategy's rows from ROW on; return why it stopped.
 
     `places` holds address and length of each array, as `_crossing_compiled` has it: handing one
@@ -470,6 +486,19 @@ def run_rows(places: Array, impact_y: float) -> int:
             array_at(places, 23),
             array_at(places, 24),
             array_at(places, 25),
+            bars,
         )
         if reason != WORDS_FULL or not pack_written(run, words, packed, kept):
             return reason
+
+
+@uncounted("int64(A, float64)")
+def run_over_bars(places: Array, impact_y: float) -> int:
+    """Do as `run_places` does, on a core that is matched on bars."""
+    return run_places(places, impact_y, 1)
+
+
+@uncounted("int64(A, float64)")
+def run_over_trades(places: Array, impact_y: float) -> int:
+    """Do as `run_places` does, on a core that is matched on prints."""
+    return run_places(places, impact_y, None)

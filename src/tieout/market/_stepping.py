@@ -281,7 +281,7 @@ def _pointed(kind: Any) -> Any:  # noqa: ANN401  numba's types are untyped
     def generate(context: Any, builder: Any, _: Any, given: Any) -> Any:  # noqa: ANN401
         return builder.inttoptr(given[0], context.get_value_type(pointer))
 
-    pointer: Any = numba.types.CPointer(kind)  # type: ignore[no-untyped-call]
+    pointer: Any = numba.types.CPointer(kind)
     return pointer(numba.int64), generate
 
 

@@ -13,11 +13,11 @@ import numpy as np
 
 from tieout.market import _running_layout as at
 from tieout.market._packing_compiled import pack_words
-from tieout.market._running_compiled import run_rows
+from tieout.market._running_compiled import run_over_bars, run_over_trades
 from tieout.model.columns import TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -377,6 +377,7 @@ class RunningRows(Running):
     ) -> None:
         super().__init__(step, core, terms, account=account, numbers=numbers, recent=recent)
         self._core = core
+        self._run_on = run_over_trades if core.is_trades else run_over_bars
         self._shown: tuple[Array, ...] = ()
         # What compiled code is given; empty: to be gathered anew, since an array was replaced.
         self._arrays: tuple[Any, ...] = ()
@@ -410,8 +411,7 @@ class RunningRows(Running):
         self._cells[at.ROWS] = until_row
         if not self._arrays:
             self._gather()
-        run_on: Callable[..., int] = run_rows
-        return run_on(self._places, self._impact_y)
+        return self._run_on(self._places, self._impact_y)
 
     def _gather(self) -> None:
         """Put the address of each array in its place."""

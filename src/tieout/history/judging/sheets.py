@@ -167,6 +167,10 @@ def _stamps(column: pl.Series) -> Any:  # noqa: ANN401 - pyarrow has no types
     return text
 
 
+_OF_A_ZIP: Final = (KeyError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+"""What else a damaged zip, or one with a password, may end in."""
+
+
 def _unpacked(path: Path) -> bytes:
     """Return a file's bytes; of a zip those of the only file in it."""
     try:
@@ -188,7 +192,7 @@ def _unpacked(path: Path) -> bytes:
                 with archive.open(inside[0]) as packed:
                     return _bounded(path, packed.read(BYTES_MAX + 1))
         return _bounded(path, path.read_bytes())
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, *_OF_A_ZIP) as error:
         raise DataError(
             f"cannot be read ({error})", file=str(path), remedy="It may be cut off; fetch it again."
         ) from error
@@ -226,7 +230,8 @@ def _from_arrow(content: bytes) -> pl.DataFrame:
             table = file.read_all()
     table.validate(full=True)
     names_and_types(table.schema)
-    return pl.DataFrame(table)
+    # Without what else a schema says: polars takes its letters for sound.
+    return pl.DataFrame(pa.Table.from_arrays(table.columns, names=table.column_names))
 
 
 def _from_json(path: Path, content: bytes) -> pl.DataFrame:

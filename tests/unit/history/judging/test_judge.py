@@ -7,12 +7,15 @@ import json
 import os
 import random
 import sys
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tieout.errors import DataError, InputError, ReadingFailed
@@ -427,6 +430,35 @@ def test_a_damaged_table_is_refused_by_name(
     for at in range(len(start), len(whole), 3):
         path.write_bytes(whole[:at] + bytes(3) + whole[at + 3 :])
         with suppress(InputError):
+            judge([path])
+
+
+def test_letters_that_are_none_beside_the_columns_do_not_matter(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "time": [1_704_067_200_000 + 60_000 * n for n in range(9)],
+            **{name: [1.0] * 9 for name in ("open", "high", "low", "close")},
+        }
+    ).replace_schema_metadata({"by": b"\xd4\x80"})
+    path = tmp_path / "BTC_USDT-1m.parquet"
+    pq.write_table(table, path)
+
+    assert judge([path]) == []
+
+
+def test_a_damaged_zip_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "20240102_trade.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("20240102_spy_minute_trade.csv", "34200000,1,1,1,1,9\n" * 5)
+    whole = path.read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+
+    for damaged in (
+        whole[: directory + 8] + b"\x00\x08" + whole[directory + 10 : -40] + b"\x93" + whole[-39:],
+        whole[:6] + b"\x01" + whole[7 : directory + 8] + b"\x01" + whole[directory + 9 :],
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"20240102_trade\.zip: cannot be read"):
             judge([path])
 
 
