@@ -56,7 +56,7 @@ def test_note_bounds_is_what_the_orders_say(level: str, seed: int) -> None:
         placed = order(f"d{number}", side, kind, 1, limit if kind == "limit" else stop)
         core.place(number, placed, arrival_ns=10, response_ns=0)
         told.append((side, limit, stop, phase))
-    rows = core._order_rows() if level == "book" else core._own_rows()
+    rows = core._open_orders()
     for row, (_, _, _, phase) in zip(rows, told, strict=True):
         row[names.PHASE] = phase
 

@@ -5,12 +5,13 @@
     payments   that fell due since the last row are paid on what was held before it
     prices     from before it are carried over it, divided by a split or less a dividend
 
-A core says where its own arrays hold these; the rules are here.
+A core says where its own arrays hold these; the rules are here, in `Acted`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from tieout.model.money import round_half_up
 from tieout.model.splits import limit_after, lots_after, trigger_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -29,18 +30,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.int64]
 
-__all__ = [
-    "CommandCells",
-    "OrderCells",
-    "OrderLeft",
-    "PaymentCells",
-    "Scales",
-    "nearest_after",
-    "order_left",
-    "paid_until",
-    "split_amends",
-    "split_order",
-]
+__all__ = ["Acted", "Cells", "OrderLeft", "Scales", "cells_of", "nearest_after"]
 
 
 class OrderLeft(NamedTuple):
@@ -53,10 +43,22 @@ class OrderLeft(NamedTuple):
     stop_ticks: int | None
 
 
-class OrderCells(NamedTuple):
-    """Where a row of a core's orders holds its terms; `touch` is the trigger that waits for us."""
+class Cells(NamedTuple):
+    """Where a core's arrays hold what an action changes: rows of orders, of commands, and state.
+
+    Attributes:
+        number: Of an order's row: what names it in reports.
+        after: The latest event that it may not meet.
+        touch: The trigger that waits for us; `trigger` holds its own.
+        order: Of a command's row: whose new terms it has.
+        amend: The kind that has some.
+        interval: Of the state: what payments on a position need, to `sequence`.
+        price: The last one.
+        ticks_max: What the arithmetic of the core takes for a price.
+    """
 
     number: int
+    after: int
     side: int
     lots: int
     filled: int
@@ -64,28 +66,47 @@ class OrderCells(NamedTuple):
     stop: int
     trigger: int
     touch: int
-
-
-class CommandCells(NamedTuple):
-    """Where a row of a core's commands holds new terms; `amend` is the kind that has some."""
-
     order: int
     kind: int
-    lots: int
-    limit: int
-    stop: int
+    new_lots: int
+    new_limit: int
+    new_stop: int
     amend: int
-
-
-class PaymentCells(NamedTuple):
-    """Where a core's state holds what payments on a position need."""
-
     interval: int
-    lots: int
+    position: int
     price: int
     due: int
     answer: int
     sequence: int
+    ticks_max: int
+
+
+def cells_of(layout: Any, *, lots: int, price: int, answer: int, ticks_max: int) -> Cells:  # noqa: ANN401
+    """Return the cells of a core by its layout, a module; what layouts name differently is told."""
+    return Cells(
+        number=layout.NUMBER,
+        after=layout.AFTER,
+        side=layout.SIDE,
+        lots=lots,
+        filled=layout.FILLED,
+        limit=layout.LIMIT,
+        stop=layout.STOP,
+        trigger=layout.TRIGGER,
+        touch=layout.TOUCH_TRIGGER,
+        order=layout.COMMAND_ORDER,
+        kind=layout.COMMAND_KIND,
+        new_lots=layout.COMMAND_LOTS,
+        new_limit=layout.COMMAND_LIMIT,
+        new_stop=layout.COMMAND_STOP,
+        amend=layout.AMEND_COMMAND,
+        interval=layout.FUNDING_INTERVAL,
+        position=layout.POSITION,
+        price=price,
+        due=layout.NEXT_FUNDING,
+        answer=answer,
+        sequence=layout.SEQUENCE,
+        ticks_max=ticks_max,
+    )
 
 
 class Scales:
@@ -142,54 +163,137 @@ def nearest_after(ticks: int, ratio: Ratio) -> int:
     return max(1, round_half_up(ticks * ratio.old, ratio.new))
 
 
-def split_order(row: Array, cells: OrderCells, ratio: Ratio, *, ticks_max: int) -> None:
-    """Make an order as large and as priced as a split leaves it.
+class Acted(ABC):
+    """A core, as far as it is something that corporate actions happen to."""
 
-    Raises:
-        DataError: A price of it is above `ticks_max` then.
-    """
+    _cells: ClassVar[Cells]
+    _view: memoryview
+    _scales: Scales
+
+    def split(
+        self, ratio: Ratio, *, at_ns: int, known_ns: int
+    ) -> tuple[list[OrderLeft], list[CoreReport]]:
+        """Be as a split leaves it: the position, the orders, the last price.
+
+        All rows from before it are committed. An order of which no lot is left is gone.
+
+        Args:
+            ratio: Of the split.
+            at_ns: Venue time of it; orders meet no event before.
+            known_ns: When what the position paid before it is told.
+
+        Returns:
+            Every order that was open, as it is now; and what fell due since the last row.
+
+        Raises:
+            DataError: An order's price is then too high for exact arithmetic.
+        """
+        view, cells = self._view, self._cells
+        rest = self._cut()
+        paid = list(_paid_until(view, cells, at_ns, known_ns))
+        self._scales.split(at_ns, ratio)
+        view[cells.position] = lots_after(view[cells.position], ratio)
+        if view[cells.price]:
+            view[cells.price] = nearest_after(view[cells.price], ratio)
+        self._void(at_ns)
+        rows, commands = self._open_orders(), self._open_commands()
+        for row in rows:
+            _split_order(row, cells, ratio)
+            _split_amends(commands, row, cells, ratio)
+            row[cells.after] = max(int(row[cells.after]), at_ns - 1)
+            self._split_more(row, ratio)
+        left = [_order_left(row, cells) for row in rows]
+        self._keep(rows[:, cells.lots] > rows[:, cells.filled])
+        self._go_on(rest)
+        return left, paid
+
+    def pay(self, ticks: int, *, at_ns: int) -> None:
+        """Carry the last price over a dividend of so many ticks."""
+        self._scales.pay(at_ns, ticks)
+        if self._view[self._cells.price]:
+            self._view[self._cells.price] = max(1, self._view[self._cells.price] - ticks)
+
+    def drop_orders(self) -> list[OrderLeft]:
+        """Forget every order, those on their way too; return them as they were."""
+        left = [_order_left(row, self._cells) for row in self._open_orders()]
+        self.forget([each.number for each in left])
+        return left
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Forget some orders as if they had never been."""
+        if not numbers:
+            return
+        rest = self._cut()
+        self._keep(~np.isin(self._open_orders()[:, self._cells.number], list(numbers)))
+        self._go_on(rest)
+
+    def hold(self, lots: int) -> None:
+        """Hold so many signed lots, whatever the fills so far."""
+        self._view[self._cells.position] = lots
+        self._unsettled()
+
+    def _cut(self) -> Any:  # noqa: ANN401 - rows of whatever kind the core takes
+        """Leave the rows that are committed as a chunk of their own; return the others, if any."""
+        return None
+
+    def _go_on(self, rest: Any) -> None:  # noqa: ANN401, B027 - as `_cut` has it
+        """Take the rows that were cut off."""
+
+    @abstractmethod
+    def _open_orders(self) -> Array:
+        """Return the open orders, a row each; what is written there is theirs."""
+
+    @abstractmethod
+    def _open_commands(self) -> Array:
+        """Return the commands on their way, a row each; what is written there is theirs."""
+
+    @abstractmethod
+    def _void(self, at_ns: int) -> None:
+        """Forget what was told of prices and volumes before a split."""
+
+    @abstractmethod
+    def _split_more(self, order: Array, ratio: Ratio) -> None:
+        """Let a split happen to what else this core knows of an order."""
+
+    @abstractmethod
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Keep some of the open orders."""
+
+    @abstractmethod
+    def _unsettled(self) -> None:
+        """Learn that something was changed from outside."""
+
+
+def _split_order(row: Array, cells: Cells, ratio: Ratio) -> None:
+    """Make an order as large and as priced as a split leaves it."""
     side, filled = int(row[cells.side]), int(row[cells.filled])
     limit, stop = int(row[cells.limit]), int(row[cells.stop])
     row[cells.lots] = filled + lots_after(int(row[cells.lots]) - filled, ratio)
     if limit:
-        row[cells.limit] = _within(limit_after(limit, side, ratio), ticks_max)
+        row[cells.limit] = _within(limit_after(limit, side, ratio), cells)
     if stop:
         touched = bool(row[cells.trigger] == cells.touch)
-        stop = trigger_after(stop, side, ratio, touched=touched)
-        row[cells.stop] = _within(stop, ticks_max)
+        row[cells.stop] = _within(trigger_after(stop, side, ratio, touched=touched), cells)
 
 
-def split_amends(
-    commands: Iterable[Array],
-    cells: CommandCells,
-    order: Array,
-    terms: OrderCells,
-    ratio: Ratio,
-    *,
-    ticks_max: int,
-) -> None:
-    """Let the amends of an order that are on their way mean what they mean after a split.
-
-    Raises:
-        DataError: A price of one is above `ticks_max` then.
-    """
-    side, filled = int(order[terms.side]), int(order[terms.filled])
-    touched = bool(order[terms.trigger] == terms.touch)
+def _split_amends(commands: Iterable[Array], order: Array, cells: Cells, ratio: Ratio) -> None:
+    """Let the amends of an order that are on their way mean what they mean after a split."""
+    side, filled = int(order[cells.side]), int(order[cells.filled])
+    touched = bool(order[cells.trigger] == cells.touch)
     for row in commands:
-        if row[cells.order] != order[terms.number] or row[cells.kind] != cells.amend:
+        if row[cells.order] != order[cells.number] or row[cells.kind] != cells.amend:
             continue
-        lots, limit, stop = (int(row[each]) for each in (cells.lots, cells.limit, cells.stop))
+        terms = (cells.new_lots, cells.new_limit, cells.new_stop)
+        lots, limit, stop = (int(row[each]) for each in terms)
         if lots:
-            row[cells.lots] = max(1, filled + lots_after(lots - filled, ratio))
+            row[cells.new_lots] = max(1, filled + lots_after(lots - filled, ratio))
         if limit:
-            row[cells.limit] = _within(limit_after(limit, side, ratio), ticks_max)
+            row[cells.new_limit] = _within(limit_after(limit, side, ratio), cells)
         if stop:
-            stop = trigger_after(stop, side, ratio, touched=touched)
-            row[cells.stop] = _within(stop, ticks_max)
+            row[cells.new_stop] = _within(trigger_after(stop, side, ratio, touched=touched), cells)
 
 
-def order_left(row: Array, cells: OrderCells) -> OrderLeft:
-    """Return an order as its row has it."""
+def _order_left(row: Array, cells: Cells) -> OrderLeft:
     return OrderLeft(
         int(row[cells.number]),
         int(row[cells.lots]),
@@ -199,9 +303,7 @@ def order_left(row: Array, cells: OrderCells) -> OrderLeft:
     )
 
 
-def paid_until(
-    state: memoryview, cells: PaymentCells, at_ns: int, known_ns: int
-) -> Iterator[CoreReport]:
+def _paid_until(state: memoryview, cells: Cells, at_ns: int, known_ns: int) -> Iterator[CoreReport]:
     """Yield what fell due since the last row, by a time, on what was held.
 
     Args:
@@ -210,7 +312,7 @@ def paid_until(
         at_ns: Venue time.
         known_ns: When it is told at the earliest.
     """
-    interval_ns, lots, price = state[cells.interval], state[cells.lots], state[cells.price]
+    interval_ns, lots, price = state[cells.interval], state[cells.position], state[cells.price]
     while interval_ns and lots and price and 0 <= state[cells.due] <= at_ns:
         due_ns = state[cells.due]
         state[cells.due] = due_ns + interval_ns
@@ -232,13 +334,13 @@ def paid_until(
         )
 
 
-def _within(ticks: int, ticks_max: int) -> int:
-    if ticks <= ticks_max:
+def _within(ticks: int, cells: Cells) -> int:
+    if ticks <= cells.ticks_max:
         return ticks
     raise DataError(
         "an order's price after a split is too high for exact arithmetic",
         file="the actions",
         value=f"{ticks} ticks",
-        limit=f"{ticks_max} ticks",
+        limit=f"{cells.ticks_max} ticks",
         remedy="Use a larger tick size.",
     )

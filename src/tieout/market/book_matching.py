@@ -21,17 +21,7 @@ from tieout.market._book_matching_compiled import (
     send,
 )
 from tieout.market._queues_compiled import MICRO, OWN_QUEUE
-from tieout.market.acting import (
-    CommandCells,
-    OrderCells,
-    PaymentCells,
-    Scales,
-    nearest_after,
-    order_left,
-    paid_until,
-    split_amends,
-    split_order,
-)
+from tieout.market.acting import Acted, Scales, cells_of
 from tieout.market.book import WINDOW_TICKS, Book, BookArrays, BookBreakKind, book_columns
 from tieout.market.book_breaks import Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX, amend_terms, check_holds
@@ -41,14 +31,12 @@ from tieout.market.reports import book_reports
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 from tieout.model.sessions import Sessions
-from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.market.acting import OrderLeft
     from tieout.market.book import BookBreak
     from tieout.market.finer import DataBreak
     from tieout.market.reports import CoreReport
@@ -74,38 +62,12 @@ _FIRST_ROOM: Final = {
     at.OUT_ROOM: 256,
     at.TAKEN_ROOM: 256,
 }
-_ORDER_CELLS: Final = OrderCells(
-    number=at.NUMBER,
-    side=at.SIDE,
-    lots=at.LOTS,
-    filled=at.FILLED,
-    limit=at.LIMIT,
-    stop=at.STOP,
-    trigger=at.TRIGGER,
-    touch=at.TOUCH_TRIGGER,
-)
-_COMMAND_CELLS: Final = CommandCells(
-    order=at.COMMAND_ORDER,
-    kind=at.COMMAND_KIND,
-    lots=at.COMMAND_LOTS,
-    limit=at.COMMAND_LIMIT,
-    stop=at.COMMAND_STOP,
-    amend=at.AMEND_COMMAND,
-)
-_PAYMENT_CELLS: Final = PaymentCells(
-    interval=at.FUNDING_INTERVAL,
-    lots=at.POSITION,
-    price=at.LAST_PRINT,
-    due=at.NEXT_FUNDING,
-    answer=at.FUNDING_ANSWER,
-    sequence=at.SEQUENCE,
-)
 _KEPT_CHUNKS = 4
 _RESOLUTION: Final = "book"
 _AHEAD_ROWS = 4096
 
 
-class BookCore:
+class BookCore(Acted):
     """Matches our orders on one instrument's L2 book.
 
     Args:
@@ -122,6 +84,10 @@ class BookCore:
     Attributes:
         calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
+
+    _cells = cells_of(
+        at, lots=at.LOTS, price=at.LAST_PRINT, answer=at.FUNDING_ANSWER, ticks_max=TICKS_MAX
+    )
 
     def __init__(
         self,
@@ -284,72 +250,36 @@ class BookCore:
 
     # -- what happens to the instrument ---------------------------------------------------------
 
-    def split(
-        self, ratio: Ratio, *, at_ns: int, known_ns: int
-    ) -> tuple[list[OrderLeft], list[CoreReport]]:
-        """Be as a split leaves it; see `MatchingCore.split`.
+    def _void(self, at_ns: int) -> None:
+        """Begin anew with the first snapshot or clear from after a split.
 
         The levels told so far are of the prices before it: they are void, and with them every place
-        in a queue. The book begins anew with the first snapshot or clear from after the split;
-        until then prints trigger, and nothing is filled. Resting orders then stand at the back.
-
-        Raises:
-            DataError: An order's price is then too high for exact arithmetic.
+        in a queue. Until then prints trigger, and nothing is filled.
         """
-        view = self._view
-        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
-        self._scales.split(at_ns, ratio)
-        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
-        if view[at.LAST_PRINT]:
-            view[at.LAST_PRINT] = nearest_after(view[at.LAST_PRINT], ratio)
         self._book.empty()
-        view[at.VOID_SINCE] = at_ns
-        view[at.TAKEN_COUNT] = 0
-        rows = self._order_rows()
-        start, count = view[at.COMMANDS_START], view[at.COMMAND_COUNT]
-        commands = self._desk[start : start + count * at.COMMAND_WIDTH]
-        commands = commands.reshape(count, at.COMMAND_WIDTH)
-        for row in rows:
-            split_order(row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
-            split_amends(commands, _COMMAND_CELLS, row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
-            row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
-            if row[at.PHASE] == at.RESTING:
-                row[at.AHEAD] = book_at.LOTS_MAX * MICRO
-            for place in (at.TRADED, at.REFERENCE, at.HALF_SPREAD):
-                row[place] = 0
-        left = [order_left(row, _ORDER_CELLS) for row in rows]
-        self._keep(rows[:, at.LOTS] > rows[:, at.FILLED])
-        return left, paid
+        self._view[at.VOID_SINCE] = at_ns
+        self._view[at.TAKEN_COUNT] = 0
 
-    def pay(self, ticks: int, *, at_ns: int) -> None:
-        """Carry the last price over a dividend of so many ticks."""
-        self._scales.pay(at_ns, ticks)
-        if self._view[at.LAST_PRINT]:
-            self._view[at.LAST_PRINT] = max(1, self._view[at.LAST_PRINT] - ticks)
+    def _split_more(self, order: Array, ratio: Ratio) -> None:  # noqa: ARG002
+        """Let a resting order stand at the back."""
+        if order[at.PHASE] == at.RESTING:
+            order[at.AHEAD] = book_at.LOTS_MAX * MICRO
+        for place in (at.TRADED, at.REFERENCE, at.HALF_SPREAD):
+            order[place] = 0
 
-    def drop_orders(self) -> list[OrderLeft]:
-        """Forget every order, those on their way too; return them as they were."""
-        left = [order_left(row, _ORDER_CELLS) for row in self._order_rows()]
-        self.forget([each.number for each in left])
-        return left
-
-    def forget(self, numbers: Collection[int]) -> None:
-        """Forget some orders as if they had never been."""
-        self._keep(~np.isin(self._order_rows()[:, at.NUMBER], list(numbers)))
-
-    def hold(self, lots: int) -> None:
-        """Hold so many signed lots, whatever the fills so far."""
-        self._view[at.POSITION] = lots
-        self._unsettled()
-
-    def _order_rows(self) -> Array:
+    def _open_orders(self) -> Array:
         start, count = self._view[at.ORDERS_START], self._view[at.ORDER_COUNT]
         rows = self._desk[start : start + count * at.ORDER_WIDTH]
         return rows.reshape(count, at.ORDER_WIDTH)
 
+    def _open_commands(self) -> Array:
+        start, count = self._view[at.COMMANDS_START], self._view[at.COMMAND_COUNT]
+        rows = self._desk[start : start + count * at.COMMAND_WIDTH]
+        return rows.reshape(count, at.COMMAND_WIDTH)
+
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the open orders; commands of the others find none."""
-        rows, start = self._order_rows()[kept], self._view[at.ORDERS_START]
+        rows, start = self._open_orders()[kept], self._view[at.ORDERS_START]
         self._desk[start : start + rows.size] = rows.ravel()
         self._view[at.ORDER_COUNT] = len(rows)
         self._unsettled()

@@ -19,18 +19,7 @@ from tieout.market import _layout as at
 from tieout.market._bars_compiled import leave_bars
 from tieout.market._checks_compiled import looks_odd
 from tieout.market._trades_compiled import leave_trades
-from tieout.market.acting import (
-    CommandCells,
-    OrderCells,
-    OrderLeft,
-    PaymentCells,
-    Scales,
-    nearest_after,
-    order_left,
-    paid_until,
-    split_amends,
-    split_order,
-)
+from tieout.market.acting import Acted, Scales, cells_of, nearest_after
 from tieout.market.finer import SPANNED, DataBreak
 from tieout.market.models import ModelEntry, refuse_what_models_did
 from tieout.market.reports import CoreReport, core_report
@@ -83,32 +72,6 @@ _PLAIN_TAIL = _PLAIN_CELLS.data
 LAST_KNOWN = "last"
 """What decides a fill at the last price that was known when the order came."""
 
-_ORDER_CELLS = OrderCells(
-    number=at.NUMBER,
-    side=at.SIDE,
-    lots=at.LOTS,
-    filled=at.FILLED,
-    limit=at.LIMIT,
-    stop=at.STOP,
-    trigger=at.TRIGGER,
-    touch=at.TOUCH_TRIGGER,
-)
-_COMMAND_CELLS = CommandCells(
-    order=at.COMMAND_ORDER,
-    kind=at.COMMAND_KIND,
-    lots=at.COMMAND_LOTS,
-    limit=at.COMMAND_LIMIT,
-    stop=at.COMMAND_STOP,
-    amend=at.AMEND_COMMAND,
-)
-_PAYMENT_CELLS = PaymentCells(
-    interval=at.FUNDING_INTERVAL,
-    lots=at.POSITION,
-    price=at.LAST_PRICE,
-    due=at.NEXT_FUNDING,
-    answer=at.RESPONSE,
-    sequence=at.SEQUENCE,
-)
 _FIRST_ORDERS = 16
 _FIRST_REPORTS = 64
 _KEPT_CHUNKS = 4
@@ -145,7 +108,7 @@ class KnownPrice(NamedTuple):
     venue_time_ns: int
 
 
-class MatchingCore:
+class MatchingCore(Acted):
     """Matches our orders on one instrument's trades or bars.
 
     Args:
@@ -158,6 +121,8 @@ class MatchingCore:
     Attributes:
         calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
+
+    _cells = cells_of(at, lots=at.LOTS, price=at.LAST_PRICE, answer=at.RESPONSE, ticks_max=at.NEVER)
 
     def __init__(
         self,
@@ -339,66 +304,6 @@ class MatchingCore:
 
     # -- what happens to the instrument ---------------------------------------------------------
 
-    def split(
-        self, ratio: Ratio, *, at_ns: int, known_ns: int
-    ) -> tuple[list[OrderLeft], list[CoreReport]]:
-        """Be as a split leaves it: the position, the orders, the last price.
-
-        All rows from before it are committed. Rolling statistics begin anew, since prices and
-        volumes of both sides of a split have no variance in common. An order of which no lot is
-        left is gone. A bar that the split lies inside of is not met: it is a data break.
-
-        Args:
-            ratio: Of the split.
-            at_ns: Venue time of it; orders meet no event before.
-            known_ns: When what the position paid before it is told.
-
-        Returns:
-            Every order that was open, as it is now; and what fell due since the last row.
-
-        Raises:
-            DataError: An order's price is then too high for exact arithmetic.
-        """
-        view = self._view
-        rest = self._cut()
-        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
-        self._scales.split(at_ns, ratio)
-        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
-        if view[at.LAST_PRICE]:
-            view[at.LAST_PRICE] = nearest_after(view[at.LAST_PRICE], ratio)
-        for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
-            view[place] = 0
-        cells = self._open_cells()
-        for row in cells:
-            self._split_order(row, ratio, at_ns)
-            self._split_amends(row, ratio)
-        left = [order_left(row, _ORDER_CELLS) for row in cells]
-        self._keep(cells[:, at.LOTS] > cells[:, at.FILLED])
-        if rest is not None and len(rest):
-            self.give(rest)
-        return left, paid
-
-    def pay(self, ticks: int, *, at_ns: int) -> None:
-        """Carry the last price over a dividend of so many ticks."""
-        self._scales.pay(at_ns, ticks)
-        if self._view[at.LAST_PRICE]:
-            self._view[at.LAST_PRICE] = max(1, self._view[at.LAST_PRICE] - ticks)
-
-    def drop_orders(self) -> list[OrderLeft]:
-        """Forget every order, those on their way too; return them as they were."""
-        left = [order_left(row, _ORDER_CELLS) for row in self._open_cells()]
-        self.forget([each.number for each in left])
-        return left
-
-    def forget(self, numbers: Collection[int]) -> None:
-        """Forget some orders as if they had never been."""
-        if not numbers:
-            return
-        rest = self._cut()
-        self._keep(~np.isin(self._open_cells()[:, at.NUMBER], list(numbers)))
-        if rest is not None and len(rest):
-            self.give(rest)
-
     def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
         """Return how many bars a split lies inside of, by kind, and these bars."""
         found = tuple(
@@ -406,18 +311,25 @@ class MatchingCore:
         )
         return ({SPANNED: len(found)} if found else {}), found
 
-    def hold(self, lots: int) -> None:
-        """Hold so many signed lots, whatever the fills so far."""
-        self._view[at.POSITION] = lots
-        self._unsettled()
+    def _void(self, at_ns: int) -> None:  # noqa: ARG002
+        """Begin rolling statistics anew.
 
-    def _open_cells(self) -> Array:
+        Prices and volumes of both sides of a split have no variance in common. A bar that it lies
+        inside of is not met: it is a data break.
+        """
+        for place in (at.STAT_HEAD, at.STAT_COUNT, at.RUN_MINUTE, at.RUN_VOLUME):
+            self._view[place] = 0
+
+    def _open_orders(self) -> Array:
         count = self._view[at.ORDER_COUNT]
         return self._orders[: count * at.ORDER_WIDTH].reshape(count, at.ORDER_WIDTH)
 
-    def _split_order(self, row: Array, ratio: Ratio, at_ns: int) -> None:
-        split_order(row, _ORDER_CELLS, ratio, ticks_max=at.NEVER)
-        filled, side, terms = int(row[at.FILLED]), int(row[at.SIDE]), row.tolist()
+    def _open_commands(self) -> Array:
+        count = self._view[at.COMMAND_COUNT]
+        return self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+
+    def _split_more(self, order: Array, ratio: Ratio) -> None:
+        filled, side, terms = int(order[at.FILLED]), int(order[at.SIDE]), order.tolist()
         after = {
             at.ACTIVATION: trigger_after(terms[at.ACTIVATION], side, ratio, touched=True),
             at.TRAIL: distance_after(terms[at.TRAIL], ratio),
@@ -427,28 +339,21 @@ class MatchingCore:
         }
         for place, value in after.items():
             if terms[place]:
-                row[place] = value
-        row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
+                order[place] = value
         numerator = self._view[at.SHARE_NUMERATOR]
         # Of the volume so far it has used what it filled; the rest was counted in old units.
         used = -(-filled * self._view[at.SHARE_DENOMINATOR] // numerator) if numerator else 0
-        row[at.VOLUME] = min(int(row[at.VOLUME]), used)
-
-    def _split_amends(self, order: Array, ratio: Ratio) -> None:
-        count = self._view[at.COMMAND_COUNT]
-        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
-        split_amends(commands, _COMMAND_CELLS, order, _ORDER_CELLS, ratio, ticks_max=at.NEVER)
+        order[at.VOLUME] = min(int(order[at.VOLUME]), used)
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the open orders, and the commands about them."""
-        cells = self._open_cells()
+        cells = self._open_orders()
         gone = cells[~kept, at.NUMBER].tolist()
         rows = cells[kept]
         self._orders[: rows.size] = rows.ravel()
         self._view[at.ORDER_COUNT] = len(rows)
         self._at_close.difference_update(gone)
-        count = self._view[at.COMMAND_COUNT]
-        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+        commands = self._open_commands()
         judged = commands[:, at.COMMAND_KIND] == at.ARRIVE_COMMAND
         still = commands[~(judged & np.isin(commands[:, at.COMMAND_ORDER], gone))]
         self._commands[: still.size] = still.ravel()
@@ -467,6 +372,10 @@ class MatchingCore:
         self._columns = tuple(each[:0] for each in self._columns)
         self._view[at.CURSOR] = 0
         return chunk.rows(row, len(chunk))
+
+    def _go_on(self, rest: MarketColumns | None) -> None:
+        if rest is not None and len(rest):
+            self.give(rest)
 
     def _is_spanned(self, bars: BarColumns, row: int) -> bool:
         return self._scales.is_inside(int(bars.open_time_ns[row]), int(bars.close_time_ns[row]))

@@ -20,17 +20,7 @@ from tieout.market._order_matching_compiled import (
     scan_orders,
     send_command,
 )
-from tieout.market.acting import (
-    CommandCells,
-    OrderCells,
-    PaymentCells,
-    Scales,
-    nearest_after,
-    order_left,
-    paid_until,
-    split_amends,
-    split_order,
-)
+from tieout.market.acting import Acted, Scales, cells_of
 from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
 from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX, amend_terms, check_holds
 from tieout.market.order_book import BreakKind, OrderBook, event_columns
@@ -38,14 +28,12 @@ from tieout.market.reports import book_reports
 from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
 from tieout.model.profiles import FundingRule
 from tieout.model.sessions import Sessions
-from tieout.model.splits import lots_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from tieout.market.acting import OrderLeft
     from tieout.market.finer import DataBreak
     from tieout.market.order_book import Columns
     from tieout.market.reports import CoreReport
@@ -61,32 +49,6 @@ __all__ = ["OrderCore"]
 _NEVER: Final = book_at.NEVER
 _FIRST_ROWS = 16
 _FIRST_REPORTS = 256
-_ORDER_CELLS: Final = OrderCells(
-    number=at.NUMBER,
-    side=at.SIDE,
-    lots=at.OWN_LOTS,
-    filled=at.FILLED,
-    limit=at.LIMIT,
-    stop=at.STOP,
-    trigger=at.TRIGGER,
-    touch=at.TOUCH_TRIGGER,
-)
-_COMMAND_CELLS: Final = CommandCells(
-    order=at.COMMAND_ORDER,
-    kind=at.COMMAND_KIND,
-    lots=at.COMMAND_LOTS,
-    limit=at.COMMAND_LIMIT,
-    stop=at.COMMAND_STOP,
-    amend=at.AMEND_COMMAND,
-)
-_PAYMENT_CELLS: Final = PaymentCells(
-    interval=at.FUNDING_INTERVAL,
-    lots=at.POSITION,
-    price=at.LAST_PRINT,
-    due=at.NEXT_FUNDING,
-    answer=at.FUNDING_ANSWER,
-    sequence=at.SEQUENCE,
-)
 _KEPT_CHUNKS = 4
 _RESOLUTION: Final = "orders"
 _AHEAD_ROWS = 4096
@@ -110,7 +72,7 @@ _BREAK_FIELDS: Final = {
 }
 
 
-class OrderCore:
+class OrderCore(Acted):
     """Matches our orders on one instrument's single orders, in their true queue.
 
     Args:
@@ -126,6 +88,10 @@ class OrderCore:
         book: The strangers' orders, as far as rows are committed.
         calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
+
+    _cells = cells_of(
+        at, lots=at.OWN_LOTS, price=at.LAST_PRINT, answer=at.FUNDING_ANSWER, ticks_max=TICKS_MAX
+    )
 
     def __init__(
         self,
@@ -258,72 +224,37 @@ class OrderCore:
 
     # -- what happens to the instrument ---------------------------------------------------------
 
-    def split(
-        self, ratio: Ratio, *, at_ns: int, known_ns: int
-    ) -> tuple[list[OrderLeft], list[CoreReport]]:
-        """Be as a split leaves it; see `MatchingCore.split`.
+    def _void(self, at_ns: int) -> None:
+        """Begin anew with the first clear from after a split.
 
-        The levels told so far are of the prices before it: they are void, and with them every place
-        in a queue. The book begins anew with the first clear from after the split; until then
-        prints trigger, and nothing is filled. Resting orders then stand at the back.
-
-        Raises:
-            DataError: An order's price is then too high for exact arithmetic.
+        The orders told so far are of the prices before it: they are void, and with them every place
+        in a queue. Until then prints trigger, and nothing is filled.
         """
         view = self._view
-        paid = list(paid_until(view, _PAYMENT_CELLS, at_ns, known_ns))
-        self._scales.split(at_ns, ratio)
-        view[at.POSITION] = lots_after(view[at.POSITION], ratio)
-        if view[at.LAST_PRINT]:
-            view[at.LAST_PRINT] = nearest_after(view[at.LAST_PRINT], ratio)
         self.book.empty()
         view[at.VOID_SINCE] = at_ns
         view[at.LEFT_LOTS] = view[at.PENDING] = 0
         # As after a clear: where an order stands is not known before the book is whole again.
         view[at.CLEARED] = 1
-        rows = self._own_rows()
-        count = view[at.COMMAND_COUNT]
-        commands = self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
-        for row in rows:
-            split_order(row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
-            split_amends(commands, _COMMAND_CELLS, row, _ORDER_CELLS, ratio, ticks_max=TICKS_MAX)
-            row[at.AFTER] = max(int(row[at.AFTER]), at_ns - 1)
-            for place in (at.AHEAD, at.MID, at.HALF_SPREAD):
-                row[place] = 0
-            if row[at.PHASE] == at.RESTING:
-                row[at.BACK] = 1
-        left = [order_left(row, _ORDER_CELLS) for row in rows]
-        self._keep(rows[:, at.OWN_LOTS] > rows[:, at.FILLED])
-        return left, paid
 
-    def pay(self, ticks: int, *, at_ns: int) -> None:
-        """Carry the last price over a dividend of so many ticks."""
-        self._scales.pay(at_ns, ticks)
-        if self._view[at.LAST_PRINT]:
-            self._view[at.LAST_PRINT] = max(1, self._view[at.LAST_PRINT] - ticks)
+    def _split_more(self, order: Array, ratio: Ratio) -> None:  # noqa: ARG002
+        """Let a resting order stand at the back."""
+        for place in (at.AHEAD, at.MID, at.HALF_SPREAD):
+            order[place] = 0
+        if order[at.PHASE] == at.RESTING:
+            order[at.BACK] = 1
 
-    def drop_orders(self) -> list[OrderLeft]:
-        """Forget every order, those on their way too; return them as they were."""
-        left = [order_left(row, _ORDER_CELLS) for row in self._own_rows()]
-        self.forget([each.number for each in left])
-        return left
-
-    def forget(self, numbers: Collection[int]) -> None:
-        """Forget some orders as if they had never been."""
-        self._keep(~np.isin(self._own_rows()[:, at.NUMBER], list(numbers)))
-
-    def hold(self, lots: int) -> None:
-        """Hold so many signed lots, whatever the fills so far."""
-        self._view[at.POSITION] = lots
-        self._unsettled()
-
-    def _own_rows(self) -> Array:
+    def _open_orders(self) -> Array:
         count = self._view[at.OWN_COUNT]
         return self._own[: count * at.OWN_WIDTH].reshape(count, at.OWN_WIDTH)
 
+    def _open_commands(self) -> Array:
+        count = self._view[at.COMMAND_COUNT]
+        return self._commands[: count * at.COMMAND_WIDTH].reshape(count, at.COMMAND_WIDTH)
+
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Keep some of the open orders; commands of the others find none."""
-        rows = self._own_rows()[kept]
+        rows = self._open_orders()[kept]
         self._own[: rows.size] = rows.ravel()
         self._view[at.OWN_COUNT] = len(rows)
         self._unsettled()

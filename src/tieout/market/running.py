@@ -17,7 +17,7 @@ from tieout.market._running_compiled import run_over_bars, run_over_trades
 from tieout.model.columns import TradeColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -377,7 +377,6 @@ class RunningRows(Running):
     ) -> None:
         super().__init__(step, core, terms, account=account, numbers=numbers, recent=recent)
         self._core = core
-        self._run_on = run_over_trades if core.is_trades else run_over_bars
         self._shown: tuple[Array, ...] = ()
         # What compiled code is given; empty: to be gathered anew, since an array was replaced.
         self._arrays: tuple[Any, ...] = ()
@@ -411,7 +410,8 @@ class RunningRows(Running):
         self._cells[at.ROWS] = until_row
         if not self._arrays:
             self._gather()
-        return self._run_on(self._places, self._impact_y)
+        run_on: Callable[..., int] = run_over_trades if self._core.is_trades else run_over_bars
+        return run_on(self._places, self._impact_y)
 
     def _gather(self) -> None:
         """Put the address of each array in its place."""
