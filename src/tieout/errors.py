@@ -3,6 +3,7 @@
 TieoutError
 ├── InputError               you can fix it: a file, a value, a setting, an order
 │   ├── DataError            a market data file or row that cannot be right
+│   │   └── ReadingFailed    a file that broke its reader in a way nobody thought of
 │   ├── SettingsError        an unknown or impossible setting
 │   ├── OrderRefused         an order the instrument or the risk gate does not allow
 │   └── RunNotFound          no run has this id, or several begin with it
@@ -25,6 +26,7 @@ __all__ = [
     "JournalDamaged",
     "OrderRefused",
     "OutcomeUnknown",
+    "ReadingFailed",
     "RunNotFound",
     "SettingsError",
     "TieoutError",

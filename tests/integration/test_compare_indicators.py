@@ -180,7 +180,7 @@ def test_the_command_tells_the_cause_and_exits_1(tmp_path: Path) -> None:
         ("open,theirs\n1,2\n", "no column 'close'"),
         ("close,theirs\n1,2\n", "has 1 values; at least 10"),
         ("close,theirs\nx,2\n", "a row is not numbers"),
-        ("close,theirs\nNaN,2\n", "price NaN is not a number"),
+        ("close,theirs\nNaN,2\n", "a row is not numbers"),
         ("close,theirs\n0.1234567891,2\n", "prices have 10 decimals"),
     ],
 )

@@ -269,7 +269,7 @@ def test_the_ratios_of_a_report_follow_the_convention_that_is_asked_for(project:
     [
         (("--convention", "wall-street"), "no convention 'wall-street'; there are: tieout, lean"),
         (("--risk-free", "3"), "risk-free rate 3; give a share a year, such as 0.03"),
-        (("--risk-free", "much"), "--risk-free 'much' is not a number"),
+        (("--risk-free", "much"), "--risk-free: 'much' is no number"),
     ],
 )
 def test_a_convention_or_a_rate_that_cannot_be_is_refused(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LINE_BYTES_MAX",
+    "ZIP_FAILURES",
     "CsvShape",
     "Part",
     "Progress",
@@ -45,7 +46,11 @@ LINE_BYTES_MAX: Final = 1 << 20
 _BLOCK_BYTES = 1 << 23
 _BATCH_ROWS = 131_072
 _READ_FAILURES = (OSError, EOFError, zlib.error)
-_ZIP_FAILURES = (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, *_READ_FAILURES)
+ZIP_FAILURES: Final = (
+    *(zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, UnicodeDecodeError),
+    *_READ_FAILURES,
+)
+"""What a damaged zip, or one with a password, may end in."""
 _FEATHER: Final = b"ARROW1"
 
 
@@ -418,7 +423,7 @@ def opened(path: Path, member: str | None, raw: BinaryIO) -> Iterator[BinaryIO]:
         try:
             with zipfile.ZipFile(raw) as archive, archive.open(member) as file:
                 yield cast("BinaryIO", file)
-        except _ZIP_FAILURES as error:
+        except ZIP_FAILURES as error:
             raise DataError(
                 f"is no whole zip ({_first_line(error)})",
                 file=str(path),

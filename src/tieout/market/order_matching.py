@@ -6,11 +6,10 @@ each instrument and does not care which.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from tieout.errors import SettingsError
 from tieout.market import _order_book_layout as book_at
 from tieout.market import _order_matching_layout as at
 from tieout.market._order_matching_compiled import (
@@ -20,14 +19,11 @@ from tieout.market._order_matching_compiled import (
     scan_orders,
     send_command,
 )
-from tieout.market.acting import Acted, Scales, cells_of
-from tieout.market.book_breaks import BREAKS_KEPT, Resets, book_break
-from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX, amend_terms, check_holds
+from tieout.market.acting import cells_of
+from tieout.market.book_breaks import BREAKS_KEPT, book_break
+from tieout.market.book_terms import FEED_LATENCY_NS_MAX, TICKS_MAX
+from tieout.market.on_book import OnBook
 from tieout.market.order_book import BreakKind, OrderBook, event_columns
-from tieout.market.reports import book_reports
-from tieout.market.terms import AT_ONCE, KINDS, first_funding_ns, life_of
-from tieout.model.profiles import FundingRule
-from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,9 +32,7 @@ if TYPE_CHECKING:
 
     from tieout.market.finer import DataBreak
     from tieout.market.order_book import Columns
-    from tieout.market.reports import CoreReport
     from tieout.model.columns import OrderEventColumns
-    from tieout.model.orders import AmendOrder, PlaceOrder
     from tieout.model.profiles import SimulationProfile
     from tieout.model.splits import Ratio
 
@@ -49,7 +43,6 @@ __all__ = ["OrderCore"]
 _NEVER: Final = book_at.NEVER
 _FIRST_ROWS = 16
 _FIRST_REPORTS = 256
-_KEPT_CHUNKS = 4
 _RESOLUTION: Final = "orders"
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
@@ -72,7 +65,7 @@ _BREAK_FIELDS: Final = {
 }
 
 
-class OrderCore(Acted):
+class OrderCore(OnBook["OrderEventColumns"]):
     """Matches our orders on one instrument's single orders, in their true queue.
 
     Args:
@@ -89,6 +82,10 @@ class OrderCore(Acted):
         calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
 
+    _at: ClassVar[Any] = at
+    _count = at.OWN_COUNT
+    _in_force = at.IN_FORCE
+    _resolution = _RESOLUTION
     _cells = cells_of(
         at, lots=at.OWN_LOTS, price=at.LAST_PRINT, answer=at.FUNDING_ANSWER, ticks_max=TICKS_MAX
     )
@@ -102,11 +99,7 @@ class OrderCore(Acted):
         sessions: Sequence[tuple[int, int]] = (),
         feed_latency_ns_max: int = FEED_LATENCY_NS_MAX,
     ) -> None:
-        if feed_latency_ns_max < 0:
-            raise SettingsError(f"feed latency {feed_latency_ns_max} ns; allowed: 0 or more")
-        self._sessions = Sessions(sessions)
-        self._resets = Resets()
-        self._scales = Scales()
+        super().__init__(sessions, feed_latency_ns_max)
         self.book = OrderBook()
         self._state: Array = np.zeros(at.STATE_WIDTH, np.int64)
         self._own: Array = np.zeros(_FIRST_ROWS * at.OWN_WIDTH, np.int64)
@@ -114,105 +107,12 @@ class OrderCore(Acted):
         self._out: Array = np.zeros(_FIRST_REPORTS * at.OUT_WIDTH, np.int64)
         self._view = memoryview(self._state.data)
         for place, value in (
-            (at.POSITION, position_lots),
-            (at.NEXT_FUNDING, first_funding_ns(profile, start_ns)),
-            (at.FUNDING_ANSWER, profile.response_latency_ns - profile.clock_offset_ns),
             (at.LAG, feed_latency_ns_max),
-            (at.OWN_BEST, -_NEVER),
-            (at.OWN_BEST + 1, -_NEVER),
-            (at.OWN_LOW, _NEVER),
-            (at.OWN_LOW + 1, _NEVER),
             (at.LATEST, -_NEVER),
             (at.OBEYED, -_NEVER),
-            (at.RISES, _NEVER),
-            (at.FALLS, -_NEVER),
-            (at.NEXT_TIME, _NEVER),
-            (at.NEXT_DUE, _NEVER),
         ):
             self._view[place] = value
-        if profile.funding_rule is not FundingRule.NONE:
-            self._view[at.FUNDING_INTERVAL] = profile.funding_interval_ns
-            if position_lots:
-                # The first row says from when on it falls.
-                self._view[at.NEXT_TIME] = -_NEVER
-        self._chunk: OrderEventColumns | None = None
-        self._columns: Columns | None = None
-        self._rows = 0
-        self._last_arrival_ns = -_NEVER
-        self._past: list[OrderEventColumns] = []
-        # Rows that arrive before this time are quiet; at it one touches, or was not looked at.
-        self._watch_ns = -_NEVER
-        self._touches = False
-        self._settled()
-
-    # -- orders -------------------------------------------------------------------------------
-
-    def place(
-        self, number: int, order: PlaceOrder, *, arrival_ns: int, response_ns: int
-    ) -> str | None:
-        """Let an order travel to the venue.
-
-        Args:
-            number: Names it in reports.
-            order: Its terms.
-            arrival_ns: Venue time at the matching engine.
-            response_ns: What is added to a venue time to know it by our clock.
-
-        Returns:
-            None, or why it is refused on arrival: `expired`, `no_session`. A post-only or
-            reduce-only order is accepted or rejected by a report of its own.
-
-        Raises:
-            OrderRefused: A book cannot hold such an order; see `book_refusal`.
-        """
-        check_holds(order)
-        life = life_of(order, arrival_ns, self._sessions)
-        if isinstance(life, str):
-            return life
-        expires_ns = life[1]
-        kind, trigger = KINDS[int(order.order_type)]
-        base = self._view[at.OWN_COUNT] * at.OWN_WIDTH
-        if base == len(self._own):
-            self._own = np.concatenate((self._own, np.zeros_like(self._own)))
-        row = self._own[base : base + at.OWN_WIDTH]
-        row[:] = 0
-        for place, value in (
-            (at.NUMBER, number),
-            (at.AFTER, arrival_ns),
-            (at.SIDE, order.side),
-            (at.PHASE, at.WAITING),
-            (at.KIND, kind),
-            (at.TRIGGER, trigger),
-            (at.IN_FORCE, AT_ONCE[int(order.time_in_force)]),
-            (at.OWN_LOTS, order.lots),
-            (at.LIMIT, order.limit_ticks or 0),
-            (at.STOP, order.stop_ticks or 0),
-            (at.ANSWER, response_ns),
-            (at.POST_ONLY, order.post_only),
-            (at.REDUCE_ONLY, order.reduce_only),
-        ):
-            row[place] = value
-        self._view[at.OWN_COUNT] += 1
-        self._send(at.PLACE_COMMAND, number, arrival_ns, arrival_ns + response_ns, response_ns)
-        if expires_ns != _NEVER:
-            # The last moment at which it may fill.
-            ready_ns = expires_ns + response_ns
-            self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, ready_ns, response_ns)
-        return None
-
-    def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
-        """Let a cancel travel to the venue; it acts after every row true up to its arrival."""
-        self._send(at.CANCEL_COMMAND, number, arrival_ns, arrival_ns + response_ns, response_ns)
-        return ()
-
-    def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
-        """Let new terms of an order travel to the venue.
-
-        Raises:
-            OrderRefused: A term lies outside of what can be computed exactly.
-        """
-        terms, ready_ns = amend_terms(order), arrival_ns + response_ns
-        self._send(at.AMEND_COMMAND, number, arrival_ns, ready_ns, response_ns, terms)
+        self._begin(profile, position_lots, start_ns)
 
     def queue_ahead(self, number: int) -> int | None:
         """Return the lots that stand ahead of a resting order; None if it does not rest."""
@@ -259,21 +159,6 @@ class OrderCore(Acted):
         self._view[at.OWN_COUNT] = len(rows)
         self._unsettled()
 
-    @property
-    def position_lots(self) -> int:
-        """Signed lots, by the fills so far."""
-        return self._view[at.POSITION]
-
-    @property
-    def unresolved_bars(self) -> int:
-        """None: there are no bars."""
-        return 0
-
-    @property
-    def ambiguous_bars(self) -> int:
-        """None: single orders have no bars."""
-        return 0
-
     def data_breaks(self, instrument: str) -> tuple[dict[str, int], tuple[DataBreak, ...]]:
         """Return how many rows broke with the book, by kind, and the first of them."""
         found = [
@@ -290,119 +175,18 @@ class OrderCore(Acted):
         counts = {_BREAK_NAMES[kind]: count for kind, count in self.book.break_counts.items()}
         return self._resets.added_to(counts, found, instrument, _RESOLUTION)
 
-    # -- market -------------------------------------------------------------------------------
-
-    @property
-    def wants_rows(self) -> bool:
-        """Whether every row given so far is committed."""
-        return self._view[at.CURSOR] >= self._rows
-
-    @property
-    def last_arrival_ns(self) -> int | None:
-        """Arrival of the last row given, or None before any."""
-        return None if self._chunk is None else self._last_arrival_ns
-
-    def first_arrival_ns(self, chunk: OrderEventColumns) -> int:
-        """Return when the first row of a chunk arrives."""
-        return int(chunk.arrival_time_ns[0])
-
-    def expect(self, chunk: OrderEventColumns) -> None:
-        """Learn that there are rows, before they are given: they say nothing new."""
-
-    def give(self, chunk: OrderEventColumns) -> None:
-        """Take the next rows; those given before are all committed.
-
-        Raises:
-            DataError: A row cannot be read.
-        """
-        assert self.wants_rows, "rows of the chunk before are not committed yet"
-        self.book.book[book_at.ROWS_BEFORE] += self._rows
-        self._rows = 0
-        columns = event_columns(chunk)
-        self.book.check(chunk.instrument, columns)
-        self._resets.look(
-            chunk.venue_time_ns, chunk.action == book_at.CLEAR, chunk.action == book_at.ADD
-        )
-        self._chunk, self._columns, self._rows = chunk, columns, len(chunk)
-        self._view[at.CURSOR] = 0
-        self._view[at.SCANNED] = 0
-        self._watch_ns = -_NEVER
-        self._last_arrival_ns = int(chunk.arrival_time_ns[-1])
-        self._past.append(chunk)
-        del self._past[:-_KEPT_CHUNKS]
-
-    def next_touch_ns(self, until_ns: int) -> int | None:
-        """Return the arrival of the first row that may cause a report, if it is due by then."""
-        if until_ns < self._watch_ns or self._chunk is None or self._columns is None:
-            return None
-        if not self._touches:
-            scan: Callable[..., int] = scan_orders
-            found = scan(self._state, self.book.book, *self._columns[:5], until_ns, _AHEAD_ROWS)
-            self._touches = found == 1
-            row = min(self._view[at.SCANNED], self._rows - 1)
-            self._watch_ns = int(self._chunk.arrival_time_ns[row])
-            if not self._view[at.COMMAND_COUNT]:
-                self.calm_before_ns = self._watch_ns
-        return self._watch_ns if self._touches and self._watch_ns <= until_ns else None
-
-    def passes(self, until_ns: int) -> bool:
-        """Say whether the rows that arrive by then are known to be quiet; they act later."""
-        return until_ns < self._watch_ns and not self._view[at.COMMAND_COUNT]
-
-    def commit(self, until_ns: int) -> list[CoreReport]:
-        """Let every given row that arrived by then act, and return what came about."""
-        found: list[CoreReport] = []
-        if self._columns is None:
-            return found
-        step: Callable[..., int] = commit_orders
-        while True:
-            reason = step(*self._desk, *self.book.arrays, *self._columns, until_ns)
-            found += self._drain()
-            if reason == at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
-
-    def answer(self, until_ns: int) -> Sequence[CoreReport]:
-        """Let the commands act that are due by then though no later row has arrived."""
-        found: list[CoreReport] = []
-        while self._view[at.COMMAND_COUNT]:
-            reason = obey_due(*self._desk, *self.book.arrays, until_ns)
-            found += self._drain()
-            if reason == at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
-
-    def next_answer_ns(self) -> int | None:
-        """Return when the oldest command on its way acts without a row, or None."""
-        return self._view[at.NEXT_DUE] if self._view[at.COMMAND_COUNT] else None
-
-    def price_at(self, venue_time_ns: int) -> int | None:
-        """Return the last print at or before a venue time, among the last few chunks."""
-        for chunk in reversed(self._past):
-            prints = (chunk.action == book_at.TRADE) & (chunk.venue_time_ns <= venue_time_ns)
-            rows = np.flatnonzero(prints)
-            if len(rows):
-                price, traded_ns = (
-                    int(each[rows[-1]]) for each in (chunk.price_ticks, chunk.venue_time_ns)
-                )
-                # A print at the instant of a split is one after it.
-                return self._scales.carried(price, traded_ns + 1, venue_time_ns)
-        return None
-
-    def price_before(self, at_ns: int) -> int | None:
-        """Return the last print before a venue time, as it is at it."""
-        price = self.price_at(at_ns - 1)
-        return None if price is None else self._scales.carried(price, at_ns, at_ns)
-
     # -- inside -------------------------------------------------------------------------------
 
     @property
     def _desk(self) -> tuple[Array, Array, Array, Array]:
         return self._state, self._own, self._commands, self._out
+
+    def _new_order(self) -> Array:
+        base = self._view[at.OWN_COUNT] * at.OWN_WIDTH
+        if base == len(self._own):
+            self._own = np.concatenate((self._own, np.zeros_like(self._own)))
+        self._view[at.OWN_COUNT] += 1
+        return self._own[base : base + at.OWN_WIDTH]
 
     def _send(
         self,
@@ -414,41 +198,41 @@ class OrderCore(Acted):
         terms: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         self._room_for_commands(1)
-        send_command(*self._desk, time_ns, kind, number, ready_ns, response_ns, *terms)
+        known_ns = ready_ns + response_ns
+        send_command(*self._desk, time_ns, kind, number, known_ns, response_ns, *terms)
         self._look_again()
 
-    def _unsettled(self) -> None:
-        """The orders were changed from outside."""
-        note_bounds(*self._desk)
-        self._look_again()
+    def _pass_rows(self, count: int) -> None:
+        self.book.book[book_at.ROWS_BEFORE] += count
 
-    def _look_again(self) -> None:
-        """What was known of the rows to come holds no more, since the orders changed."""
-        self._view[at.SCANNED] = self._view[at.CURSOR]
-        self._watch_ns = -_NEVER
-        self.calm_before_ns = -_NEVER
-        self._touches = False
-
-    def _settled(self) -> None:
-        """The compiled step has acted: an idle market is quiet to the end of what it was given."""
-        view = self._view
-        idle = not (
-            view[at.OWN_COUNT]
-            or view[at.COMMAND_COUNT]
-            or (view[at.FUNDING_INTERVAL] and view[at.POSITION])
+    def _read(self, chunk: OrderEventColumns) -> Columns:
+        columns = event_columns(chunk)
+        self.book.check(chunk.instrument, columns)
+        self._resets.look(
+            chunk.venue_time_ns, chunk.action == book_at.CLEAR, chunk.action == book_at.ADD
         )
-        self._watch_ns = self._last_arrival_ns if idle else -_NEVER
-        self.calm_before_ns = _NEVER if idle else -_NEVER
-        self._touches = False
+        return columns
 
-    def _drain(self) -> list[CoreReport]:
-        count = self._view[at.OUT_COUNT]
-        if not count:
-            return []
-        self._view[at.OUT_COUNT] = 0
-        width = at.OUT_WIDTH
-        cells = self._out[: count * width].tolist()
-        return book_reports(cells, width, _RESOLUTION)
+    def _scan(self, until_ns: int) -> int:
+        scan: Callable[..., int] = scan_orders
+        return scan(self._state, self.book.book, *self._columns[:5], until_ns, _AHEAD_ROWS)
+
+    def _act(self, until_ns: int) -> int:
+        step: Callable[..., int] = commit_orders
+        return step(*self._desk, *self.book.arrays, *self._columns, until_ns)
+
+    def _obey(self, until_ns: int) -> int:
+        return obey_due(*self._desk, *self.book.arrays, until_ns)
+
+    def _note_bounds(self) -> None:
+        note_bounds(*self._desk)
+
+    def _out_cells(self, count: int) -> list[int]:
+        cells: list[int] = self._out[:count].tolist()
+        return cells
+
+    def _are_prints(self, chunk: OrderEventColumns) -> NDArray[np.bool_]:
+        return chunk.action == book_at.TRADE
 
     def _mend(self, reason: int) -> None:
         if reason == at.OUT_FULL:

@@ -332,8 +332,7 @@ def _read(path: Path, column: str) -> tuple[BarColumns, float, NDArray[np.float6
 
 def _places(price: Decimal) -> int:
     exponent = price.as_tuple().exponent
-    if not isinstance(exponent, int):
-        raise InputError(f"price {price} is not a number; remove or repair the row")
+    assert isinstance(exponent, int), price
     return max(-exponent, 0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.support.compiling import needs_compiler
-from tieout.market._compile import compiled, compiling_told
+from tieout.market._compile import compiled, compiled_inner, compiling_told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +106,42 @@ def twice(values: Any) -> int:
     return answer
 
 
+@compiled_inner
+def deep(value: int) -> int:
+    """Be called by several, too large to vanish in all of them."""
+    found = value
+    for row in range(value):
+        found = 3 * found + row if found % 2 else found // 2
+    return found
+
+
+@compiled_inner
+def never_deep(value: int) -> int:
+    """Call what the optimiser finds out is never called."""
+    if value - value != 0:
+        return deep(value)
+    return value
+
+
+@compiled_inner
+def really_deep(value: int) -> int:
+    """Call it."""
+    return deep(value) + 1
+
+
+@compiled("int64(int64)")
+def of_both(value: int) -> int:
+    """Reach a function first where its call is left out, and then where it is not."""
+    return never_deep(value) + really_deep(value)
+
+
+@numba.njit
+def of_somebody_else(value: int) -> int:
+    """Reach it from outside of what is compiled here."""
+    answer: int = never_deep(value) + really_deep(value)
+    return answer
+
+
 @needs_compiler
 def test_importing_every_world_compiles_nothing() -> None:
     assert run(READY + "import tieout.wiring\nprint(json.dumps(ready()))") == []
@@ -141,6 +177,28 @@ def test_what_is_compiled_is_told_once_and_what_comes_from_the_cache_is_not(
 
 
 @needs_compiler
+@pytest.mark.slow
+def test_a_first_start_compiles_what_it_calls_as_one_piece_and_the_next_one_nothing(
+    tmp_path: Path,
+) -> None:
+    script = READY + BACKTEST + "print(json.dumps(ready()))"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    made = run(script, NUMBA_CACHE_DIR=str(tmp_path))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    files = sorted(tmp_path.rglob("*.nbi"))
+    again = run(script, NUMBA_CACHE_DIR=str(tmp_path))
+
+    # 20 s where nothing else runs.
+    assert after.ru_utime - before.ru_utime < 45
+    kept = {each.name.partition("-")[0].partition(".")[2] for each in files}
+    assert {"run_over_bars", "act_on_bars"} <= kept
+    assert not {"run_places", "meet_bar", "run_over_trades"} & kept
+    assert {"run_places", "meet_bar"} <= set(made)
+    assert not {"run_places", "meet_bar"} & set(again)
+    assert sorted(tmp_path.rglob("*.nbi")) == files
+
+
+@needs_compiler
 def test_a_late_start_costs_less_than_somebody_notices(tmp_path: Path) -> None:
     bytecode = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     script = BACKTEST + "print(0)"
@@ -169,6 +227,40 @@ def test_a_function_that_waits_for_its_first_call_takes_its_declared_types_only(
 @needs_compiler
 def test_compiled_code_may_call_what_is_not_compiled_yet() -> None:
     assert twice(np.arange(5)) == 20
+
+
+def plain(value: int) -> int:
+    """Say what `deep` returns."""
+    found = value
+    for row in range(value):
+        found = 3 * found + row if found % 2 else found // 2
+    return found
+
+
+@needs_compiler
+def test_a_call_that_one_caller_never_makes_is_linked_for_another() -> None:
+    assert of_both(9) == 9 + plain(9) + 1
+    assert of_somebody_else(9) == 9 + plain(9) + 1
+
+
+@needs_compiler
+def test_an_inner_function_is_not_called_by_python() -> None:
+    with pytest.raises(TypeError, match="called by compiled functions alone"):
+        deep(9)
+
+
+@needs_compiler
+def test_a_call_of_what_is_not_linked_is_an_error_and_no_crash_of_a_later_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tieout.market._linking._callers_first", lambda _: [])
+
+    @compiled("int64(int64)")
+    def alone(value: int) -> int:
+        return really_deep(value)
+
+    with pytest.raises(RuntimeError, match=r"calls .*really_deep.* which is not linked"):
+        alone(9)
 
 
 @needs_compiler

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import glob
-import gzip
 import heapq
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tieout.errors import DataError, InputError
+from tieout.history._files import ZIP_FAILURES, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,24 +115,30 @@ def read_lines(
 
 @contextmanager
 def _unpacked(whole: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    if path.suffix == ".zip":
+    member = _only_member(whole, path) if path.suffix == ".zip" else None
+    with opened(path, member, whole) as file:
+        yield file
+
+
+def _only_member(whole: BinaryIO, path: Path) -> str:
+    try:
         with zipfile.ZipFile(whole) as archive:
             names = archive.namelist()
-            if len(names) != 1:
-                raise DataError(
-                    "a zip holds one capture",
-                    file=str(path),
-                    value=f"{len(names)} files",
-                    limit="1",
-                    remedy="Unpack it and name the file.",
-                )
-            with archive.open(names[0]) as file:
-                yield file  # type: ignore[misc]
-    elif path.suffix == ".gz":
-        with gzip.open(whole, "rb") as file:
-            yield file  # type: ignore[misc]
-    else:
-        yield whole
+    except ZIP_FAILURES as error:
+        raise DataError(
+            f"is no whole zip ({error})",
+            file=str(path),
+            remedy="It may be cut off; fetch it again.",
+        ) from error
+    if len(names) != 1:
+        raise DataError(
+            "a zip holds one capture",
+            file=str(path),
+            value=f"{len(names)} files",
+            limit="1",
+            remedy="Unpack it and name the file.",
+        )
+    return names[0]
 
 
 def _lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:

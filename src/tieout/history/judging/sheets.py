@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.errors import DataError, InputError
-from tieout.history._files import names_and_types
+from tieout.history._files import ZIP_FAILURES, names_and_types
 from tieout.history._stamps import StampReader, with_24_hours
 from tieout.history.judging.names import Named, named
 
@@ -167,10 +166,6 @@ def _stamps(column: pl.Series) -> Any:  # noqa: ANN401 - pyarrow has no types
     return text
 
 
-_OF_A_ZIP: Final = (KeyError, NotImplementedError, RuntimeError, UnicodeDecodeError)
-"""What else a damaged zip, or one with a password, may end in."""
-
-
 def _unpacked(path: Path) -> bytes:
     """Return a file's bytes; of a zip those of the only file in it."""
     try:
@@ -192,7 +187,7 @@ def _unpacked(path: Path) -> bytes:
                 with archive.open(inside[0]) as packed:
                     return _bounded(path, packed.read(BYTES_MAX + 1))
         return _bounded(path, path.read_bytes())
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, *_OF_A_ZIP) as error:
+    except ZIP_FAILURES as error:
         raise DataError(
             f"cannot be read ({error})", file=str(path), remedy="It may be cut off; fetch it again."
         ) from error
