@@ -44,8 +44,6 @@ class OnBook(Acted, Generic[Rows]):
     """Matches our orders on one instrument's book.
 
     Args:
-        profile: Latency of funding reports, and the funding rule.
-        start_ns: As in `MatchingCore`.
         sessions: Pairs [open, close) of venue times, for orders of the day; empty: always open.
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
