@@ -75,9 +75,6 @@ class BookCore(OnBook["BookColumns"]):
         feed_latency_ns_max: How long a command waits, beyond the time it is answered at, for rows
             that were true before it reached the venue and have not arrived yet.
         window_ticks: As of `Book`.
-
-    Attributes:
-        calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
 
     _at: ClassVar[Any] = at

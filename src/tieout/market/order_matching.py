@@ -79,7 +79,6 @@ class OrderCore(OnBook["OrderEventColumns"]):
 
     Attributes:
         book: The strangers' orders, as far as rows are committed.
-        calm_before_ns: No row that arrives before this time, and no command, can cause a report.
     """
 
     _at: ClassVar[Any] = at
