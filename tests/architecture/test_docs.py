@@ -105,6 +105,7 @@ def python_blocks() -> list[Any]:
 
 
 @pytest.mark.parametrize("block", python_blocks())
+@pytest.mark.slow
 def test_python_in_the_docs_runs(block: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block],

@@ -91,6 +91,7 @@ def test_help_does_not_wait_for_what_it_does_not_need(heavy: str) -> None:
 
 
 @pytest.mark.parametrize("heavy", ["aiohttp", "ccxt", "pandas", "polars", "rich"])
+@pytest.mark.slow
 def test_a_run_does_not_wait_for_what_it_does_not_need(heavy: str) -> None:
     asked = f"import sys, tieout.wiring; sys.exit({heavy!r} in sys.modules)"
 

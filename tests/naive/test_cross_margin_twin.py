@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,7 @@ plans = st.dictionaries(
     st.sampled_from([None, Decimal("0.3")]),
     st.sampled_from([FundingRule.NONE, FundingRule.SIGNED]),
 )
+@pytest.mark.slow
 def test_the_account_is_over_where_a_look_at_every_row_finds_it(
     given_markets: dict[str, Any],
     given_terms: MarginTerms,

@@ -66,7 +66,7 @@ def compiled(signature: str) -> Callable[[Function], Function]:
         signature: In numba's words, e.g. `int64(int64[::1], int64)`. Market columns are declared
             read-only (`C` below), because those that come from a Parquet file are.
     """
-    return _on_first_call(signature, _SETTINGS)
+    return _on_first_call(signature, {**_SETTINGS, **_ENTRY})
 
 
 def compiled_inner(function: Function) -> Function:
@@ -82,7 +82,7 @@ def uncounted(signature: str) -> Callable[[Function], Function]:
     out for one or two arrays only: each more costs 3 to 4 ns a call. The caller of an entry point
     holds all arrays, so nothing needs counting; its inner functions are uncounted too.
     """
-    return _on_first_call(signature, _UNCOUNTED)
+    return _on_first_call(signature, {**_UNCOUNTED, **_ENTRY})
 
 
 def uncounted_inner(function: Function) -> Function:
@@ -188,7 +188,7 @@ def _on_first_call(signature: str, settings: dict[str, Any]) -> Callable[[Functi
     """
 
     def decorate(function: Function) -> Function:
-        wrapped: Any = numba.njit(**settings, **_ENTRY)(function)
+        wrapped: Any = numba.njit(**settings)(function)
         if isinstance(wrapped, Dispatcher):
             _compile_late(wrapped, signature)
         return wrapped

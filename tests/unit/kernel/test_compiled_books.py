@@ -21,6 +21,8 @@ from tieout.model.events import ClockReached, Fill, OrderRejected
 from tieout.model.orders import CancelOrder, PlaceOrder
 from tieout.model.profiles import profile
 
+pytestmark = pytest.mark.slow
+
 BOOK = made_book(1_200, 4, delay_ns=2 * MILLISECOND)
 PROFILE = msgspec.structs.replace(
     profile("book-1"), entry_latency_ns=4 * MILLISECOND, response_latency_ns=MILLISECOND

@@ -154,6 +154,7 @@ def test_chunks_make_no_difference(rows: int) -> None:
     rows=st.sampled_from([13, 10**9]),
 )
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_any_script_is_the_same_run(letters: str, assumed: SimulationProfile, rows: int) -> None:
     facts, looped, _ = both(letters, assumed, rows=rows)
 

@@ -143,11 +143,13 @@ def of_somebody_else(value: int) -> int:
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_importing_every_world_compiles_nothing() -> None:
     assert run(READY + "import tieout.wiring\nprint(json.dumps(ready()))") == []
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_a_run_on_bars_makes_ready_what_bars_need_and_nothing_else() -> None:
     found = run(READY + BACKTEST + "print(json.dumps(ready()))")
 
@@ -165,6 +167,7 @@ def test_a_run_on_bars_makes_ready_what_bars_need_and_nothing_else() -> None:
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_what_is_compiled_is_told_once_and_what_comes_from_the_cache_is_not(
     tmp_path: Path,
 ) -> None:
@@ -199,6 +202,7 @@ def test_a_first_start_compiles_what_it_calls_as_one_piece_and_the_next_one_noth
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_a_late_start_costs_less_than_somebody_notices(tmp_path: Path) -> None:
     bytecode = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
     script = BACKTEST + "print(0)"
@@ -301,6 +305,7 @@ print(looks(np.arange(1000)))
 
 @needs_compiler
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may lack the function")
+@pytest.mark.slow
 def test_a_loop_that_becomes_a_wide_division_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SUMS], capture_output=True, text=True, check=False, timeout=120
