@@ -122,6 +122,7 @@ def as_it_arrives(
         ("100 lots", "500ms", "skip"),
     ],
 )
+@pytest.mark.slow
 def test_history_and_arrival_give_the_same_bars_revisions_and_decisions(
     interval: str, running: str, gaps: str, slice_ns: int
 ) -> None:

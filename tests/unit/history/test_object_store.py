@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tieout.model.columns import TradeColumns
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def server(keys: None) -> Iterator[ObjectServer]:
     with ObjectServer() as running:

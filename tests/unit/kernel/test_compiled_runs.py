@@ -94,6 +94,7 @@ class Steady(CompiledStrategy):
 
 @pytest.mark.parametrize("rows", [1, 7, 4096, 10**9])
 @pytest.mark.parametrize("assumed", [PESSIMISTIC, NAIVE], ids=lambda each: each.name)
+@pytest.mark.slow
 def test_a_long_run_is_the_same_whatever_the_chunks(
     rows: int, assumed: SimulationProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,6 +330,7 @@ def test_what_a_compiled_strategy_must_not_be_is_said() -> None:
         StepEntry(Mixed.step_bar, {}, cells=(-1, 0), tick=0.1, name="Mixed")
 
 
+@pytest.mark.slow
 def test_a_function_that_does_not_compile_is_refused() -> None:
     if numba.config.DISABLE_JIT:
         pytest.skip("nothing is compiled")
