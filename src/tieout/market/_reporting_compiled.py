@@ -44,7 +44,6 @@ from tieout.market._layout import (
 from tieout.market._running_layout import (
     ASSUMED_FILLS,
     COMING,
-    CORE_IS_TRADES,
     COUNTED_AMBIGUOUS,
     FUNDING_NUMERATOR,
     MARGIN_SPENT,
@@ -213,11 +212,11 @@ def is_assumed(out: Array, count: int, row: int, unclear: bool) -> bool:  # noqa
 
 
 @uncounted_inner
-def drain(run: Array, waiting: Array, state: Array, out: Array) -> None:
+def drain(run: Array, waiting: Array, state: Array, out: Array, bars: int | None) -> None:
     """Let everything that came about wait until it is known to us."""
     count = state[OUT_COUNT]
     state[OUT_COUNT] = 0
-    if run[CORE_IS_TRADES] == 1:
+    if bars is None:
         for row in range(count):
             wait_for(run, waiting, out, row, 0)
         return

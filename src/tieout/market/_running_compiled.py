@@ -214,7 +214,7 @@ def act(
         )  # fmt: skip
     if lacks_room(run, waiting, state):
         return NO_ROOM
-    drain(run, waiting, state, out)
+    drain(run, waiting, state, out, bars)
     if reason == CORE_OUT_FULL:
         return OUT_FULL
     return ROWS_DONE if reason == COMMITTED else PRICE_TOO_HIGH
@@ -247,7 +247,7 @@ def catch_up(
     if state[OUT_COUNT] > 0:
         if lacks_room(run, waiting, state):
             return NO_ROOM
-        drain(run, waiting, state, out)
+        drain(run, waiting, state, out, bars)
     while True:
         if run[NO_MORE] == 0 and run[LAST_KNOWN] <= now:
             # What the core has acts before it is given more.

@@ -18,7 +18,6 @@ run (RUN_WIDTH)                  how far the run is, its account, its gate, its 
   PLAIN_MARKET … PLAIN_STOP      1: the venue has this kind of order itself
   STEP                           address of the strategy's function
   BLOCK                          address of what it is given, drawn in `_stepping`
-  CORE_IS_TRADES                 whether it is matched on prints
   WARM_UP                        1: the rows only warm the strategy up
   UNRESOLVED, ASSUMED_FILLS      bars and fills that an assumption about a path decided
 
@@ -90,38 +89,37 @@ STEP: Final = 49
 BLOCK: Final = 50
 NAMED_BY_TIME: Final = 51
 """1: the strategy's rows are named by a time, as bars are."""
-CORE_IS_TRADES: Final = 52
-WARM_UP: Final = 53
-UNRESOLVED: Final = 54
-ASSUMED_FILLS: Final = 55
-CORE_ROWS: Final = 56
-COUNTED_AMBIGUOUS: Final = 57
+WARM_UP: Final = 52
+UNRESOLVED: Final = 53
+ASSUMED_FILLS: Final = 54
+CORE_ROWS: Final = 55
+COUNTED_AMBIGUOUS: Final = 56
 """Ambiguous bars of the core that were looked at."""
-COMING: Final = 58
+COMING: Final = 57
 """Signed lots under way: market orders and triggered ones."""
-LATEST_ARRIVAL: Final = 59
+LATEST_ARRIVAL: Final = 58
 """Latest arrival of an order at the venue."""
-OPEN_COUNT: Final = 60
+OPEN_COUNT: Final = 59
 """Of those tracked, how many may still trade."""
-AHEAD: Final = 61
+AHEAD: Final = 60
 """How many rows the core's cursor was beyond the strategy's when it was last put there."""
-SHORT_WAY: Final = 62
+SHORT_WAY: Final = 61
 """1: a market order that meets nobody goes the short way; 0, in tests: all go the long way."""
-PACKED: Final = 63
-PLAIN_POST: Final = 64
+PACKED: Final = 62
+PLAIN_POST: Final = 63
 """1: the venue has limit orders that never take, and the core of this run matches them."""
-DUE: Final = 65
-INTERVAL: Final = 66
-UNTIL: Final = 67
+DUE: Final = 64
+INTERVAL: Final = 65
+UNTIL: Final = 66
 """A run of a timer goes on while DUE is not later than this; then DUE is INTERVAL later."""
-SEEN_VENUE: Final = 68
-SEEN_ARRIVAL: Final = 69
+SEEN_VENUE: Final = 67
+SEEN_ARRIVAL: Final = 68
 """Times of the last row of the book that the strategy knows; 0: none yet."""
-CORE_REASON: Final = 70
+CORE_REASON: Final = 69
 """Why the core stopped, in its own numbering."""
-REACH: Final = 71
+REACH: Final = 70
 """Then the core catches up to this time."""
-RUN_WIDTH: Final = 72
+RUN_WIDTH: Final = 71
 
 # waiting: a row of `out`, then
 WAIT_REPORTED: Final = 13

@@ -58,7 +58,6 @@ _FIRST_ROOM: Final = {
     at.OUT_ROOM: 256,
     at.TAKEN_ROOM: 256,
 }
-_RESOLUTION: Final = "book"
 _AHEAD_ROWS = 4096
 
 
@@ -80,7 +79,7 @@ class BookCore(OnBook["BookColumns"]):
     _at: ClassVar[Any] = at
     _count = at.ORDER_COUNT
     _in_force = at.AT_ONCE
-    _resolution = _RESOLUTION
+    _resolution = "book"
     _cells = cells_of(
         at, lots=at.LOTS, price=at.LAST_PRINT, answer=at.FUNDING_ANSWER, ticks_max=TICKS_MAX
     )
@@ -181,7 +180,7 @@ class BookCore(OnBook["BookColumns"]):
     @property
     def resolution(self) -> str:
         """What decides a fill."""
-        return _RESOLUTION
+        return self._resolution
 
     @property
     def chunk(self) -> BookColumns | None:
@@ -233,7 +232,7 @@ class BookCore(OnBook["BookColumns"]):
             book_break(
                 instrument,
                 BookBreakKind(each.kind).name.lower(),
-                _RESOLUTION,
+                self._resolution,
                 "venue_time_ns" if each.kind == BookBreakKind.STALE else "price_ticks",
                 each.venue_time_ns,
                 _values(each),
@@ -243,7 +242,7 @@ class BookCore(OnBook["BookColumns"]):
         counts = {
             BookBreakKind(kind).name.lower(): count for kind, count in self._book.counts.items()
         }
-        return self._resets.added_to(counts, found, instrument, _RESOLUTION)
+        return self._resets.added_to(counts, found, instrument, self._resolution)
 
     @property
     def breaks(self) -> Sequence[BookBreak]:
@@ -265,7 +264,6 @@ class BookCore(OnBook["BookColumns"]):
         kind: int,
         number: int,
         time_ns: int,
-        ready_ns: int,  # noqa: ARG002 - known from its kind here
         response_ns: int,
         terms: tuple[int, int, int] = (0, 0, 0),
     ) -> None:

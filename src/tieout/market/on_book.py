@@ -23,7 +23,7 @@ from tieout.model.profiles import FundingRule
 from tieout.model.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -147,15 +147,15 @@ class OnBook(Acted, Generic[Rows]):
             (at.REDUCE_ONLY, order.reduce_only),
         ):
             row[place] = value
-        self._send(at.PLACE_COMMAND, number, arrival_ns, arrival_ns, response_ns)
+        self._send(at.PLACE_COMMAND, number, arrival_ns, response_ns)
         if expires_ns != NEVER:
             # The last moment at which it may fill.
-            self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, expires_ns, response_ns)
+            self._send(at.EXPIRE_COMMAND, number, expires_ns - 1, response_ns)
         return None
 
     def cancel(self, number: int, *, arrival_ns: int, response_ns: int) -> Sequence[CoreReport]:
         """Let a cancel travel to the venue; it acts after every row true up to its arrival."""
-        self._send(self._at.CANCEL_COMMAND, number, arrival_ns, arrival_ns, response_ns)
+        self._send(self._at.CANCEL_COMMAND, number, arrival_ns, response_ns)
         return ()
 
     def amend(self, number: int, order: AmendOrder, *, arrival_ns: int, response_ns: int) -> None:
@@ -165,7 +165,7 @@ class OnBook(Acted, Generic[Rows]):
             OrderRefused: A term lies outside of what can be computed exactly.
         """
         terms = amend_terms(order)
-        self._send(self._at.AMEND_COMMAND, number, arrival_ns, arrival_ns, response_ns, terms)
+        self._send(self._at.AMEND_COMMAND, number, arrival_ns, response_ns, terms)
 
     @property
     def position_lots(self) -> int:
@@ -241,29 +241,11 @@ class OnBook(Acted, Generic[Rows]):
         Raises:
             DataError: A row cannot be right.
         """
-        found: list[CoreReport] = []
-        if self._chunk is None:
-            return found
-        while True:
-            reason = self._act(until_ns)
-            found += self._drain()
-            if reason == self._at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
+        return [] if self._chunk is None else self._done(self._act, until_ns)
 
     def answer(self, until_ns: int) -> Sequence[CoreReport]:
         """Let the commands act that are due by then though no later row has arrived."""
-        found: list[CoreReport] = []
-        while self._view[self._at.COMMAND_COUNT]:
-            reason = self._obey(until_ns)
-            found += self._drain()
-            if reason == self._at.COMMITTED:
-                break
-            self._mend(reason)
-        self._settled()
-        return found
+        return self._done(self._obey, until_ns) if self._view[self._at.COMMAND_COUNT] else []
 
     def next_answer_ns(self) -> int | None:
         """Return when the oldest command on its way acts without a row, or None."""
@@ -288,6 +270,18 @@ class OnBook(Acted, Generic[Rows]):
         return None if price is None else self._scales.carried(price, at_ns, at_ns)
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _done(self, step: Callable[[int], int], until_ns: int) -> list[CoreReport]:
+        """Let a step act until it is done, mending what stops it; return what came about."""
+        found: list[CoreReport] = []
+        while True:
+            reason = step(until_ns)
+            found += self._drain()
+            if reason == self._at.COMMITTED:
+                break
+            self._mend(reason)
+        self._settled()
+        return found
 
     def _unsettled(self) -> None:
         self._note_bounds()
@@ -331,7 +325,6 @@ class OnBook(Acted, Generic[Rows]):
         kind: int,
         number: int,
         time_ns: int,
-        ready_ns: int,
         response_ns: int,
         terms: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
@@ -341,7 +334,6 @@ class OnBook(Acted, Generic[Rows]):
             kind: Of it.
             number: Of its order.
             time_ns: The last venue time whose rows act before it.
-            ready_ns: When the venue answers it.
             response_ns: As of `place`.
             terms: New lots, limit and stop.
         """

@@ -43,7 +43,6 @@ __all__ = ["OrderCore"]
 _NEVER: Final = book_at.NEVER
 _FIRST_ROWS = 16
 _FIRST_REPORTS = 256
-_RESOLUTION: Final = "orders"
 _AHEAD_ROWS = 4096
 """How far a scan looks ahead at least, so that the next ones need not cross over."""
 
@@ -84,7 +83,7 @@ class OrderCore(OnBook["OrderEventColumns"]):
     _at: ClassVar[Any] = at
     _count = at.OWN_COUNT
     _in_force = at.IN_FORCE
-    _resolution = _RESOLUTION
+    _resolution = "orders"
     _cells = cells_of(
         at, lots=at.OWN_LOTS, price=at.LAST_PRINT, answer=at.FUNDING_ANSWER, ticks_max=TICKS_MAX
     )
@@ -164,7 +163,7 @@ class OrderCore(OnBook["OrderEventColumns"]):
             book_break(
                 instrument,
                 _BREAK_NAMES[BreakKind(each.kind)],
-                _RESOLUTION,
+                self._resolution,
                 _BREAK_FIELDS[BreakKind(each.kind)],
                 each.venue_time_ns,
                 (each.limit, each.value),
@@ -172,7 +171,7 @@ class OrderCore(OnBook["OrderEventColumns"]):
             for each in self.book.breaks[:BREAKS_KEPT]
         ]
         counts = {_BREAK_NAMES[kind]: count for kind, count in self.book.break_counts.items()}
-        return self._resets.added_to(counts, found, instrument, _RESOLUTION)
+        return self._resets.added_to(counts, found, instrument, self._resolution)
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -192,12 +191,12 @@ class OrderCore(OnBook["OrderEventColumns"]):
         kind: int,
         number: int,
         time_ns: int,
-        ready_ns: int,
         response_ns: int,
         terms: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         self._room_for_commands(1)
-        known_ns = ready_ns + response_ns
+        # An order expires after the last time at which it may fill.
+        known_ns = time_ns + (kind == at.EXPIRE_COMMAND) + response_ns
         send_command(*self._desk, time_ns, kind, number, known_ns, response_ns, *terms)
         self._look_again()
 

@@ -477,7 +477,6 @@ class RunningRows(Running):
         run[at.KNOWN] = 0
         last = core.last_arrival_ns
         run[at.LAST_KNOWN] = -at.LONG_AGO if last is None else last
-        run[at.CORE_IS_TRADES] = core.is_trades
 
 
 _OPEN: Final = (

@@ -233,18 +233,10 @@ def test_compiled_code_may_call_what_is_not_compiled_yet() -> None:
     assert twice(np.arange(5)) == 20
 
 
-def plain(value: int) -> int:
-    """Say what `deep` returns."""
-    found = value
-    for row in range(value):
-        found = 3 * found + row if found % 2 else found // 2
-    return found
-
-
 @needs_compiler
 def test_a_call_that_one_caller_never_makes_is_linked_for_another() -> None:
-    assert of_both(9) == 9 + plain(9) + 1
-    assert of_somebody_else(9) == 9 + plain(9) + 1
+    assert of_both(9) == 9 + deep.py_func(9) + 1
+    assert of_somebody_else(9) == 9 + deep.py_func(9) + 1
 
 
 @needs_compiler

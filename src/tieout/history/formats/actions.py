@@ -333,7 +333,7 @@ def _factor_rows(path: Path) -> Iterator[tuple[int, _Factors]]:
                 file=str(path),
                 row=row,
                 value=",".join(cells[1:3]),
-                limit="above 0.000000051",
+                limit=f"above {float(max(made.price_error, made.split_error)):.9f}",
                 remedy="Fetch the file again.",
             )
         if not 0 <= reference <= _REFERENCE_MAX:
